@@ -1,0 +1,70 @@
+"""The command line. Each group lives in a file of its own and is imported only when used, so `--help` needs no torch."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from inexact.core.errors import InexactError
+
+COMMANDS = {
+    "bench": ("inexact.cli.bench", "Measure emulation speed on this machine."),
+    "data": ("inexact.cli.data", "List and fetch data sets."),
+    "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
+    "net": ("inexact.cli.net", "Train, evaluate and cost networks."),
+    "study": ("inexact.cli.study", "Search for the accelerator that saves most within an accuracy budget."),
+    "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare."),
+}
+"""command -> (module that defines it under the same name, one-line help)."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on use; listing them imports nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command, or None when it does not exist."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list from `COMMANDS`, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="inexact")
+def app() -> None:
+    """Inexact: the workbench for approximate DNN accelerators, from circuit to system."""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line; every expected error is one sentence on stderr and a non-zero exit code."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> int:
+    """Run the command line and return the exit code: 0 done, 1 or more error, 2 usage, 130 interrupted."""
+    try:
+        result: Any = app.main(args=argv, prog_name="inexact", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        click.echo("interrupted; nothing half-written was left behind, finished work is kept", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except InexactError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,78 @@
+"""Every error a user can meet. A message says what must hold, what came, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InexactError(Exception):
+    """Base of all errors raised on purpose; the command line prints it as one sentence and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class SpecError(InexactError, ValueError):
+    """A spec string cannot be read, or a parameter is outside its range."""
+
+
+class UnknownNameError(InexactError, LookupError):
+    """A name that no member of a family carries."""
+
+
+class PlanError(InexactError, ValueError):
+    """A plan that does not fit the network, or a rule that contradicts itself."""
+
+
+class FormatError(InexactError, ValueError):
+    """Numbers that do not fit the format: wrong width, coding or granularity, NaN, infinity."""
+
+
+class DataError(InexactError, ValueError):
+    """Data that cannot be used: empty, labels out of range, wrong image size, unreadable file."""
+
+
+class CheckpointError(InexactError, ValueError):
+    """Weights that cannot be loaded: truncated, foreign, of another network, or a pickle that would run code."""
+
+
+class HardwareError(InexactError, ValueError):
+    """An accelerator description or workload that cannot be evaluated."""
+
+
+class StudyError(InexactError, ValueError):
+    """A study that cannot run or resume."""
+
+
+class NoDesignError(StudyError):
+    """No design satisfies the constraint; the message says what the best one reached."""
+
+    exit_code = 3
+
+
+class OutputError(InexactError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class MissingDependencyError(InexactError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` for the closest known names, else a full stop. Ends a sentence about an unknown name."""
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    if not close:
+        return "."
+    return "; did you mean " + " or ".join(repr(c) for c in close) + "?"
+
+
+def require_range(name: str, value: int, low: int, high: int, *, bound: str = "") -> None:
+    """Raise `SpecError` unless `value` is an integer in `low..high`. `bound` explains where the limits come from.
+
+    >>> require_range("cut", 16, 0, 15, bound="0..2*width-1")
+    Traceback (most recent call last):
+    inexact.core.errors.SpecError: cut must be 0..2*width-1 (0..15), not 16
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        span = f"{bound} ({low}..{high})" if bound else f"{low}..{high}"
+        raise SpecError(f"{name} must be {span}, not {value!r}")
