@@ -1,1 +1,31 @@
-"""nn."""
+"""Plans and emulated networks: what is approximated where, and a module that computes exactly that."""
+
+from inexact.nn._approximate import ApproxModel, approximate
+from inexact.nn._data import Data, batches, first_inputs
+from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
+from inexact.nn._layer import ApproxLayer, Correction, Probe
+from inexact.nn._plan import Plan
+from inexact.nn._rule import Rule
+from inexact.nn._workload import arithmetic, estimate, workload
+from inexact.nn.layers import ApproxConv2d, ApproxLinear
+
+__all__ = [
+    "ApproxConv2d",
+    "ApproxLayer",
+    "ApproxLinear",
+    "ApproxModel",
+    "Correction",
+    "Data",
+    "Evaluation",
+    "Plan",
+    "Probe",
+    "Rule",
+    "approximate",
+    "arithmetic",
+    "batches",
+    "correct_answers",
+    "estimate",
+    "evaluate",
+    "first_inputs",
+    "workload",
+]

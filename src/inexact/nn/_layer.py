@@ -1,0 +1,272 @@
+"""What every emulated layer shares: quantisation, the sum of products with its corrections, requantisation, straight-through gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inexact.core.errors import FormatError
+from inexact.nn._rule import Rule
+from inexact.nn._tables import coded_table, error_table
+from inexact.precision import Observer, Quantiser, fixed_point, requantise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correction:
+    """What a recovery adds to one layer, O output channels.
+
+    bias: int64 [O], subtracted from the accumulator. gain: float64 [O], multiplies the rest (part of the requantisation scale).
+    column: int32 [2**a_bits], f(a); the sum of f over the window is subtracted from every output of the group.
+    """
+
+    bias: Tensor
+    gain: Tensor
+    column: Tensor | None = None
+
+
+class Probe:
+    """What a recovery may look at: one layer's calibration inputs as codes, its approximate sums, its exact sums.
+
+    a: activation codes as integers in float32, padded. b: weight codes, int64 [O, …]. accumulator: int64, approximate, uncorrected.
+    """
+
+    def __init__(self, layer: ApproxLayer, a: Tensor, b: Tensor, accumulator: Tensor) -> None:
+        self.layer = layer
+        self.a = a
+        self.b = b
+        self.accumulator = accumulator
+
+    @cached_property
+    def exact(self) -> Tensor:
+        """int64, the exact sums of the same codes, shaped as `accumulator`."""
+        return self.layer.exact_sums(self.a, self.b)
+
+    def error_table(self) -> Tensor:
+        """int64 [2**a_bits, 2**b_bits], approximate minus exact, indexed by bit pattern."""
+        rule = self.layer.rule
+        return torch.from_numpy(error_table(rule.unit.spec, rule.coding, rule.format.b_bits).astype(np.int64))
+
+    def patterns(self) -> Tensor:
+        """int64 [O, …], the weights' bit patterns."""
+        return self.b.to(torch.int64) & (2**self.layer.rule.format.b_bits - 1)
+
+    def by_channel(self, sums: Tensor) -> Tensor:
+        """`sums` as [O, outputs of that channel over the calibration set]."""
+        return self.layer.channels_first(sums)
+
+    def column_sums(self, column: Tensor) -> Tensor:
+        """int64, the window sums of f(a) for every output, broadcastable to `accumulator`."""
+        return self.layer.column_sums(self.a, column)
+
+
+Recoverer = Callable[[Probe], Correction]
+
+
+class ApproxLayer(nn.Module, ABC):
+    """A layer computed as the planned array computes it: float in, float out, integers between.
+
+    Parameters `weight`, `bias` stay in float32 and trainable; buffers hold scales, zero points and the correction.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    table: Tensor
+    a_scale: Tensor
+    a_zero: Tensor
+    b_scale: Tensor
+    b_zero: Tensor
+    out_scale: Tensor
+    out_zero: Tensor
+    fold: Tensor
+    gain: Tensor
+    column: Tensor
+
+    def __init__(self, name: str, rule: Rule, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.name = name
+        self.rule = rule
+        self.recoverer: Recoverer | None = None
+        self.weight = nn.Parameter(weight.detach().clone())
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
+        channels, a_bits = weight.shape[0], rule.format.a_bits
+        b_shape = rule.format.weights(weight, rule.coding).scale.shape
+        for buffer in ("a_scale", "a_zero", "out_scale", "out_zero"):
+            self.register_buffer(buffer, torch.full((), torch.nan))
+        for buffer in ("b_scale", "b_zero"):
+            self.register_buffer(buffer, torch.full(b_shape, torch.nan))
+        self.register_buffer("fold", torch.zeros(channels, dtype=torch.int64))
+        self.register_buffer("gain", torch.ones(channels, dtype=torch.float64))
+        self.register_buffer("column", torch.zeros(2**a_bits, dtype=torch.int32))
+        table = np.zeros((0, 0), np.int32) if rule.exact else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
+        self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
+        self.calibrated = False
+        self.has_column = False
+        self.register_load_state_dict_post_hook(_refresh)
+
+    def calibrate(self, inputs: Observer, outputs: Observer) -> None:
+        """Fix scales and zero points from what the layer saw in float32."""
+        a = self.rule.format.activations(inputs, self.rule.coding)
+        b = self.rule.format.weights(self.weight, self.rule.coding)
+        out = self.rule.format.outputs(outputs)
+        for name, value in (("a_scale", a.scale), ("a_zero", a.zero_point), ("b_scale", b.scale), ("b_zero", b.zero_point)):
+            getattr(self, name).copy_(value)
+        self.out_scale.copy_(out.scale)
+        self.out_zero.copy_(out.zero_point)
+        self.calibrated = True
+
+    def correct(self, correction: Correction) -> None:
+        """Install a correction; it replaces the one before."""
+        self.fold.copy_(correction.bias)
+        self.gain.copy_(correction.gain)
+        self.column.copy_(torch.zeros_like(self.column) if correction.column is None else correction.column)
+        self.has_column = bool(self.column.any())
+
+    @final
+    def forward(self, x: Tensor) -> Tensor:
+        """The emulated layer; x float32, shaped as the original layer's input. Raises FormatError for NaN or infinity."""
+        self._check(x)
+        a = self._a_quantiser().quantise(self.padded(x))  # zero always has a code, so padding first is the same
+        b = self._b_quantiser().quantise(self.weight)
+        with torch.no_grad():
+            result = self._emulated(a.detach(), b.detach())
+        if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
+            smooth = self._straight_through(x)
+            return smooth + (result - smooth).detach()
+        return result
+
+    def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
+        accumulator = self.exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+        if self.recoverer is not None:
+            self.correct(self.recoverer(Probe(self, a, b, accumulator)))
+        if self.has_column:
+            accumulator = accumulator - self.column_sums(a, self.column)
+        accumulator = accumulator - self.per_channel(self.fold)
+        scale = self.a_scale.double() * self.b_scale.double().reshape(-1) * self.gain
+        if self.rule.format.integer_output:
+            return self._integer_output(accumulator, scale)
+        result = (accumulator * self.per_channel(scale)).float()
+        return result if self.bias is None else result + self.per_channel(self.bias)
+
+    def _integer_output(self, accumulator: Tensor, scale: Tensor) -> Tensor:
+        if self.bias is not None:
+            accumulator = accumulator + self.per_channel(torch.round(self.bias / scale).to(torch.int64))
+        step = fixed_point(scale / self.out_scale)
+        step = type(step)(self.per_channel(step.multiplier), self.per_channel(step.exponent))
+        codes = requantise(accumulator, step, self.out_zero, 0, 2**self.rule.format.a_bits - 1)
+        return (codes - self.out_zero) * self.out_scale
+
+    def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """`sum (a-za)(b-zb)` with the products through the unit, int64; the correction sums are exact."""
+        sums = self.table_sums(self._a_patterns(a), self._b_patterns(b)).to(torch.int64)
+        b_sums = b.double().reshape(b.shape[0], -1).sum(1).to(torch.int64)
+        za, zb = self.a_zero.to(torch.int64), self.b_zero.to(torch.int64)
+        sums = sums - self.per_channel(za * b_sums)
+        if bool(zb.any()):
+            sums = sums - self.window_sums(a - self.a_zero) * self.per_channel(zb.reshape(-1).expand(b.shape[0]))
+        if self.rule.padding == "skipped" and self.pads:
+            errors = torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)).to(b.device)
+            at_zero = errors[int(za) & (2**self.rule.format.a_bits - 1)]
+            sums = sums - self.padding_sums(at_zero[self._b_patterns(b).long()].double(), a.shape)
+        return sums
+
+    def _a_patterns(self, a: Tensor) -> Tensor:
+        return (a.to(torch.int16) & (2**self.rule.format.a_bits - 1)).to(torch.uint8)
+
+    def _b_patterns(self, b: Tensor) -> Tensor:
+        return (b.to(torch.int16) & (2**self.rule.format.b_bits - 1)).to(torch.uint8)
+
+    def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
+        """int64, `sum_k f(a_k)` of every window; skipped padding adds nothing."""
+        plane = column.to(a.device)[self._a_patterns(a).long()].double()
+        if self.rule.padding == "skipped" and self.pads:
+            plane = plane * self.inside(a.shape)
+        return self.window_sums(plane)
+
+    def _a_quantiser(self) -> Quantiser:
+        bits, signed = self.rule.format.a_bits, self.rule.coding == "signed"
+        return Quantiser(self.a_scale, self.a_zero, *_code_range(bits, signed))
+
+    def _b_quantiser(self) -> Quantiser:
+        bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
+        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed))
+
+    def _straight_through(self, x: Tensor) -> Tensor:
+        a, b = self._a_quantiser(), self._b_quantiser()
+        return self.float_layer(_pass_through(x, a), _pass_through(self.weight, b))
+
+    def _check(self, x: Tensor) -> None:
+        if torch.compiler.is_compiling():
+            return
+        if not self.calibrated:
+            raise FormatError(f"layer {self.name} must be calibrated: give `calibrate=` to approximate() or load a state dict first")
+        if not bool(torch.isfinite(x).all()):
+            raise FormatError(f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it")
+
+    def extra_repr(self) -> str:
+        """What the layer's line in `print(model)` shows."""
+        return f"{self.rule.multiplier}, {self.rule.precision}, {self.rule.coding}, recovery={self.rule.recovery}"
+
+    @property
+    @abstractmethod
+    def pads(self) -> bool:
+        """Whether zeros are added around the input."""
+
+    @abstractmethod
+    def padded(self, x: Tensor) -> Tensor:
+        """x with the layer's padding."""
+
+    @abstractmethod
+    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """int32 `sum_k table[a, b]` of padded uint8 patterns."""
+
+    @abstractmethod
+    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """int64 `sum_k (a-za)(b-zb)` of padded codes."""
+
+    @abstractmethod
+    def window_sums(self, plane: Tensor) -> Tensor:
+        """int64 sums of a padded plane over each window, broadcastable to the output; exact below 2**53."""
+
+    @abstractmethod
+    def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
+        """int64 sums of a weight-shaped tensor over the padded positions of each window of an input of padded `shape`."""
+
+    @abstractmethod
+    def inside(self, shape: torch.Size) -> Tensor:
+        """1 inside the image, 0 in the padding, broadcastable to a padded input of that shape."""
+
+    @abstractmethod
+    def float_layer(self, x: Tensor, weight: Tensor) -> Tensor:
+        """The original layer in float32, for gradients."""
+
+    @abstractmethod
+    def per_channel(self, values: Tensor) -> Tensor:
+        """[O] reshaped to broadcast over the output."""
+
+    @abstractmethod
+    def channels_first(self, values: Tensor) -> Tensor:
+        """An output-shaped tensor as [O, everything else]."""
+
+
+def _code_range(bits: int, signed: bool) -> tuple[int, int]:
+    return (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+
+
+def _pass_through(values: Tensor, quantiser: Quantiser) -> Tensor:
+    """Quantised values whose gradient is one inside the range and zero outside."""
+    low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low, quantiser.high))
+    clipped = torch.minimum(torch.maximum(values, low), high)
+    return clipped + (quantiser.dequantise(quantiser.quantise(values)) - clipped).detach()
+
+
+def _refresh(module: nn.Module, _incompatible: Any) -> None:
+    if isinstance(module, ApproxLayer):
+        module.calibrated = bool(torch.isfinite(module.a_scale)) and bool(torch.isfinite(module.b_scale).all())
+        module.has_column = bool(module.column.any())

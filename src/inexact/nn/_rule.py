@@ -1,0 +1,102 @@
+"""What is planned for one layer."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from inexact import precision as precision_formats
+from inexact.core.errors import PlanError, near
+from inexact.core.workload import CODINGS
+from inexact.precision import Format
+from inexact.units import Multiplier, multipliers
+
+PADDINGS = ("multiplied", "skipped")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How one layer computes.
+
+    multiplier: spec or unit; "exact" takes the width and sign the format and coding need.
+    precision: format spec such as "int8", "w4a8" or "int(a_bits=8,b_bits=4,granularity=per_channel)".
+    coding: "unsigned" (affine codes), "signed" (two's complement) or "sign_magnitude" (unsigned unit on (a, |b|), sign restored).
+    padding: "multiplied" (the code of zero goes through the unit) or "skipped" (the PE is gated).
+    recovery: spec of the correction applied after calibration, such as "bias_correction"; "none".
+
+    Raises PlanError when unit, precision and coding do not fit each other.
+    """
+
+    multiplier: str | Multiplier = "exact"
+    precision: str | Format = "int8"
+    coding: str = "unsigned"
+    padding: str = "multiplied"
+    recovery: str = "none"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "multiplier", multipliers.get(self.multiplier).spec)
+        object.__setattr__(self, "precision", precision_formats.get(self.precision).spec)
+        _one_of("coding", self.coding, CODINGS)
+        _one_of("padding", self.padding, PADDINGS)
+        self._check_unit()
+
+    @cached_property
+    def format(self) -> Format:
+        """The number format."""
+        return precision_formats.get(self.precision)
+
+    @cached_property
+    def unit(self) -> Multiplier:
+        """The multiplier, with the width and sign of the format and coding when it is the exact one."""
+        unit = multipliers.get(self.multiplier)
+        if unit.spec == "exact":
+            b_bits = self.format.b_bits
+            return multipliers["exact"](width=(self.format.a_bits, b_bits), signed=self.coding == "signed")  # type: ignore[call-arg]
+        return unit
+
+    @property
+    def exact(self) -> bool:
+        """Whether every product is exact."""
+        return self.unit.family_name == "exact"
+
+    def to_dict(self) -> dict[str, str]:
+        """Only what differs from the defaults, as strings, for TOML."""
+        return {f.name: str(getattr(self, f.name)) for f in fields(self) if getattr(self, f.name) != _DEFAULTS[f.name]}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], *, key: str = "default") -> Rule:
+        """A rule from a TOML table. Raises PlanError for unknown entries."""
+        for name in values:
+            if name not in _DEFAULTS:
+                raise PlanError(f"rule {key!r} has no entry {name!r}{near(name, _DEFAULTS)} Entries: {', '.join(_DEFAULTS)}")
+        return cls(**values)
+
+    def but(self, **changes: Any) -> Rule:
+        """A copy with some entries changed."""
+        return dataclasses.replace(self, **changes)
+
+    def _check_unit(self) -> None:
+        unit, a_bits, b_bits = self.unit, self.format.a_bits, self.format.b_bits
+        if unit.signed != (self.coding == "signed"):
+            needed = "signed" if self.coding == "signed" else "unsigned"
+            raise PlanError(f"coding {self.coding!r} needs a unit for {needed} operands; {unit.spec} is {'signed' if unit.signed else 'unsigned'}")
+        fitting = {(a_bits, b_bits)}
+        if self.coding == "sign_magnitude":
+            fitting.add((a_bits, b_bits - 1))
+        if unit.width not in fitting:
+            wanted = " or ".join(f"{a}x{b}" for a, b in sorted(fitting, reverse=True))
+            raise PlanError(
+                f"unit and format must agree in width: {self.precision} under {self.coding} coding needs a {wanted} unit, "
+                f"{unit.spec} is {unit.width[0]}x{unit.width[1]}; give the unit width=({a_bits},{b_bits}) or change the precision"
+            )
+
+
+_DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Rule)}
+_DEFAULTS["precision"] = precision_formats.get("int8").spec
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise PlanError(f"{name} must be one of {', '.join(known)}, not {value!r}{near(value, known)}")

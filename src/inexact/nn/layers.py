@@ -1,0 +1,142 @@
+"""The emulated layers: Conv2d (any stride, padding, dilation, groups, padding mode) and Linear (inputs of any rank)."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from inexact import kernels
+from inexact.core.errors import FormatError
+from inexact.nn._layer import ApproxLayer
+from inexact.nn._rule import Rule
+
+
+@final
+class ApproxConv2d(ApproxLayer):
+    """An `nn.Conv2d` on the planned array; input [N, C, H, W]."""
+
+    def __init__(self, name: str, rule: Rule, source: nn.Conv2d) -> None:
+        super().__init__(name, rule, source.weight, source.bias)
+        self.stride: tuple[int, int] = source.stride  # type: ignore[assignment]
+        self.dilation: tuple[int, int] = source.dilation  # type: ignore[assignment]
+        self.groups = source.groups
+        self.padding_mode = source.padding_mode
+        self.padding = _four_sides(source)
+
+    @property
+    def pads(self) -> bool:
+        """Whether zeros are added around the image."""
+        return self.padding_mode == "zeros" and any(self.padding)
+
+    def padded(self, x: Tensor) -> Tensor:
+        """x with this layer's padding mode. Raises FormatError unless x is [N, C, H, W]."""
+        if x.dim() != 4:
+            raise FormatError(f"input of layer {self.name} must be [N, C, H, W], not of shape {list(x.shape)}; add a batch dimension")
+        if not any(self.padding):
+            return x
+        return F.pad(x, self.padding, mode="constant" if self.padding_mode == "zeros" else self.padding_mode)
+
+    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """int32 [N, O, H', W']."""
+        return kernels.conv2d(a, b, self.table, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
+
+    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """int64 [N, O, H', W']."""
+        a, b = (a - self.a_zero).to(torch.int32), (b - self.b_zero).to(torch.int32)
+        return kernels.exact_conv2d(a, b, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
+
+    def window_sums(self, plane: Tensor) -> Tensor:
+        """int64 [N, O, H', W'] or [N, 1, H', W'] without groups."""
+        n, _, height, width = plane.shape
+        grouped = plane.double().reshape(n, self.groups, -1, height, width).sum(2)
+        ones = torch.ones(self.groups, 1, *self.weight.shape[2:], dtype=torch.float64, device=plane.device)
+        sums = F.conv2d(grouped, ones, stride=self.stride, dilation=self.dilation, groups=self.groups).round().to(torch.int64)
+        return sums if self.groups == 1 else sums.repeat_interleave(self.weight.shape[0] // self.groups, dim=1)
+
+    def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
+        """int64 [1, O, H', W']."""
+        outside = 1.0 - self.inside(shape).double()
+        return F.conv2d(outside, weight.sum(1, keepdim=True), stride=self.stride, dilation=self.dilation).round().to(torch.int64)
+
+    def inside(self, shape: torch.Size) -> Tensor:
+        """[1, 1, H, W] of the padded image."""
+        left, right, top, bottom = self.padding
+        ones = torch.ones(1, 1, shape[-2] - top - bottom, shape[-1] - left - right, device=self.weight.device)
+        return F.pad(ones, self.padding)
+
+    def float_layer(self, x: Tensor, weight: Tensor) -> Tensor:
+        """float32 [N, O, H', W']."""
+        return F.conv2d(self.padded(x), weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+    def per_channel(self, values: Tensor) -> Tensor:
+        """[O] or [1] as [1, O or 1, 1, 1]."""
+        return values.reshape(1, -1, 1, 1)
+
+    def channels_first(self, values: Tensor) -> Tensor:
+        """[N, O, H', W'] as [O, N H' W']."""
+        return values.transpose(0, 1).reshape(values.shape[1], -1)
+
+
+@final
+class ApproxLinear(ApproxLayer):
+    """An `nn.Linear` on the planned array; input [..., in_features]."""
+
+    def __init__(self, name: str, rule: Rule, source: nn.Linear) -> None:
+        super().__init__(name, rule, source.weight, source.bias)
+
+    @property
+    def pads(self) -> bool:
+        """Always False."""
+        return False
+
+    def padded(self, x: Tensor) -> Tensor:
+        """x itself."""
+        return x
+
+    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """int32 [..., O]."""
+        return kernels.gemm(a.reshape(-1, a.shape[-1]), b, self.table).reshape(*a.shape[:-1], -1)
+
+    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """int64 [..., O]."""
+        rows = (a - self.a_zero).to(torch.int32).reshape(-1, a.shape[-1])
+        return kernels.exact_gemm(rows, (b - self.b_zero).to(torch.int32)).reshape(*a.shape[:-1], -1)
+
+    def window_sums(self, plane: Tensor) -> Tensor:
+        """int64 [..., 1]."""
+        return plane.double().sum(-1, keepdim=True).round().to(torch.int64)
+
+    def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
+        """Zero: a linear layer has no padding."""
+        return torch.zeros((), dtype=torch.int64, device=weight.device)
+
+    def inside(self, shape: torch.Size) -> Tensor:
+        """One everywhere."""
+        return torch.ones((), device=self.weight.device)
+
+    def float_layer(self, x: Tensor, weight: Tensor) -> Tensor:
+        """float32 [..., O]."""
+        return F.linear(x, weight, self.bias)
+
+    def per_channel(self, values: Tensor) -> Tensor:
+        """[O] as it is."""
+        return values
+
+    def channels_first(self, values: Tensor) -> Tensor:
+        """[..., O] as [O, everything else]."""
+        return values.reshape(-1, values.shape[-1]).T
+
+
+def _four_sides(source: nn.Conv2d) -> tuple[int, int, int, int]:
+    """(left, right, top, bottom) of any padding an `nn.Conv2d` accepts."""
+    if source.padding == "valid":
+        return (0, 0, 0, 0)
+    if source.padding == "same":
+        reach = [d * (k - 1) for d, k in zip(source.dilation, source.kernel_size, strict=True)]
+        (top, left), (bottom, right) = [r // 2 for r in reach], [r - r // 2 for r in reach]
+        return (left, right, top, bottom)
+    rows, columns = (int(p) for p in source.padding)
+    return (columns, columns, rows, rows)

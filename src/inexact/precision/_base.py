@@ -1,0 +1,68 @@
+"""The family of formats, and the short names users write."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from torch import Tensor
+
+from inexact.core.errors import SpecError
+from inexact.core.registry import Family, spec_of
+from inexact.core.workload import Coding
+from inexact.precision._calibration import Observer
+from inexact.precision._quantiser import Quantiser
+
+
+class Format(ABC):
+    """How the operands of one layer are stored; members are frozen dataclasses.
+
+    a_bits, b_bits: stored bits of an activation and of a weight.
+    """
+
+    family_name: ClassVar[str]
+    a_bits: int
+    b_bits: int
+
+    @property
+    def spec(self) -> str:
+        """Canonical spec, such as `int(b_bits=4)`."""
+        return spec_of(self)
+
+    @property
+    @abstractmethod
+    def integer_output(self) -> bool:
+        """Whether the accumulator is requantised to output codes with integers only."""
+
+    @abstractmethod
+    def activations(self, observer: Observer, coding: Coding) -> Quantiser:
+        """The activation quantiser for what `observer` saw."""
+
+    @abstractmethod
+    def weights(self, weight: Tensor, coding: Coding) -> Quantiser:
+        """The weight quantiser of a weight tensor [O, …]."""
+
+    @abstractmethod
+    def outputs(self, observer: Observer) -> Quantiser:
+        """The output quantiser, for integer requantisation."""
+
+
+formats: Family[Format] = Family("format", "inexact.precision")
+
+_SHORT = re.compile(r"int(?P<both>\d+)|w(?P<b>\d+)a(?P<a>\d+)")
+
+
+def get(spec: str | Format) -> Format:
+    """The format a spec describes: `int8`, `w4a8` (4-bit weights, 8-bit activations) or `int(a_bits=8, b_bits=4, …)`.
+
+    Raises SpecError for malformed specs and widths outside 2..16, UnknownNameError for unknown formats.
+    """
+    if isinstance(spec, str):
+        short = _SHORT.fullmatch(spec.strip())
+        if short:
+            a_bits, b_bits = (short["both"],) * 2 if short["both"] else (short["a"], short["b"])
+            return formats.get(f"int(a_bits={int(a_bits)},b_bits={int(b_bits)})")
+        if not spec.strip():
+            raise SpecError("a format must be named, as in 'int8' or 'w4a8'; it is empty")
+    return formats.get(spec)

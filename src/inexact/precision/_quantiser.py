@@ -1,0 +1,30 @@
+"""The affine map between real numbers and integer codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Quantiser:
+    """`code = clamp(round(x / scale) + zero_point, low, high)`, rounding half to even; `x ≈ (code - zero_point) * scale`.
+
+    scale, zero_point: tensors broadcastable to the values: scalars, or [O, 1, …] per output channel. zero_point holds integers as float64.
+    low, high: smallest and largest code.
+    """
+
+    scale: Tensor
+    zero_point: Tensor
+    low: int
+    high: int
+
+    def quantise(self, values: Tensor) -> Tensor:
+        """Integer codes of `values` as float32 numbers, same shape; exact because |code| < 2**16."""
+        return torch.clamp(torch.round(values / self.scale) + self.zero_point, self.low, self.high)
+
+    def dequantise(self, codes: Tensor) -> Tensor:
+        """The numbers the codes stand for, float32."""
+        return (codes - self.zero_point) * self.scale

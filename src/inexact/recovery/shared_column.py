@@ -1,0 +1,43 @@
+"""Shared correction column: one extra column of the array sums the part of the error that follows the activations alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from inexact.nn import Correction, Probe
+from inexact.recovery._base import Recovery, recoveries
+from inexact.recovery.bias_correction import fold
+
+
+@recoveries.register("shared_column")
+@final
+@dataclass(frozen=True, kw_only=True)
+class SharedColumn(Recovery):
+    """Subtracts `sum_k f(a_k)` from every output, f(a) = mean error over the layer's weight histogram, then folds the rest into the bias.
+
+    f is a table of 2**a_bits integers beside each array row; the column is shared by all output channels (one a group), and the
+    accelerator model charges it. It pays under affine codes, where every weight is positive; under sign-magnitude coding f averages
+    errors of both signs and is near zero.
+    gain: as in bias correction, fitted after the column.
+
+    Reference: G. Zervakis et al., Control Variate Approximation for DNN Accelerators, DAC 2021, doi 10.1109/DAC18074.2021.9586092,
+    generalised from perforation to any error table (analysis of variance of E(a, b); docs/recovery.md).
+    """
+
+    gain: bool = False
+
+    def correct(self, probe: Probe) -> Correction:
+        """Column, bias and gain of one layer."""
+        column = mean_error(probe.error_table(), probe.patterns())
+        return fold(probe, probe.accumulator - probe.column_sums(column), with_gain=self.gain, column=column)
+
+
+def mean_error(errors: Tensor, patterns: Tensor) -> Tensor:
+    """f(a), int32 [2**a_bits]: the mean of errors[a, b] over the weight patterns b, rounded to an integer."""
+    histogram = torch.bincount(patterns.reshape(-1), minlength=errors.shape[1]).double()
+    mean = errors.to(histogram.device).double() @ histogram / histogram.sum()
+    return torch.round(mean).to(torch.int32)
