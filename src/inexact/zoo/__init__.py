@@ -1,1 +1,1 @@
-"""zoo."""
+"""Real networks and real data that need no download beyond a package registry."""

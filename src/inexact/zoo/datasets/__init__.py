@@ -1,0 +1,6 @@
+"""Labelled images: embedded, fetched, or the user's own."""
+
+from inexact.zoo.datasets._dataset import SPLITS, Dataset
+from inexact.zoo.datasets._named import Entry, entries, entry
+
+__all__ = ["SPLITS", "Dataset", "Entry", "entries", "entry"]

@@ -1,0 +1,5 @@
+"""Training the networks of the zoo: seeded, resumable, with a card beside the weights."""
+
+from inexact.zoo.training._train import Epoch, train
+
+__all__ = ["Epoch", "train"]
