@@ -1,0 +1,273 @@
+"""What a workload costs on an accelerator, with unit, source and spread on every figure, and savings at four boundaries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from inexact.core.estimate import Estimate
+from inexact.hardware._constants import Triple, total
+from inexact.hardware._mapping import Mapping
+
+ARRAY = (
+    "multipliers",
+    "adders",
+    "registers",
+    "sign_logic",
+    "unit_selection",
+    "zero_points",
+    "correction_column",
+    "idle_pes",
+    "leakage_array",
+)
+MEMORIES = ("activation_buffer", "weight_buffer", "accumulator_buffer", "requantisation", "leakage_buffers")
+COMPONENTS = (*ARRAY, *MEMORIES, "dram")
+
+BOUNDARIES: dict[str, tuple[str, ...]] = {
+    "multiplier": ("multipliers",),
+    "array": ARRAY,
+    "on_chip": (*ARRAY, *MEMORIES),
+    "with_dram": COMPONENTS,
+}
+"""What a saving is a share of: the multipliers alone, the PE array, the chip, the chip with its DRAM."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerCost:
+    """One layer. cycles: with stalls, which wait for DRAM or requantisation. energy: pJ by component. mapping: None for float32 layers."""
+
+    name: str
+    macs: int
+    cycles: int
+    stalls: int
+    dataflow: str
+    utilisation: float | None
+    mapping: Mapping | None
+    energy: dict[str, Triple]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breakdown:
+    """A total and its parts; the parts add up to the total. by_layer is empty where a layer has no share (area)."""
+
+    total: Estimate
+    by_component: dict[str, Estimate]
+    by_layer: dict[str, Estimate]
+
+    def to_json(self) -> dict[str, Any]:
+        """total, by_component and, where there is one, by_layer; each figure as Estimate.to_json."""
+        found: dict[str, Any] = {"total": self.total.to_json(), "by_component": {k: v.to_json() for k, v in self.by_component.items()}}
+        if self.by_layer:
+            found["by_layer"] = {k: v.to_json() for k, v in self.by_layer.items()}
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Cycles, energy and area of one run. period_ns: clock period. multiplier_model: multiplier pJ at the ends of the units' cost model.
+
+    sources: component -> citation. unverified: components that rest on a declared model.
+    """
+
+    accelerator: str
+    node: str
+    network: str
+    period_ns: float
+    layers: tuple[LayerCost, ...]
+    area: dict[str, Triple]
+    multiplier_model: tuple[float, float]
+    sources: dict[str, str]
+    unverified: frozenset[str]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of all layers."""
+        return sum(layer.macs for layer in self.layers)
+
+    @property
+    def cycles(self) -> Estimate:
+        """Clock cycles, layer after layer, stalls included."""
+        return self._derived(float(sum(layer.cycles for layer in self.layers)), "cycles", "closed forms")
+
+    @property
+    def latency_ms(self) -> Estimate:
+        """Time of one run in ms."""
+        return self._derived(self.cycles.value * self.period_ns * 1e-6, "ms", "cycles times the clock period")
+
+    @cached_property
+    def components(self) -> dict[str, Triple]:
+        """Energy in pJ by component as (value, low, high), the units' cost model at its nominal point."""
+        return {name: total(layer.energy[name] for layer in self.layers) for name in COMPONENTS}
+
+    @cached_property
+    def energy_pj(self) -> Breakdown:
+        """Energy of one run: total, by component, by layer."""
+        parts = {name: self._with_model(name, triple) for name, triple in self.components.items()}
+        layers = {layer.name: total(self._with_model(name, triple) for name, triple in layer.energy.items()) for layer in self.layers}
+        return Breakdown(
+            total=self._sum("pJ", parts.values()),
+            by_component={name: self._part(name, triple, "pJ") for name, triple in parts.items()},
+            by_layer={name: self._sum("pJ", [triple]) for name, triple in layers.items()},
+        )
+
+    @cached_property
+    def area_um2(self) -> Breakdown:
+        """Area: total and by component."""
+        parts = {name: self._part(name, triple, "um2") for name, triple in self.area.items()}
+        return Breakdown(total=self._sum("um2", self.area.values()), by_component=parts, by_layer={})
+
+    @property
+    def energy_delay_product(self) -> Estimate:
+        """Energy of one run times its time, in pJ ms."""
+        energy, time = self.energy_pj.total, self.latency_ms.value
+        spread = (energy.spread[0] * time, energy.spread[1] * time) if energy.spread else None
+        return self._derived(energy.value * time, "pJ ms", "energy times latency", spread)
+
+    @property
+    def tops_per_watt(self) -> Estimate:
+        """Operations (two a multiply-accumulate) per picojoule."""
+        energy = self.energy_pj.total
+        spread = (2 * self.macs / energy.spread[1], 2 * self.macs / energy.spread[0]) if energy.spread else None
+        return self._derived(2 * self.macs / energy.value, "TOPS/W", "two operations a MAC over the energy", spread)
+
+    @property
+    def mac_share(self) -> dict[str, Estimate]:
+        """Share of multipliers and adders in the energy, in percent, at each boundary but the first."""
+        without = {name: (0.0, 0.0, 0.0) if name in ("multipliers", "adders") else triple for name, triple in self.components.items()}
+        return {
+            name: self._percent(without, self.components, parts, (1.0, 1.0), "share of multipliers and adders")
+            for name, parts in BOUNDARIES.items()
+            if name != "multiplier"
+        }
+
+    def to_json(self, baseline: Cost | None = None) -> dict[str, Any]:
+        """cycles, latency_ms, energy_pj, area_um2, mac_share, layers; with a baseline also savings and ceiling."""
+        found: dict[str, Any] = {
+            "accelerator": self.accelerator,
+            "network": self.network,
+            "cycles": self.cycles.to_json(),
+            "latency_ms": self.latency_ms.to_json(),
+            "energy_pj": self.energy_pj.to_json(),
+            "area_um2": self.area_um2.to_json(),
+            "mac_share": _written(self.mac_share),
+            "layers": [
+                {"name": layer.name, "macs": layer.macs, "cycles": layer.cycles, "stalls": layer.stalls}
+                | {"dataflow": layer.dataflow, "utilisation": layer.utilisation}
+                for layer in self.layers
+            ],
+        }
+        if baseline is not None:
+            found |= {"savings": _written(savings(self, baseline)), "ceiling": _written(ceiling(baseline))}
+        return found
+
+    def _with_model(self, name: str, triple: Triple) -> Triple:
+        if name != "multipliers":
+            return triple
+        low, high = self.model_factors
+        return triple[0], triple[1] * low, triple[2] * high
+
+    @cached_property
+    def model_factors(self) -> tuple[float, float]:
+        """Multiplier energy at the ends of the units' cost model over its nominal value."""
+        nominal = self.components["multipliers"][0]
+        return (self.multiplier_model[0] / nominal, self.multiplier_model[1] / nominal) if nominal else (1.0, 1.0)
+
+    def _part(self, name: str, triple: Triple, unit: str) -> Estimate:
+        return Estimate(
+            value=triple[0],
+            unit=unit,
+            source=self.sources[name],
+            node=None if name == "dram" else self.node,
+            spread=_spread(triple),
+            verified=name not in self.unverified,
+        )
+
+    def _sum(self, unit: str, triples: Iterable[Triple]) -> Estimate:
+        triple = total(triples)
+        source = f"accelerator model {self.accelerator}: sum of its components" + ("; " + self._models() if self.unverified else "")
+        return Estimate(value=triple[0], unit=unit, source=source, node=self.node, spread=_spread(triple), verified=not self.unverified)
+
+    def _models(self) -> str:
+        return "gate-count model for " + ", ".join(sorted(name.replace("_", " ") for name in self.unverified))
+
+    def _derived(self, value: float, unit: str, how: str, spread: tuple[float, float] | None = None) -> Estimate:
+        verified = spread is None or not self.unverified
+        return Estimate(
+            value=value, unit=unit, source=f"accelerator model {self.accelerator}: {how}", node=self.node, spread=spread, verified=verified
+        )
+
+    def _percent(
+        self, design: dict[str, Triple], reference: dict[str, Triple], parts: tuple[str, ...], model: tuple[float, float], how: str
+    ) -> Estimate:
+        """100 * (1 - design / reference) over some components; the spread lets each component's constants be at either end in both."""
+        value = 1 - _ratio([(design[name][0], reference[name][0]) for name in parts])
+        ends = []
+        for factor, largest in ((model[0], False), (model[1], True)):
+            choices = [
+                [(design[name][end] * (factor if name == "multipliers" else 1.0), reference[name][end]) for end in range(3)]
+                for name in parts
+            ]
+            ends.append(1 - _extreme_ratio(choices, largest=largest))
+        return Estimate(
+            value=100 * value,
+            unit="%",
+            source=f"accelerator model {self.accelerator}: {how}" + ("; " + self._models() if self.unverified else ""),
+            node=self.node,
+            spread=(100 * min(*ends, value), 100 * max(*ends, value)),
+            verified=not self.unverified,
+        )
+
+
+def savings(cost: Cost, baseline: Cost) -> dict[str, Estimate]:
+    """Energy saved over `baseline` in percent: multiplier, array, on_chip, with_dram.
+
+    Both designs use the same constants at each corner of the spread. Negative: the design costs more.
+    """
+    return {
+        name: cost._percent(cost.components, baseline.components, parts, cost.model_factors, "energy saved over the exact 8-bit design")
+        for name, parts in BOUNDARIES.items()
+    }
+
+
+def ceiling(baseline: Cost) -> dict[str, Estimate]:
+    """Energy in percent that multipliers of zero energy would save, at each boundary: the most any approximate multiplier can (Amdahl)."""
+    free = dict(baseline.components) | {"multipliers": (0.0, 0.0, 0.0)}
+    return {
+        name: baseline._percent(free, baseline.components, parts, (1.0, 1.0), "share of the multipliers in the exact 8-bit design")
+        for name, parts in BOUNDARIES.items()
+    }
+
+
+def area_saving(cost: Cost, baseline: Cost) -> Estimate:
+    """Area saved over `baseline` in percent, whole chip. Negative: the design is larger."""
+    return cost._percent(cost.area, baseline.area, tuple(cost.area), (1.0, 1.0), "area saved over the exact 8-bit design")
+
+
+def _ratio(pairs: list[tuple[float, float]]) -> float:
+    below = sum(pair[1] for pair in pairs)
+    return sum(pair[0] for pair in pairs) / below if below else 1.0
+
+
+def _extreme_ratio(choices: list[list[tuple[float, float]]], *, largest: bool) -> float:
+    """Extreme of sum(e) / sum(b) over one choice of (e, b) a component.
+
+    Reference: Dinkelbach, On nonlinear fractional programming, Management Science 13(7), 1967, doi:10.1287/mnsc.13.7.492
+    """
+    pick = max if largest else min
+    ratio = _ratio([options[0] for options in choices])
+    for _ in range(50):
+        best = _ratio([pick(options, key=lambda pair: pair[0] - ratio * pair[1]) for options in choices])
+        if abs(best - ratio) <= 1e-15 * abs(ratio):
+            break
+        ratio = best
+    return ratio
+
+
+def _spread(triple: Triple) -> tuple[float, float] | None:
+    return (triple[1], triple[2]) if triple[1] != triple[2] else None
+
+
+def _written(estimates: dict[str, Estimate]) -> dict[str, Any]:
+    return {name: estimate.to_json() for name, estimate in estimates.items()}
