@@ -1,0 +1,80 @@
+"""Third section: the chosen plan, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inexact.report._values import Json, energy, estimate, fixed, head, number, rows, table, text
+from inexact.report._view import View
+
+_WORDS = {"sign_magnitude": "sign-magnitude", "bias_correction": "bias correction", "shared_column": "shared column"}
+
+
+def layers(view: View) -> str:
+    """HTML of the section."""
+    found = rows(view.best.get("layers"))
+    if not found:
+        return "<p>No plan was chosen.</p>" if not view.best else "<p>The result carries no list of layers.</p>"
+    before, after = _column(found, "baseline_energy_pj"), _column(found, "energy_pj")
+    macs = _column(found, "macs")
+    noise = any(estimate(layer.get("noise")) for layer in found)
+    body = "".join(_row(layer, index, (macs, before, after), noise=noise) for index, layer in enumerate(found))
+    keys = '<span class="swatch s-before"></span> exact <span class="swatch s0"></span> chosen'
+    columns = ["layer", "MACs", "multiplier", "precision", "coding", "recovery", *(["#noise"] if noise else []), f"energy {keys}", "#saved"]
+    foot = _totals(macs, before, after, columns=len(columns))
+    return _explanation(noise) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot)
+
+
+def _explanation(noise: bool) -> str:
+    said = "Energy of one inference, whole accelerator, against the same accelerator with exact 8-bit multipliers."
+    if noise:
+        said += (
+            " Noise: power of the layer\u2019s output error over the power of its output, after the correction, as the search ranked it."
+        )
+    return f"<p>{said}</p>"
+
+
+def _column(layers: Sequence[Json], key: str) -> list[float | None]:
+    found = [estimate(layer.get(key)) for layer in layers]
+    return [value.value if value else None for value in found]
+
+
+def _row(layer: Json, index: int, columns: tuple[list[float | None], ...], *, noise: bool) -> str:
+    macs, before, after = columns
+    largest = max((value for value in (*before, *after) if value is not None), default=0.0)
+    cells = f"<th scope=row>{text(layer.get('name'))}<small>{text(layer.get('kind'), '')}</small></th>"
+    cells += f"<td class=macs>{_bar(macs[index], max(value or 0.0 for value in macs), 'mac')}{fixed(macs[index], 0)}</td>"
+    cells += f"<td class=spec>{text(layer.get('multiplier'), 'float32, outside the array')}</td>"
+    for key in ("precision", "coding", "recovery"):
+        word = layer.get(key)
+        cells += f"<td>{text(_WORDS.get(str(word), word))}</td>"
+    if noise:
+        cells += f"<td class=n>{_noise(layer.get('noise'))}</td>"
+    pair = _bar(before[index], largest, "s-before") + _bar(after[index], largest, "s0")
+    cells += f"<td class=energy>{pair}<small>{energy(before[index])} \u2192 {energy(after[index])}</small></td>"
+    return f"<tr>{cells}<td class=n>{_saved(before[index], after[index])}</td></tr>"
+
+
+def _noise(raw: object) -> str:
+    found = estimate(raw)
+    return f"{number(found.value, 2)} {found.unit}".strip() if found else text(None)
+
+
+def _saved(before: float | None, after: float | None) -> str:
+    return f"{fixed(100 * (1 - after / before), 1)} %" if before and after is not None else text(None)
+
+
+def _bar(value: float | None, largest: float, css: str) -> str:
+    share = 100 * value / largest if value and largest > 0 else 0.0
+    return f'<span class="bar {css}" style="width:{min(100.0, share):.1f}%"></span>'
+
+
+def _totals(macs: Sequence[float | None], before: Sequence[float | None], after: Sequence[float | None], *, columns: int) -> str:
+    """Sum over the layers; left out where a layer has no figure."""
+    if any(value is None for value in (*before, *after)):
+        return ""
+    first, second = sum(value or 0.0 for value in before), sum(value or 0.0 for value in after)
+    count = fixed(sum(value or 0.0 for value in macs), 0)
+    cells = f"<th scope=row>all layers</th><td>{count}</td><td colspan={columns - 4}></td>"
+    cells += f"<td><small>{energy(first)} \u2192 {energy(second)}</small></td><td class=n>{_saved(first, second)}</td>"
+    return f"<tfoot><tr>{cells}</tr></tfoot>"
