@@ -1,1 +1,18 @@
-"""units."""
+"""Approximate arithmetic units: each is one small file, found by name, identified by the SHA-256 of its table. Needs numpy only."""
+
+from __future__ import annotations
+
+from inexact.units._base import Adder, Golden, Multiplier, adders, multipliers
+from inexact.units._gates import GateCount
+from inexact.units.table import from_table
+
+__all__ = ["Adder", "GateCount", "Golden", "Multiplier", "adders", "from_table", "get", "multipliers"]
+
+
+def get(spec: str | Multiplier) -> Multiplier:
+    """The multiplier a spec such as `"trunc(cut=4)"` describes; a multiplier is returned as it is.
+
+    Adders are a family of their own: `units.adders.get("loa(low=4)")`.
+    Raises SpecError for malformed specs and values out of range, UnknownNameError for unknown names.
+    """
+    return multipliers.get(spec)
