@@ -1,0 +1,16 @@
+"""Search strategies over integer genomes, each one file: `samplers.get("nsga2(population=20)")`."""
+
+from __future__ import annotations
+
+from inexact.core.registry import Family
+from inexact.explore.samplers._base import Genome, Outcome, Proposals, Sampler, Search, failed, random_genome
+
+samplers: Family[Sampler] = Family("sampler", "inexact.explore.samplers")
+
+
+def get(spec: str | Sampler) -> Sampler:
+    """The sampler a spec describes; SpecError or UnknownNameError otherwise."""
+    return samplers.get(spec)
+
+
+__all__ = ["Genome", "Outcome", "Proposals", "Sampler", "Search", "failed", "get", "random_genome", "samplers"]

@@ -1,0 +1,88 @@
+"""NSGA-II of pymoo on integer genomes: uniform crossover, random reset of genes, no duplicates, constraint dominance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from pymoo.algorithms.moo import nsga2 as pymoo_nsga2
+from pymoo.core.mutation import Mutation
+from pymoo.core.problem import Problem
+from pymoo.core.termination import NoTermination
+from pymoo.operators.crossover.ux import UniformCrossover
+
+from inexact.core.errors import require_range
+from inexact.explore.samplers import samplers
+from inexact.explore.samplers._base import Genome, Outcome, Proposals, Sampler, random_genome
+
+
+class _Reset(Mutation):  # type: ignore[misc]
+    """Each gene is redrawn with probability 1/L, at least one per genome, so that no offspring repeats its parent by inaction."""
+
+    def __init__(self, sizes: tuple[int, ...]) -> None:
+        super().__init__(prob=1.0)
+        self._sizes = np.asarray(sizes)
+
+    def _do(self, problem: Any, x: Any, *args: Any, random_state: Any = None, **kwargs: Any) -> Any:
+        rows, genes = x.shape
+        chosen = random_state.random((rows, genes)) < 1.0 / genes
+        chosen[np.arange(rows), random_state.integers(genes, size=rows)] = True
+        fresh = random_state.integers(0, self._sizes, size=(rows, genes))
+        return np.where(chosen, fresh, x)
+
+
+@samplers.register("nsga2")
+@final
+@dataclass(frozen=True, kw_only=True)
+class NSGA2(Sampler):
+    """Non-dominated sorting genetic algorithm II. population: size of a generation, 4..10000.
+
+    The initial genomes are the first generation (cut or filled up with random ones to `population`).
+    Reference: K. Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE TEVC 6(2) (2002),
+    DOI 10.1109/4235.996017; implementation: J. Blank, K. Deb, "pymoo", IEEE Access 8 (2020), DOI 10.1109/ACCESS.2020.2990567.
+    """
+
+    population: int = 20
+
+    def __post_init__(self) -> None:
+        require_range("population", self.population, 4, 10_000)
+
+    def proposals(self, sizes: tuple[int, ...], objectives: int, initial: list[Genome], seed: int) -> Proposals:
+        """Generation after generation; ends when pymoo finds no genome it has not in its population."""
+        limits = np.asarray(sizes)
+        problem = Problem(n_var=len(sizes), n_obj=objectives, n_ieq_constr=1, xl=np.zeros(len(sizes)), xu=limits - 1, vtype=int)
+        algorithm = pymoo_nsga2.NSGA2(
+            pop_size=self.population,
+            sampling=self._first_generation(sizes, initial, seed),
+            crossover=UniformCrossover(prob=0.9),
+            mutation=_Reset(sizes),
+            eliminate_duplicates=True,
+        )
+        algorithm.setup(problem, termination=NoTermination(), seed=seed, verbose=False)
+        while algorithm.has_next():
+            infills = algorithm.ask()
+            if infills is None or len(infills) == 0:
+                return
+            outcomes: list[Outcome] = []
+            for row in infills.get("X"):
+                outcomes.append((yield tuple(int(gene) for gene in row)))
+            infills.set("F", np.array([o.values for o in outcomes], dtype=float))
+            infills.set("G", np.array([[max(0.0, o.violation)] for o in outcomes], dtype=float))
+            for individual in infills:
+                individual.evaluated.update({"F", "G"})
+            algorithm.tell(infills=infills)
+
+    def _first_generation(self, sizes: tuple[int, ...], initial: list[Genome], seed: int) -> Any:
+        chosen = dict.fromkeys(initial[: self.population])
+        generator = np.random.default_rng(seed)
+        for _ in range(20 * self.population):
+            if len(chosen) >= self.population:
+                break
+            chosen.setdefault(random_genome(sizes, generator))
+        return np.array(list(chosen), dtype=int)
+
+    @classmethod
+    def samples(cls) -> list[Sampler]:
+        """A small and the default population."""
+        return [cls(population=8), cls()]

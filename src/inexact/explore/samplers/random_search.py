@@ -1,0 +1,28 @@
+"""Random search: the baseline every other sampler has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from inexact.explore.samplers import samplers
+from inexact.explore.samplers._base import Genome, Proposals, Sampler, random_genome
+
+
+@samplers.register("random")
+@final
+@dataclass(frozen=True, kw_only=True)
+class RandomSearch(Sampler):
+    """The initial genomes, then independent uniform ones.
+
+    Reference: J. Bergstra, Y. Bengio, "Random search for hyper-parameter optimization", JMLR 13 (2012) 281-305.
+    """
+
+    def proposals(self, sizes: tuple[int, ...], objectives: int, initial: list[Genome], seed: int) -> Proposals:
+        """Outcomes are ignored."""
+        generator = np.random.default_rng(seed)
+        waiting = list(initial)
+        while True:
+            yield waiting.pop(0) if waiting else random_genome(sizes, generator)
