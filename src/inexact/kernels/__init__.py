@@ -1,1 +1,13 @@
-"""kernels."""
+"""Engines that emulate approximate arithmetic: sums of table look-ups, bit-exact and identical on every engine.
+
+>>> import numpy as np
+>>> lut = np.multiply.outer(np.arange(256), np.arange(256)).astype(np.int32)
+>>> gemm(np.array([[3, 4]], np.uint8), np.array([[10, 1]], np.uint8), lut)
+array([[34]], dtype=int32)
+"""
+
+from inexact.kernels._dispatch import engine_for, engines, isa, isas, threads
+from inexact.kernels._exact import exact_conv2d, exact_gemm
+from inexact.kernels._face import conv2d, gemm
+
+__all__ = ["conv2d", "engine_for", "engines", "exact_conv2d", "exact_gemm", "gemm", "isa", "isas", "threads"]

@@ -1,0 +1,102 @@
+"""Which engines this machine has, and which one serves a call."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from inexact.core.errors import FormatError, MissingDependencyError, UnknownNameError, near
+
+ENGINES = {
+    "reference": "loops: the specification every other engine must equal",
+    "table": "compiled C++ core: one operand fixed, its 256-entry table row stays in L1 or in registers",
+    "torch": "portable torch operators: needs no compiler, runs on CUDA",
+}
+"""name -> what it is."""
+
+CORE_ADVICE = "install a C++ compiler and reinstall inexact, or use engine='torch'"
+
+
+@lru_cache(maxsize=1)
+def core() -> ModuleType | None:
+    """The compiled core, or None when inexact was installed without a compiler."""
+    try:
+        return importlib.import_module("inexact.kernels._core")
+    except ImportError:
+        return None
+
+
+def isas() -> tuple[str, ...]:
+    """Instruction-set paths of the compiled core that this processor runs, fastest first; empty without the core."""
+    module = core()
+    return tuple(module.isas()) if module else ()
+
+
+def isa() -> str:
+    """The path in use: the fastest, or the one `INEXACT_ISA` forces; "none" without the compiled core.
+
+    UnknownNameError when `INEXACT_ISA` names a path that this machine lacks.
+    """
+    found = isas()
+    forced = os.environ.get("INEXACT_ISA")
+    if not found:
+        return "none"
+    if not forced:
+        return found[0]
+    if forced not in found:
+        raise UnknownNameError(f"INEXACT_ISA must name a path of this machine ({', '.join(found)}), not {forced!r}{near(forced, found)}")
+    return forced
+
+
+def threads() -> int:
+    """Threads of the compiled core: `INEXACT_THREADS`, else as many as torch uses. Results do not depend on it."""
+    text = os.environ.get("INEXACT_THREADS")
+    if not text:
+        return int(torch.get_num_threads())
+    if not text.isdecimal() or not 1 <= int(text) <= 4096:
+        raise FormatError(f"INEXACT_THREADS must be a number of threads in 1..4096, not {text!r}")
+    return int(text)
+
+
+def engines() -> dict[str, bool]:
+    """Every engine by name, and whether it can run here."""
+    return {"reference": True, "table": core() is not None, "torch": True}
+
+
+def resolve(engine: str, device: str = "cpu") -> str:
+    """The engine that serves `engine` ("auto" or a name) for tensors on `device`.
+
+    UnknownNameError for an unknown name, MissingDependencyError for `table` without the compiled core,
+    FormatError for an engine that cannot reach the device.
+    """
+    if engine == "auto":
+        return "table" if core() is not None and device == "cpu" else "torch"
+    if engine not in ENGINES:
+        raise UnknownNameError(f"no engine is called {engine!r}{near(engine, ENGINES)} Known: auto, {', '.join(ENGINES)}")
+    if engine == "table" and core() is None:
+        raise MissingDependencyError(f"engine 'table' needs the compiled core, which this installation lacks; {CORE_ADVICE}")
+    if engine != "torch" and device != "cpu":
+        raise FormatError(f"engine {engine!r} needs tensors on the CPU, not on {device!r}; move them or use engine='torch'")
+    return engine
+
+
+def engine_for(unit_or_lut: Any, shape: Sequence[int] | None = None, device: str = "cpu") -> str:
+    """The engine that "auto" picks for a unit (anything with `.width`) or a table, and a layer's shape.
+
+    shape: accepted so that callers need not change when the choice depends on it; no engine of this version asks for it.
+    FormatError when an operand is wider than 8 bits, since a code is a uint8.
+    """
+    del shape
+    width = getattr(unit_or_lut, "width", None)
+    codes = [2**w for w in width] if width is not None else list(unit_or_lut.shape)
+    if max(codes) > 256:
+        raise FormatError(
+            f"operands must be at most 8 bits wide to go through a table, not {codes[0].bit_length() - 1}x{codes[-1].bit_length() - 1}"
+        )
+    return resolve("auto", device)

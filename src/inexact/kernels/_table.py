@@ -1,0 +1,42 @@
+"""Engines of the compiled core: results are allocated here, the core is handed contiguous arrays and the interpreter lock is released."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from inexact.core.errors import MissingDependencyError
+from inexact.kernels import _dispatch
+from inexact.kernels._geometry import Geometry
+
+
+def gemm(a: Tensor, b: Tensor, lut: Tensor, path: str, fixed: str = "auto") -> Tensor:
+    """a uint8 [M, K], b uint8 [N, K], lut int32 -> int32 [M, N].
+
+    path: an instruction set of `isas()`, or "reference". fixed: operand whose table row is held, "weight", "activation" or "auto".
+    """
+    out = torch.empty(a.shape[0], b.shape[0], dtype=torch.int32)
+    _core().gemm(_array(a), _array(b), _array(lut), out.numpy(), _dispatch.threads(), path, fixed)
+    return out
+
+
+def conv2d(a: Tensor, w: Tensor, lut: Tensor, geometry: Geometry, pad_code: int, path: str, fixed: str = "auto") -> Tensor:
+    """a uint8 [N, C, H, W], w uint8 [O, C/groups, kh, kw] -> int32 [N, O, H', W']; `path` and `fixed` as for gemm."""
+    out = torch.empty(geometry.output(a.shape, w.shape), dtype=torch.int32)
+    g = geometry
+    arrays = (_array(a), _array(w), _array(lut), out.numpy())
+    _core().conv2d(*arrays, g.stride, g.padding, g.dilation, g.groups, pad_code, _dispatch.threads(), path, fixed)
+    return out
+
+
+def _array(tensor: Tensor) -> object:
+    return tensor.detach().contiguous().numpy()
+
+
+def _core() -> ModuleType:
+    module = _dispatch.core()
+    if module is None:
+        raise MissingDependencyError(f"the compiled core is not installed; {_dispatch.CORE_ADVICE}")
+    return module
