@@ -15,7 +15,6 @@ from typing import Any, Generic, TypeVar
 
 from inexact.core.errors import SpecError, UnknownNameError, near
 
-
 T = TypeVar("T")
 
 
@@ -59,7 +58,9 @@ class Family(Generic[T]):
     def __getitem__(self, name: str) -> type[T]:
         self._load()
         if name not in self._members:
-            raise UnknownNameError(f"no {self.noun} is called {name!r}{near(name, self._members)} Known: {', '.join(sorted(self._members))}")
+            raise UnknownNameError(
+                f"no {self.noun} is called {name!r}{near(name, self._members)} Known: {', '.join(sorted(self._members))}"
+            )
         return self._members[name]
 
     def __contains__(self, name: object) -> bool:
@@ -92,7 +93,9 @@ class Family(Generic[T]):
         values: dict[str, Any] = {}
         for keyword in node.keywords:
             if keyword.arg is None or keyword.arg not in fields:
-                raise SpecError(f"{name} has no parameter {keyword.arg!r}{near(str(keyword.arg), fields)} Parameters: {', '.join(fields) or 'none'}")
+                raise SpecError(
+                    f"{name} has no parameter {keyword.arg!r}{near(str(keyword.arg), fields)} Parameters: {', '.join(fields) or 'none'}"
+                )
             if isinstance(keyword.value, ast.Call):
                 values[keyword.arg] = self._build(keyword.value, spec)
             else:

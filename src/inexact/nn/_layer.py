@@ -168,11 +168,11 @@ class ApproxLayer(nn.Module, ABC):
         b_sums = b.double().reshape(b.shape[0], -1).sum(1).to(torch.int64)
         za, zb = self.a_zero.to(torch.int64), self.b_zero.to(torch.int64)
         sums = sums - self.per_channel(za * b_sums)
-        if bool(zb.any()):
+        if self.rule.coding == "unsigned":
             sums = sums - self.window_sums(a - self.a_zero) * self.per_channel(zb.reshape(-1).expand(b.shape[0]))
         if self.rule.padding == "skipped" and self.pads:
             errors = torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)).to(b.device)
-            at_zero = errors[int(za) & (2**self.rule.format.a_bits - 1)]
+            at_zero = errors[za & (2**self.rule.format.a_bits - 1)]
             sums = sums - self.padding_sums(at_zero[self._b_patterns(b).long()].double(), a.shape)
         return sums
 
@@ -207,7 +207,9 @@ class ApproxLayer(nn.Module, ABC):
         if not self.calibrated:
             raise FormatError(f"layer {self.name} must be calibrated: give `calibrate=` to approximate() or load a state dict first")
         if not bool(torch.isfinite(x).all()):
-            raise FormatError(f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it")
+            raise FormatError(
+                f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it"
+            )
 
     def extra_repr(self) -> str:
         """What the layer's line in `print(model)` shows."""

@@ -57,7 +57,7 @@ class Plan:
 
     def keep(self, *keys: str) -> Plan:
         """A plan that leaves the layers these keys match in float32."""
-        return self._with({key: None for key in keys})
+        return self._with(dict.fromkeys(keys))
 
     def with_rule(self, key: str, rule: Rule | Multiplier | str | None) -> Plan:
         """A plan with one rule added or replaced."""

@@ -81,7 +81,9 @@ class Rule:
         unit, a_bits, b_bits = self.unit, self.format.a_bits, self.format.b_bits
         if unit.signed != (self.coding == "signed"):
             needed = "signed" if self.coding == "signed" else "unsigned"
-            raise PlanError(f"coding {self.coding!r} needs a unit for {needed} operands; {unit.spec} is {'signed' if unit.signed else 'unsigned'}")
+            raise PlanError(
+                f"coding {self.coding!r} needs a unit for {needed} operands; {unit.spec} is {'signed' if unit.signed else 'unsigned'}"
+            )
         fitting = {(a_bits, b_bits)}
         if self.coding == "sign_magnitude":
             fitting.add((a_bits, b_bits - 1))

@@ -21,7 +21,9 @@ def coded_table(spec: str, coding: Coding, b_bits: int) -> NDArray[np.int32]:
     """
     unit = multipliers.get(spec)
     if max(unit.width) > 8:
-        raise FormatError(f"an approximate unit is emulated by its table, for operands of at most 8 bits; {spec} is {unit.width[0]}x{unit.width[1]}")
+        raise FormatError(
+            f"an approximate unit is emulated by its table, for operands of at most 8 bits; {spec} is {unit.width[0]}x{unit.width[1]}"
+        )
     table = unit.table()
     if coding != "sign_magnitude":
         return table

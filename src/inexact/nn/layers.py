@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from inexact import kernels
 from inexact.core.errors import FormatError

@@ -31,7 +31,9 @@ class Recovery(ABC):
 recoveries: Family[Recovery] = Family("recovery", "inexact.recovery")
 
 
-def recover(net: ApproxModel, recovery: str | Recovery | None = None, *, data: Data, seed: int | None = None, size: int = 128) -> ApproxModel:
+def recover(
+    net: ApproxModel, recovery: str | Recovery | None = None, *, data: Data, seed: int | None = None, size: int = 128
+) -> ApproxModel:
     """A corrected copy of an emulated network; weights do not change.
 
     recovery: spec for every emulated layer, or None to follow each rule's `recovery`. data: calibration inputs, the first `size` are used

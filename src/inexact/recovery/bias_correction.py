@@ -24,7 +24,7 @@ class BiasCorrection(Recovery):
     scale is per channel, and serves units whose error grows with the product (logarithmic ones).
 
     Reference: Z.-G. Tasoulas et al., Weight-Oriented Approximation for Energy-Efficient Neural Network Inference Accelerators, IEEE TCAS-I
-    2020, doi 10.1109/TCSI.2020.3019460 (bias update); the gain: derived, docs/recovery.md.
+    67(12), 2020 (bias update); the gain: derived, docs/recovery.md.
     """
 
     gain: bool = False

@@ -24,7 +24,7 @@ class SharedColumn(Recovery):
     errors of both signs and is near zero.
     gain: as in bias correction, fitted after the column.
 
-    Reference: G. Zervakis et al., Control Variate Approximation for DNN Accelerators, DAC 2021, doi 10.1109/DAC18074.2021.9586092,
+    Reference: G. Zervakis et al., Control Variate Approximation for DNN Accelerators, DAC 2021, arXiv 2102.09642,
     generalised from perforation to any error table (analysis of variance of E(a, b); docs/recovery.md).
     """
 

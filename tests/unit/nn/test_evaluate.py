@@ -1,0 +1,64 @@
+"""Accuracy and paired drops."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inexact.core.errors import DataError
+from inexact.nn import evaluate
+
+
+class Fixed(nn.Module):
+    """Answers a given class for each input, which is its own index."""
+
+    def __init__(self, answers: list[int], classes: int = 3) -> None:
+        super().__init__()
+        self.answers = torch.tensor(answers)
+        self.classes = classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.one_hot(self.answers[x.long()], self.classes).float()
+
+
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+DATA = [(torch.arange(8.0)[:5], LABELS[:5]), (torch.arange(8.0)[5:], LABELS[5:])]
+
+
+def test_drop_counts_the_same_images() -> None:
+    reference = Fixed([0, 1, 2, 0, 1, 2, 0, 0])  # 7 of 8
+    candidate = Fixed([0, 1, 2, 0, 2, 0, 0, 1])  # 6 of 8: loses two, wins one
+    found = evaluate(candidate, DATA, reference=reference, reference_int8=evaluate(reference, DATA))
+    assert found.top1 == 75.0
+    assert found.n == 8
+    assert found.drop == pytest.approx(12.5)
+    assert found.drop_int8 == found.drop
+    assert found.drop_ci is not None
+    assert found.drop_ci[0] < 12.5 < found.drop_ci[1]
+    assert found.p_value == pytest.approx(1.0)
+    assert found.correct.tolist() == [True] * 4 + [False, False, True, True]
+    assert found.to_json()["n"] == 8
+
+
+def test_labels_out_of_range() -> None:
+    with pytest.raises(DataError, match=r"labels must be 0\.\.2 for this network of 3 classes; found 7"):
+        evaluate(Fixed([0]), [(torch.zeros(1), torch.tensor([7]))])
+
+
+def test_empty_and_unlabelled_data() -> None:
+    with pytest.raises(DataError, match="data must hold at least one image; it is empty"):
+        evaluate(Fixed([0]), [])
+    with pytest.raises(DataError, match="accuracy needs labels"):
+        evaluate(Fixed([0]), torch.zeros(3))
+
+
+def test_reference_of_another_length() -> None:
+    with pytest.raises(DataError, match="a reference must be evaluated on the same 8 images; it has 5"):
+        evaluate(Fixed([0] * 8), DATA, reference=evaluate(Fixed([0] * 8), DATA[:1]))
+
+
+def test_training_mode_is_restored() -> None:
+    model = Fixed([0] * 8).train()
+    evaluate(model, DATA)
+    assert model.training
