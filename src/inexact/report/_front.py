@@ -33,8 +33,9 @@ def _explanation(view: View) -> str:
         if count
         else f"{len(measured)} plans measured. "
     )
-    said += "Whiskers are 95 % intervals of the paired drop; the marker\u2019s shape tells on which images a plan was measured. "
-    return f'<p>{said}<span class="script-only">Select a point to see its plan.</span></p>'
+    said += "Whiskers are 95 % intervals of the paired drop; the marker\u2019s shape tells on which images a plan was measured."
+    said += view.note
+    return f'<p>{said} <span class="script-only">Select a point to see its plan.</span></p>'
 
 
 def _switch(plots: dict[str, str]) -> str:

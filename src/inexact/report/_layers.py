@@ -19,7 +19,7 @@ def layers(view: View) -> str:
     macs = _column(found, "macs")
     noise = any(estimate(layer.get("noise")) for layer in found)
     body = "".join(_row(layer, index, (macs, before, after), noise=noise) for index, layer in enumerate(found))
-    keys = '<span class="swatch s-before"></span> exact <span class="swatch s0"></span> chosen'
+    keys = '<br><span class="swatch s-before"></span>\u00a0exact <span class="swatch s0"></span>\u00a0chosen'
     columns = ["layer", "MACs", "multiplier", "precision", "coding", "recovery", *(["#noise"] if noise else []), f"energy {keys}", "#saved"]
     foot = _totals(macs, before, after, columns=len(columns))
     return _explanation(noise) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot)

@@ -85,7 +85,7 @@ def _point(trial: Trial, group: int, axis: str, x: Scale, y: Scale) -> str:
     focus = ' tabindex="0" role="button"' if trial.front or trial.best else ' role="img"'
     name = escape(describe(trial, axis))
     shape = f'<path class="dot" d="{marker(group, across, up, size)}"/>'
-    return f'<g class="point {kind}" data-id="{escape(trial.id)}" aria-label="{name}"{focus}><title>{name}</title>{bounds}{ring}{shape}</g>'
+    return f'<g class="point {kind}" data-id="{escape(trial.id)}"{focus}><title>{name}</title>{bounds}{ring}{shape}</g>'
 
 
 def describe(trial: Trial, axis: str) -> str:

@@ -49,9 +49,9 @@ def linked(source: str) -> str:
     return "".join([*parts, escape(source[end:])]) or text(None)
 
 
-def search(view: View, *, shown: int | None = None) -> str:
-    """HTML of the settings and the trials; `shown` limits how many dominated trials are listed (None: all)."""
-    return f"{_settings(view)}{_finalists(view)}{_trials(view, shown)}{_failures(view)}"
+def search(view: View) -> str:
+    """HTML of the settings, the finalists, the trials and what failed."""
+    return f"{_settings(view)}{_finalists(view)}{_trials(view)}{_failures(view)}"
 
 
 def _settings(view: View) -> str:
@@ -93,20 +93,13 @@ def _finalists(view: View) -> str:
     return f"<h3>Finalists</h3>{table(heading, body, 'Finalists')}"
 
 
-def _trials(view: View, shown: int | None) -> str:
-    listed, kept = [], 0
-    for trial in view.trials:
-        if trial.failure or trial.front or trial.best or shown is None or kept < shown:
-            listed.append(trial)
-            kept += not (trial.front or trial.best)
-    if not listed:
+def _trials(view: View) -> str:
+    if not view.trials:
         return "<p>No trial was run.</p>"
-    left = len(view.trials) - len(listed)
-    note = f" {fixed(left, 0)} dominated trials are not listed to keep this file small; the study\u2019s store holds them." if left else ""
-    said = f"{fixed(len(view.trials), 0)} trials, {len(view.failed)} failed. Drop in points against float32.{note}"
+    said = f"{fixed(len(view.trials), 0)} trials, {len(view.failed)} of them failed. Drop in points against float32.{view.note}"
     heading = "".join(f'<th class="{kind}" data-sort="{kind}">{name}</th>' for name, kind in _COLUMNS)
     heading += '<th class="script-only">plan</th>'
-    body = "".join(_trial_row(trial) for trial in listed)
+    body = "".join(_trial_row(trial) for trial in view.trials)
     return f"<h3>Trials</h3><p>{said}</p>{table(heading, body, 'Trials of the search', css='trials')}"
 
 

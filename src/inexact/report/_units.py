@@ -73,7 +73,8 @@ def _map(unit: Json, name: str, index: int) -> str:
     if cells is None:
         return ""
     if not any(value for row in cells for value in row):
-        return "<p>No error in the mean of any block, so there is nothing to draw.</p>"
+        exact = mapping(unit.get("metrics") or unit.get("profile")).get("error_probability") == 0
+        return "<p>Exact: every product is right.</p>" if exact else "<p>The mean error of every block is zero.</p>"
     width = unit.get("width")
     bits = width if isinstance(width, (list, tuple)) and len(width) == 2 else (8, 8)
     picture = heatmap(cells, name=name, codes=(2 ** int(bits[0]), 2 ** int(bits[1])), index=index)

@@ -92,7 +92,7 @@ def number(value: float | None, digits: int = 3) -> str:
     exponent = math.floor(math.log10(abs(value)))
     if exponent < -4:
         mantissa = value / 10.0**exponent
-        return f"{fixed(mantissa, max(0, digits - 1))}\u00b710{superscript(exponent)}"
+        return f"{fixed(mantissa, max(0, digits - 1), trim=True)}\u00b710{superscript(exponent)}"
     return fixed(value, max(0, digits - 1 - exponent), trim=True)
 
 

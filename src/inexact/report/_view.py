@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inexact.report._values import Json, finite, fixed, mapping, pair, percent, rows
 
@@ -45,6 +45,8 @@ class View:
     best: Json
     max_drop: float | None
     groups: tuple[tuple[str, int | None], ...] = field(default=())
+    left_out: int = 0
+    """Dominated and failed trials that `thinned` removed."""
 
     @property
     def front(self) -> list[Trial]:
@@ -60,6 +62,21 @@ class View:
     def chosen(self) -> Trial | None:
         """The trial whose plan was chosen, when it is among the trials."""
         return next((trial for trial in self.trials if trial.best), None)
+
+    @property
+    def note(self) -> str:
+        """A sentence about trials left out; empty when there are none."""
+        if not self.left_out:
+            return ""
+        count = fixed(self.left_out, 0)
+        return f" {count} more dominated or failed trials are not in this file, to keep it small; the study\u2019s store holds them."
+
+    def thinned(self, keep: int) -> View:
+        """The same with at most the first `keep` of the trials that are not on the front."""
+        others = [trial for trial in self.trials if not (trial.front or trial.best)]
+        dropped = {trial.id for trial in others[keep:]}
+        kept = tuple(trial for trial in self.trials if trial.id not in dropped)
+        return replace(self, trials=kept, left_out=self.left_out + len(dropped))
 
     def group(self, trial: Trial) -> int:
         """Which marker stands for the images `trial` was measured on."""

@@ -14,7 +14,6 @@ from inexact.report._answer import answer
 from inexact.report._energy import energies
 from inexact.report._front import front
 from inexact.report._layers import layers
-from inexact.report._pareto import describe
 from inexact.report._tables import provenance, search
 from inexact.report._units import maps, units
 from inexact.report._values import text
@@ -23,13 +22,8 @@ from inexact.report._view import View, view
 LIMIT = 1_000_000
 """Largest size of the file in bytes."""
 
-_SHORTENINGS: tuple[Mapping[str, Any], ...] = (
-    {},
-    {"plans": False},
-    {"plans": False, "listed": 300},
-    {"plans": False, "listed": 0, "maps": False},
-)
-"""What is left out, step by step, when a study is too large for `LIMIT`: plans of dominated trials, then their rows, then map values."""
+_SHORTENINGS: tuple[tuple[bool, int | None], ...] = ((True, None), (False, None), (False, 500), (False, 0))
+"""(keep plans of dominated trials, how many of these trials to keep), tried in this order until the page is below `LIMIT`."""
 
 
 def write_html(report: Mapping[str, Any], path: str | Path) -> Path:
@@ -44,15 +38,15 @@ def write_html(report: Mapping[str, Any], path: str | Path) -> Path:
 
 def render(report: Mapping[str, Any]) -> str:
     """The page as text, below `LIMIT` bytes: a very large study loses plans and rows of dominated trials first, and says so."""
-    page = ""
-    for shortening in _SHORTENINGS:
-        page = _page(view(report), **shortening)
+    page, seen = "", view(report)
+    for plans, keep in _SHORTENINGS:
+        page = _page(seen if keep is None else seen.thinned(keep), plans=plans)
         if len(page.encode()) < LIMIT:
             break
     return page
 
 
-def _page(seen: View, *, plans: bool = True, listed: int | None = None, maps: bool = True) -> str:
+def _page(seen: View, *, plans: bool) -> str:
     report = seen.report
     subject = (("network", "network"), ("data", "data"), ("accelerator", "accelerator"))
     about = " \u00b7 ".join(f"{name} <b>{text(report[key])}</b>" for key, name in subject if report.get(key))
@@ -61,14 +55,14 @@ def _page(seen: View, *, plans: bool = True, listed: int | None = None, maps: bo
         about=about,
         style=_asset("style.css"),
         script=_asset("script.js"),
-        data=embedded(_data(seen, plans=plans, values=maps)),
+        data=embedded(_data(seen, plans=plans)),
         answer=answer(seen),
         front=front(seen),
         layers=layers(seen),
         energy=energies(seen),
         units=units(seen),
         provenance=provenance(seen),
-        search=search(seen, shown=listed),
+        search=search(seen),
     )
 
 
@@ -76,15 +70,14 @@ def _asset(name: str) -> str:
     return files("inexact.report").joinpath(name).read_text(encoding="utf-8")
 
 
-def _data(seen: View, *, plans: bool, values: bool) -> dict[str, Any]:
-    """What the script needs: a sentence and a plan for every trial (equal plans once), and the values of the error maps."""
+def _data(seen: View, *, plans: bool) -> dict[str, Any]:
+    """What the script needs: which plan each trial has (equal plans are kept once), and the values of the error maps."""
     unique: dict[str, int] = {}
     trials = {}
     for trial in seen.trials:
         kept = trial.plan and (plans or trial.front or trial.best)
-        index = unique.setdefault(trial.plan, len(unique)) if kept else None
-        trials[trial.id] = {"name": describe(trial, "energy"), "plan": index}
-    return {"trials": trials, "plans": list(unique), "maps": maps(seen.report) if values else []}
+        trials[trial.id] = unique.setdefault(trial.plan, len(unique)) if kept else None
+    return {"trials": trials, "plans": list(unique), "maps": maps(seen.report)}
 
 
 def embedded(data: object) -> str:

@@ -4,6 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const tip = document.getElementById("tip");
   const points = Array.from(document.querySelectorAll(".pareto .point"));
+  const names = {};
 
   function say(message, x, y) {
     tip.textContent = message;
@@ -20,20 +21,22 @@
   }
 
   function select(id) {
-    const trial = data.trials[id];
-    if (!trial) return;
+    const plan = data.trials[id];
+    if (plan === undefined) return;
     points.forEach(function (point) {
       point.classList.toggle("selected", point.dataset.id === id);
     });
-    document.getElementById("plan-name").textContent = trial.name;
+    document.getElementById("plan-name").textContent = names[id] || "Trial " + id;
     const missing = "The plan of this dominated trial is not kept in this file; the study's store holds it.";
-    document.querySelector("#plan-text code").textContent = trial.plan === null ? missing : data.plans[trial.plan];
+    document.querySelector("#plan-text code").textContent = plan === null ? missing : data.plans[plan];
   }
 
   points.forEach(function (point) {
     const title = point.querySelector("title");
-    if (title) title.remove();
-    const name = point.getAttribute("aria-label");
+    const name = title.textContent;
+    title.remove();
+    point.setAttribute("aria-label", name);
+    if (!names[point.dataset.id]) names[point.dataset.id] = name;
     point.addEventListener("pointermove", function (event) {
       say(name, event.clientX, event.clientY);
     });
