@@ -66,8 +66,10 @@ class Breakdown:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Cycles, energy and area of one run. period_ns: clock period. multiplier_model: multiplier pJ at the ends of the units' cost model.
+    """Cycles, energy and area of one run.
 
+    period_ns: clock period. area: um2 by component.
+    multiplier_leakage: pJ, part of the component leakage_array. multiplier_model: multiplier pJ at the ends of the units' cost model.
     sources: component -> citation. unverified: components that rest on a declared model.
     """
 
@@ -77,6 +79,7 @@ class Cost:
     period_ns: float
     layers: tuple[LayerCost, ...]
     area: dict[str, Triple]
+    multiplier_leakage: Triple
     multiplier_model: tuple[float, float]
     sources: dict[str, str]
     unverified: frozenset[str]
@@ -232,8 +235,10 @@ def savings(cost: Cost, baseline: Cost) -> dict[str, Estimate]:
 
 
 def ceiling(baseline: Cost) -> dict[str, Estimate]:
-    """Energy in percent that multipliers of zero energy would save, at each boundary: the most any approximate multiplier can (Amdahl)."""
-    free = dict(baseline.components) | {"multipliers": (0.0, 0.0, 0.0)}
+    """Energy in percent that multipliers without switching and leakage would save at each boundary: the most they can (Amdahl)."""
+    leak, own = baseline.components["leakage_array"], baseline.multiplier_leakage
+    rest = (leak[0] - own[0], leak[1] - own[1], leak[2] - own[2])
+    free = dict(baseline.components) | {"multipliers": (0.0, 0.0, 0.0), "leakage_array": rest}
     return {
         name: baseline._percent(free, baseline.components, parts, (1.0, 1.0), "share of the multipliers in the exact 8-bit design")
         for name, parts in BOUNDARIES.items()

@@ -54,6 +54,7 @@ def evaluate(machine: Accelerator, workload: Workload) -> Cost:
         period_ns=period,
         layers=tuple(costs),
         area=chip.area,
+        multiplier_leakage=leakage(chip.multiplier_leakage, sum(cost.cycles for cost in costs) * period),
         multiplier_model=(model_low, model_high),
         sources=_sources(machine, wanted),
         unverified=_unverified(wanted),

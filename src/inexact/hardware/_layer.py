@@ -37,7 +37,8 @@ def check_layer(layer: LayerWorkload) -> None:
             raise HardwareError(f"{name} of layer {layer.name!r} must be at least 1, not {getattr(layer, name)}")
     if layer.in_channels % layer.groups or layer.out_channels % layer.groups:
         raise HardwareError(
-            f"groups of layer {layer.name!r} must divide {layer.in_channels} input and {layer.out_channels} output channels, not {layer.groups}"
+            f"groups of layer {layer.name!r} must divide its {layer.in_channels} input and {layer.out_channels} output channels, "
+            f"not {layer.groups}"
         )
     arithmetic = layer.arithmetic
     if arithmetic.coding not in CODINGS:

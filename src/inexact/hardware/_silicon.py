@@ -29,9 +29,10 @@ class Demands:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Silicon:
-    """area: um2 by component. array_leakage, buffer_leakage: uW."""
+    """area: um2 by component. Leakages in uW; that of the multipliers is part of that of the array."""
 
     area: dict[str, Triple]
+    multiplier_leakage: Triple
     array_leakage: Triple
     buffer_leakage: Triple
 
@@ -79,9 +80,10 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     columns = int(wanted.zero_points) + int(bool(table))
     adder_leak = scaled(constants["adder_leakage"].triple, 1 / 32)
     multiplier_leak = constants["multiplier_leakage"].triple
+    units_leak = scaled(product(multipliers, multiplier_leak), pes)
     array = total(
         (
-            scaled(product(multipliers, multiplier_leak), pes),
+            units_leak,
             scaled(adder_leak, wanted.accumulator_bits * (pes + columns * machine.rows)),
             *(product(adder_leak, share) for share in logic.values()),
             scaled((1.0, 1.0, 1.0), table.leakage_uw * machine.rows) if table else ZERO,
@@ -89,7 +91,7 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     )
     buffers = sum(memory.leakage_uw for memory in machine.buffers.values())
     post = scaled(multiplier_leak, lanes)
-    return Silicon(area=area, array_leakage=array, buffer_leakage=total(((buffers,) * 3, post)))
+    return Silicon(area=area, multiplier_leakage=units_leak, array_leakage=array, buffer_leakage=total(((buffers,) * 3, post)))
 
 
 def _gate_bits(machine: Accelerator, wanted: Demands) -> dict[str, Triple]:

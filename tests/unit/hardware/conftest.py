@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from inexact import hardware
+from inexact.core.workload import Arithmetic, LayerWorkload, Workload
+from inexact.hardware._units import REFERENCE, UnitCost
+
+SIGNED = Arithmetic(coding="signed")
+
+
+@pytest.fixture(scope="session")
+def edge() -> hardware.Accelerator:
+    return hardware.load("edge-16x16")
+
+
+@pytest.fixture(scope="session")
+def conv() -> Callable[..., LayerWorkload]:
+    """conv("name", in_channels, out_channels, size, kernel=3, stride=1, groups=1, arithmetic=signed exact): "same" padding."""
+
+    def make(
+        name: str, c: int, o: int, size: int, kernel: int = 3, stride: int = 1, groups: int = 1, arithmetic: Arithmetic = SIGNED
+    ) -> LayerWorkload:
+        out = -(-size // stride)
+        return LayerWorkload(
+            name=name,
+            kind="conv",
+            in_channels=c,
+            out_channels=o,
+            in_h=size,
+            in_w=size,
+            out_h=out,
+            out_w=out,
+            kernel_h=kernel,
+            kernel_w=kernel,
+            groups=groups,
+            arithmetic=arithmetic,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def network(conv: Callable[..., LayerWorkload]) -> Workload:
+    """A small residual network on 28x28 images with a depthwise and a linear layer; exact, signed."""
+    layers = (
+        conv("stem", 1, 16, 28),
+        conv("a", 16, 16, 28),
+        conv("b", 16, 32, 28, stride=2),
+        conv("depthwise", 32, 32, 14, groups=32),
+        conv("pointwise", 32, 64, 14, kernel=1),
+        LayerWorkload(name="fc", kind="linear", in_channels=64, out_channels=10, arithmetic=SIGNED),
+    )
+    return Workload(network="small", layers=layers)
+
+
+@pytest.fixture
+def fake_units(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Units of known cost: "half" (energy 0.5, uncertain 0.4..0.6; area 0.25), "slow" (delay 2), so tests do not follow the cost model."""
+    known = {
+        "exact": REFERENCE,
+        "half": UnitCost(energy=(0.5, 0.4, 0.6), area=(0.25, 0.25, 0.25), delay=0.5, source="fake model", verified=False),
+        "free": UnitCost(energy=(0.0, 0.0, 0.0), area=(0.0, 0.0, 0.0), delay=0.0, source="fake model", verified=False),
+        "slow": UnitCost(energy=(1.0, 1.0, 1.0), area=(1.0, 1.0, 1.0), delay=2.0, source="fake model", verified=False),
+    }
+    for module in ("_layer", "_silicon", "_evaluate"):
+        monkeypatch.setattr(f"inexact.hardware.{module}.unit_cost", known.__getitem__)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+
+from inexact import hardware
+from inexact.core.workload import Arithmetic, Workload
+from inexact.hardware._cost import _extreme_ratio
+
+ORDER = ("multiplier", "array", "on_chip", "with_dram")
+
+
+def with_multiplier(network: Workload, spec: str) -> Workload:
+    arithmetic = Arithmetic(multiplier=spec, coding="signed")
+    return dataclasses.replace(network, layers=tuple(dataclasses.replace(layer, arithmetic=arithmetic) for layer in network.layers))
+
+
+@pytest.mark.usefixtures("fake_units")
+def test_savings_shrink_from_the_multiplier_to_the_whole_system(edge: hardware.Accelerator, network: Workload) -> None:
+    found = hardware.savings(edge.evaluate(with_multiplier(network, "half")), edge.evaluate(hardware.baseline(network)))
+    assert tuple(found) == ORDER
+    values = [found[name].value for name in ORDER]
+    assert values[0] == pytest.approx(50)
+    assert values == sorted(values, reverse=True)
+    for saving in found.values():
+        assert saving.unit == "%"
+        assert saving.verified is False
+        assert "fake" not in saving.source
+        assert "gate-count model for leakage array, multipliers" in saving.source
+        assert saving.spread is not None
+        assert saving.spread[0] <= saving.value <= saving.spread[1]
+
+
+@pytest.mark.usefixtures("fake_units")
+def test_the_spread_of_a_unit_widens_the_saving(edge: hardware.Accelerator, network: Workload) -> None:
+    cost = edge.evaluate(with_multiplier(network, "half"))
+    found = hardware.savings(cost, edge.evaluate(hardware.baseline(network)))
+    # The fake unit costs 0.4 to 0.6 of the exact one; the constant of the exact one cancels at this boundary.
+    assert found["multiplier"].spread == (pytest.approx(40), pytest.approx(60))
+    multipliers = cost.energy_pj.by_component["multipliers"]
+    assert multipliers.spread is not None
+    assert multipliers.spread[0] == pytest.approx(network.macs * 0.2 * 0.4)
+    assert multipliers.spread[1] == pytest.approx(network.macs * 0.91199 * 0.6)
+    assert "fake model" in multipliers.source
+
+
+@pytest.mark.usefixtures("fake_units")
+def test_a_free_multiplier_reaches_the_ceiling_and_nothing_passes_it(edge: hardware.Accelerator, network: Workload) -> None:
+    reference = edge.evaluate(hardware.baseline(network))
+    ceiling = hardware.ceiling(reference)
+    free = hardware.savings(edge.evaluate(with_multiplier(network, "free")), reference)
+    half = hardware.savings(edge.evaluate(with_multiplier(network, "half")), reference)
+    assert ceiling["multiplier"].value == 100
+    for name in ORDER[1:]:
+        assert free[name].value == pytest.approx(ceiling[name].value)
+        assert half[name].value < ceiling[name].value
+
+
+def test_the_leaner_baseline_has_no_zero_points(edge: hardware.Accelerator, network: Workload) -> None:
+    signed = edge.evaluate(hardware.baseline(network))
+    unsigned = edge.evaluate(hardware.baseline(network, coding="unsigned"))
+    saving = hardware.savings(unsigned, signed)
+    assert saving["multiplier"].value == 0
+    assert saving["with_dram"].value < 0
+    assert hardware.area_saving(unsigned, signed).value < 0
+
+
+def test_extreme_ratios_equal_the_search_over_all_corners() -> None:
+    choices = [[(1.0, 2.0), (0.2, 0.4), (3.0, 6.0)], [(4.0, 4.0), (1.0, 1.0), (9.0, 9.0)], [(0.0, 1.0), (0.0, 0.1), (0.0, 5.0)]]
+    corners = [sum(e for e, _ in corner) / sum(b for _, b in corner) for corner in itertools.product(*choices)]
+    assert _extreme_ratio(choices, largest=True) == pytest.approx(max(corners))
+    assert _extreme_ratio(choices, largest=False) == pytest.approx(min(corners))
+
+
+def test_a_baseline_keeps_shapes_and_drops_every_choice(network: Workload) -> None:
+    column = Arithmetic(multiplier=None, a_bits=4, b_bits=2, accumulator_bits=16, coding="unsigned", correction_column=True)
+    planned = dataclasses.replace(network, layers=tuple(dataclasses.replace(layer, arithmetic=column) for layer in network.layers))
+    assert hardware.baseline(planned) == hardware.baseline(network) == network
