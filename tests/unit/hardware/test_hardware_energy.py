@@ -170,8 +170,8 @@ def test_sign_logic_is_in_every_pe_once_one_layer_needs_it(edge: hardware.Accele
 
 
 def test_zero_points_are_charged_for_unsigned_weights_only(edge: hardware.Accelerator, conv: Conv) -> None:
-    def part(coding: str, **changes: bool) -> hardware.Cost:
-        return edge.evaluate(Workload(network="one", layers=(conv("a", 16, 32, 14, arithmetic=Arithmetic(coding=coding, **changes)),)))
+    def part(coding: str) -> hardware.Cost:
+        return edge.evaluate(Workload(network="one", layers=(conv("a", 16, 32, 14, arithmetic=Arithmetic(coding=coding)),)))
 
     unsigned = part("unsigned")
     windows, outputs = 196, 196 * 32
@@ -211,7 +211,7 @@ def test_idle_pes_are_gated_and_clocked_only_at_the_high_end(edge: hardware.Acce
     mapping = cost.layers[0].mapping
     assert mapping is not None
     assert idle.value == 0
-    assert idle.spread == (0, pytest.approx((mapping.cycles * 256 - cost.macs) * 48 * 0.66284 / 32))
+    assert idle.spread == pytest.approx((0, (mapping.cycles * 256 - cost.macs) * 48 * 0.66284 / 32))
 
 
 def test_a_narrow_link_stalls_the_array(edge: hardware.Accelerator, network: Workload) -> None:
@@ -238,10 +238,7 @@ def test_derived_figures(edge: hardware.Accelerator, network: Workload) -> None:
     total = cost.energy_pj.total
     assert total.spread is not None
     assert cost.tops_per_watt.value == pytest.approx(2 * network.macs / total.value)
-    assert cost.tops_per_watt.spread == (
-        pytest.approx(2 * network.macs / total.spread[1]),
-        pytest.approx(2 * network.macs / total.spread[0]),
-    )
+    assert cost.tops_per_watt.spread == pytest.approx((2 * network.macs / total.spread[1], 2 * network.macs / total.spread[0]))
     assert cost.energy_delay_product.value == pytest.approx(total.value * cost.latency_ms.value)
     share = cost.mac_share["with_dram"]
     assert share.value == pytest.approx(100 * (energies(cost)["multipliers"] + energies(cost)["adders"]) / total.value)
