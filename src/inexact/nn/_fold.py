@@ -25,7 +25,7 @@ def fold_batch_norm(model: nn.Module) -> list[str]:
     modules = dict(model.named_modules())
     for producer, norm in _pairs(graph, modules):
         source = modules[producer]
-        fused = fuse_conv_bn_eval(source, modules[norm]) if isinstance(source, nn.Conv2d) else fuse_linear_bn_eval(source, modules[norm])  # type: ignore[type-var, arg-type]
+        fused = fuse_conv_bn_eval(source, modules[norm]) if isinstance(source, nn.Conv2d) else fuse_linear_bn_eval(source, modules[norm])
         _replace(model, producer, fused)
         _replace(model, norm, nn.Identity())
         norms.remove(norm)

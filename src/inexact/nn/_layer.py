@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ class Probe:
 
     def patterns(self) -> Tensor:
         """int64 [O, …], the weights' bit patterns."""
-        return self.b.to(torch.int64) & (2**self.layer.rule.format.b_bits - 1)
+        return torch.bitwise_and(self.b.to(torch.int64), 2**self.layer.rule.format.b_bits - 1)
 
     def by_channel(self, sums: Tensor) -> Tensor:
         """`sums` as [O, outputs of that channel over the calibration set]."""
@@ -108,7 +108,7 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
         self.calibrated = False
         self.has_column = False
-        self.register_load_state_dict_post_hook(_refresh)
+        self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
 
     def calibrate(self, inputs: Observer, outputs: Observer) -> None:
         """Fix scales and zero points from what the layer saw in float32."""
@@ -128,7 +128,6 @@ class ApproxLayer(nn.Module, ABC):
         self.column.copy_(torch.zeros_like(self.column) if correction.column is None else correction.column)
         self.has_column = bool(self.column.any())
 
-    @final
     def forward(self, x: Tensor) -> Tensor:
         """The emulated layer; x float32, shaped as the original layer's input. Raises FormatError for NaN or infinity."""
         self._check(x)
@@ -177,10 +176,10 @@ class ApproxLayer(nn.Module, ABC):
         return sums
 
     def _a_patterns(self, a: Tensor) -> Tensor:
-        return (a.to(torch.int16) & (2**self.rule.format.a_bits - 1)).to(torch.uint8)
+        return torch.bitwise_and(a.to(torch.int16), 2**self.rule.format.a_bits - 1).to(torch.uint8)
 
     def _b_patterns(self, b: Tensor) -> Tensor:
-        return (b.to(torch.int16) & (2**self.rule.format.b_bits - 1)).to(torch.uint8)
+        return torch.bitwise_and(b.to(torch.int16), 2**self.rule.format.b_bits - 1).to(torch.uint8)
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
         """int64, `sum_k f(a_k)` of every window; skipped padding adds nothing."""

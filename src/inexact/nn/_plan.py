@@ -42,7 +42,8 @@ class Plan:
         padding: str | None = None,
         recovery: str | None = None,
     ) -> None:
-        given = {"multiplier": multiplier, "precision": precision, "coding": coding, "padding": padding, "recovery": recovery}
+        given: dict[str, Any] = {"multiplier": multiplier, "precision": precision, "coding": coding}
+        given |= {"padding": padding, "recovery": recovery}
         keywords = {name: value for name, value in given.items() if value is not None}
         self._rules: dict[str, Choice] = {_checked_key(key): _as_rule(value) for key, value in (rules or {}).items()}
         if keywords:

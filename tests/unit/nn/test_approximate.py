@@ -28,7 +28,8 @@ class Residual(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = torch.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(x)) + x
-        return self.fc(self.free(y).mean((2, 3)))
+        answer: Tensor = self.fc(self.free(y).mean((2, 3)))
+        return answer
 
 
 class Branching(Residual):

@@ -45,7 +45,8 @@ def codes_of(layer: ApproxConv2d | ApproxLinear, x: torch.Tensor) -> tuple[Codes
 
     def quantise(values: torch.Tensor, scale: torch.Tensor, zero: torch.Tensor, bits: int, *, signed: bool) -> Codes:
         low, high = (1 - 2 ** (bits - 1), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-        return np.clip(np.round((values / scale).numpy()) + zero.numpy(), low, high).astype(np.int64)
+        codes: Codes = np.clip(np.round((values / scale).numpy()) + zero.numpy(), low, high).astype(np.int64)
+        return codes
 
     a = quantise(layer.padded(x), layer.a_scale, layer.a_zero, bits_a, signed=signed_a)
     b = quantise(layer.weight.detach(), layer.b_scale, layer.b_zero, bits_b, signed=signed_b)
@@ -182,11 +183,11 @@ def test_straight_through_gradient_is_that_of_the_quantised_layer() -> None:
     x = torch.randn(2, 3, 6, 6)
     net = approximate(model, Plan(multiplier=random_unit((8, 8), signed=False, seed=1)), calibrate=x)
     inputs = x.clone().requires_grad_()
-    net(inputs).sum().backward()
+    torch.autograd.backward(net(inputs).sum())
     layer = net.layers()["0"]
     reference = x.clone().requires_grad_()
     weight = layer.weight.detach()
-    torch.nn.functional.conv2d(reference, weight, padding=1).sum().backward()
+    torch.nn.functional.conv2d(reference, weight, padding=1).sum().backward()  # type: ignore[no-untyped-call]
     assert inputs.grad is not None
     assert reference.grad is not None
     inside = (x < (255 - layer.a_zero) * layer.a_scale) & (x > -layer.a_zero * layer.a_scale)

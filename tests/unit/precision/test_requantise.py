@@ -22,8 +22,9 @@ def scalar_model(accumulator: int, multiplier: int, exponent: int, zero_point: i
     nudged = product + (2**30 if product >= 0 else 1 - 2**30)
     doubled = abs(nudged) // 2**31 * (1 if nudged >= 0 else -1)
     shift = max(-exponent, 0)
-    magnitude = (2 * abs(doubled) + 2**shift) // 2 ** (shift + 1) if shift else abs(doubled)
-    return min(high, max(low, magnitude * (1 if doubled >= 0 else -1) + zero_point))
+    magnitude: int = (2 * abs(doubled) + 2**shift) // 2 ** (shift + 1) if shift else abs(doubled)
+    signed = magnitude if doubled >= 0 else -magnitude
+    return min(high, max(low, signed + zero_point))
 
 
 @settings(max_examples=400, deadline=None)
