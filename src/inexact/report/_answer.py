@@ -108,7 +108,9 @@ def _nothing(view: View) -> str:
     if not reached:
         return f'<p class="answer">No design was measured, so none satisfies {limit}.</p>{_figures(view)}'
     nearest = min(reached, key=lambda trial: trial.drop or 0.0)
-    return f'<p class="answer">No design found satisfies {limit}: {_closest(nearest)}</p>{_figures(view)}'
+    said = f'<p class="answer">No design found satisfies {limit}: {_closest(nearest)}</p>'
+    message = text(view.report.get("message"), "")
+    return said + (f'<ul class="notes"><li>{message}</li></ul>' if message else "") + _figures(view)
 
 
 def _closest(trial: Trial) -> str:

@@ -6,7 +6,7 @@ from inexact.core.estimate import Estimate
 from inexact.report._answer import BOUNDARIES, savings
 from inexact.report._values import Json, energy, energy_scale, estimate, fixed, fold, head, interval, mapping, number, percent, table, text
 from inexact.report._view import View
-from inexact.report.charts import Bar, component_order, legend, limit_bars, stacked_bars
+from inexact.report.charts import SERIES, Bar, component_order, legend, limit_bars, stacked_bars
 
 _NAMES = {"baseline": "exact 8-bit", "best": "chosen design"}
 
@@ -30,14 +30,23 @@ def components(raw: object) -> dict[str, float]:
 def _split(parts: dict[str, dict[str, float]]) -> str:
     largest = max(sum(found.values()) for found in parts.values())
     scale, unit = energy_scale(largest)
-    bars = [
-        (_NAMES[name], energy(sum(found.values()), largest), {component: value / scale for component, value in found.items()})
-        for name, found in parts.items()
-    ]
+    small = _small(parts)
+    bars = []
+    for name, found in parts.items():
+        shown = {component: value / scale for component, value in found.items() if component not in small and value > 0}
+        rest = sum(value for component, value in found.items() if component in small) / scale
+        bars.append((_NAMES[name], energy(sum(found.values()), largest), shown | ({f"{len(small)} smaller ones": rest} if rest else {})))
     order = component_order([found for _, _, found in bars])
     label = f"Energy of one inference by component, {' and '.join(_NAMES[name] for name in parts)}, in {unit}"
     chart = f"<figure>{stacked_bars(bars, label=label, unit=unit)}{legend(order)}</figure>"
     return f"<p>Energy of one inference, whole accelerator, in {unit}.</p>{chart}{_table(parts, order, largest)}"
+
+
+def _small(parts: dict[str, dict[str, float]]) -> set[str]:
+    """Components drawn together because there are more than colours: all but the largest, by their larger share in the two designs."""
+    largest = {name: max(found.get(name, 0.0) for found in parts.values()) for found in parts.values() for name in found}
+    known = sorted((name for name, value in largest.items() if value > 0), key=lambda name: -largest[name])
+    return set(known[SERIES - 1 :]) if len(known) > SERIES else set()
 
 
 def _table(parts: dict[str, dict[str, float]], order: list[str], largest: float) -> str:

@@ -55,8 +55,10 @@ def _switch(plots: dict[str, str]) -> str:
 def _panel(view: View) -> str:
     """The plan of the selected point; filled with the chosen design, replaced by the script on selection."""
     shown = view.chosen or next(iter(view.front), None)
-    name = escape(describe(shown, "energy")) if shown else "The chosen design"
-    plan = escape(shown.plan if shown and shown.plan else str(view.best.get("plan_toml") or "")) or "no plan recorded"
+    name = escape(describe(shown, "energy")) if shown else "The chosen design" if view.best else "No point is selected."
+    plan = escape(shown.plan if shown and shown.plan else str(view.best.get("plan_toml") or "")) or (
+        "no plan recorded" if view.best else ""
+    )
     return (
         '<section class="panel" id="plan-panel" aria-live="polite" aria-label="Plan of the selected point">'
         f'<p id="plan-name">{name}</p>'

@@ -10,7 +10,7 @@ from inexact.report._view import Trial, View
 from inexact.report.charts import Scale, axis_x, axis_y, line, marker, rectangle, svg, whisker, write
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 600.0, 44.0, 352.0
-_STRIP = 620.0
+_STRIP = 626.0
 """x of the strip that holds points beyond the axis."""
 
 
@@ -23,9 +23,10 @@ def pareto(view: View, *, axis: str, title: str, label: str) -> str:
     savings = [trial.saving(axis) or 0.0 for trial in shown]
     low, high = min(0.0, *savings), max(1.0, *savings)
     y = Scale(low=low - 0.06 * (high - low) * (low < 0), high=high + 0.06 * (high - low), start=_BOTTOM, end=_TOP)
-    body = [_limit(view.max_drop, x)]
+    body = [_outside(view.max_drop, x)]
     body.append(axis_x(x, top=_TOP, bottom=_BOTTOM, title="Accuracy drop against float32, points of top-1 (right is worse)"))
     body.append(axis_y(y, left=_LEFT, right=_RIGHT, title=title))
+    body.append(_limit(view.max_drop, x))
     if beyond:
         body.append(write(_STRIP, _BOTTOM + 18, f"> {number(x.high)}", anchor="middle", css="tick"))
         body.append(line(_RIGHT + 5, _TOP, _RIGHT + 5, _BOTTOM, "break"))
@@ -52,14 +53,18 @@ def drop_scale(trials: Sequence[Trial], max_drop: float | None) -> tuple[Scale, 
     return Scale(low=low, high=end, start=_LEFT, end=_RIGHT), drops[-1] > end
 
 
+def _outside(max_drop: float | None, x: Scale) -> str:
+    """Shade of the drops that are too large."""
+    if max_drop is None or not x.low <= max_drop <= x.high:
+        return ""
+    return rectangle(x(max_drop), _TOP, x.end - x(max_drop), _BOTTOM - _TOP, "outside")
+
+
 def _limit(max_drop: float | None, x: Scale) -> str:
     if max_drop is None or not x.low <= max_drop <= x.high:
         return ""
     place = x(max_drop)
-    shade = rectangle(place, _TOP, x.end - place, _BOTTOM - _TOP, "outside")
-    return (
-        shade + line(place, _TOP - 6, place, _BOTTOM, "limit") + write(place + 5, _TOP + 12, f"limit {number(max_drop)}", css="limit-label")
-    )
+    return line(place, _TOP - 6, place, _BOTTOM, "limit") + write(place + 5, _TOP + 12, f"limit {number(max_drop)}", css="limit-label")
 
 
 def _steps(front: Sequence[Trial], axis: str, x: Scale, y: Scale) -> str:

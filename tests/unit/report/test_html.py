@@ -239,3 +239,18 @@ def test_write_html_is_atomic_and_names_the_target(report: Report, tmp_path: Pat
 
 def test_same_result_same_bytes(report: Report) -> None:
     assert render(report) == render(json.loads(json.dumps(report)))
+
+
+def test_more_components_than_colours_are_drawn_together_but_all_listed(report: Report) -> None:
+    parts = {f"part_{index}": 1e6 * (20 - index) for index in range(13)}
+    report["energy"] = {"unit": "pJ", "baseline": parts, "best": {**parts, "part_0": 1e6, "part_12": 0.0}}
+    page = Page(render(report))
+    colours = [name for attrs in page.of_class("rect", "block") if (name := (attrs["class"] or "").split()[0])]
+    assert len(colours) == 16
+    assert len(set(colours)) == 8
+    assert "6 smaller ones" in page.text
+    assert all(f"part {index}" in page.text for index in range(13))
+
+
+def test_the_study_says_why_nothing_was_chosen(make_report: Callable[..., Report]) -> None:
+    assert "the best reached 3.2 points" in Page(render(make_report(20, satisfied=False))).text
