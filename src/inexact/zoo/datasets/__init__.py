@@ -1,6 +1,8 @@
 """Labelled images: embedded, fetched, or the user's own."""
 
 from inexact.zoo.datasets._dataset import SPLITS, Dataset
+from inexact.zoo.datasets._fetch import fetch
+from inexact.zoo.datasets._load import data
 from inexact.zoo.datasets._named import Entry, entries, entry
 
-__all__ = ["SPLITS", "Dataset", "Entry", "entries", "entry"]
+__all__ = ["SPLITS", "Dataset", "Entry", "data", "entries", "entry", "fetch"]

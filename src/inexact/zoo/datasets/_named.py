@@ -59,8 +59,11 @@ def entries() -> dict[str, Entry]:
     """The data sets known by name."""
     text = resources.files(__package__).joinpath("datasets.toml").read_text()
     tables: dict[str, dict[str, Any]] = tomllib.loads(text)
-    lists = ("classes", "addresses")
-    return {name: Entry(name=name, **{k: tuple(v) if k in lists else v for k, v in table.items()}) for name, table in tables.items()}
+    return {name: Entry(name=name, **_with_tuples(table)) for name, table in tables.items()}
+
+
+def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
 def entry(name: str) -> Entry:
@@ -109,7 +112,7 @@ def _from_cache(found: Entry, split: str) -> tuple[Codes, Codes]:
 
 
 def read_idx(content: bytes) -> Codes:
-    """The uint8 array of an idx file (two zero bytes, type 8, number of axes, big-endian sizes, data). Raises DataError when it is not one."""
+    """The uint8 array of an idx file: two zero bytes, type 8, number of axes, big-endian sizes, data. Raises DataError otherwise."""
     if len(content) < 4 or content[:3] != b"\x00\x00\x08":
         raise DataError("an idx file of bytes must begin with 00 00 08; this one does not")
     axes = content[3]

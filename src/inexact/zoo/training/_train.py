@@ -100,12 +100,8 @@ def _prepare(architecture: Architecture, recipe: Recipe, *, steps: int, seed: in
     if recipe.optimizer == "adamw":
         optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.peak_rate, weight_decay=recipe.weight_decay)
     else:
-        optimizer = torch.optim.SGD(
-            model.parameters(), lr=recipe.peak_rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
-        )
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=recipe.peak_rate, total_steps=max(steps, 2), cycle_momentum=False
-    )
+        optimizer = torch.optim.SGD(model.parameters(), lr=recipe.peak_rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=recipe.peak_rate, total_steps=max(steps, 2), cycle_momentum=False)
     return Parts(model=model, optimizer=optimizer, scheduler=scheduler, generator=torch.Generator().manual_seed(seed))
 
 
@@ -114,13 +110,15 @@ def _epoch(parts: Parts, dataset: Dataset, recipe: Recipe, progress: Progress | 
     background = float(dataset.images.min())
     steps = math.ceil(len(dataset) / recipe.batch)
     total = 0.0
-    for step, chosen in enumerate(order.split(recipe.batch), start=1):
+    for step, chosen in enumerate(torch.split(order, recipe.batch), start=1):
         images = augment(
             dataset.images[chosen], shift=recipe.shift, mirror=dataset.mirror, background=background, generator=parts.generator
         )
         loss = _step(parts, images, dataset.labels[chosen], recipe)
         if not math.isfinite(loss):
-            raise DataError(f"the training loss must stay finite; it became {loss} in epoch {start.epoch}; check the data or lower the rate")
+            raise DataError(
+                f"the training loss must stay finite; it became {loss} in epoch {start.epoch}; check the data or lower the rate"
+            )
         total += loss
         if progress is not None:
             progress(replace(start, step=step, steps=steps, loss=total / step))

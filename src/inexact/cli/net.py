@@ -1,0 +1,268 @@
+"""`inexact net`: train, evaluate and cost networks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from torch import nn as torch_nn
+
+    from inexact.zoo import Dataset
+
+CALIBRATION_SIZE = 512
+"""Images that fix the activation ranges when a plan is applied."""
+
+WEIGHTS_HELP = "Weights of the network; with --plan also, or instead, those of the emulated network (give the option twice)."
+
+
+@click.group()
+def net() -> None:
+    """Train, evaluate and cost networks."""
+
+
+def _network_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores)."),
+        click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function."),
+        click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function."),
+    ):
+        command = option(command)
+    return command
+
+
+def _plan_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+        click.option("--calibrate", help="Data that fixes activation ranges (default: the validation split of --data)."),
+        click.option("--weights", type=click.Path(path_type=Path), multiple=True, help=WEIGHTS_HELP),
+        click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer."),
+    ):
+        command = option(command)
+    return command
+
+
+@net.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_networks(as_json: bool) -> None:
+    """Networks, their size, and the accuracy of the weights that come with the package."""
+    found = _known()
+    if as_json:
+        click.echo(json.dumps({"networks": found}))
+        return
+    table = Table("network", "parameters", "MACs (M)", "trained on", "test top-1 % [95 % interval]")
+    for row in found:
+        accuracies = [(name, weights["accuracy"]["test"]) for name, weights in row["weights"].items()]
+        trained = "\n".join(name for name, _ in accuracies) or "train it: inexact net train"
+        top1 = "\n".join(f"{a['top1']:.2f} [{a['low']:.2f}, {a['high']:.2f}]" for _, a in accuracies)
+        table.add_row(row["name"], f"{row['parameters']:,}", f"{row['macs'] / 1e6:.2f}", trained, top1)
+    Console().print(table)
+
+
+@net.command("train")
+@_network_options
+@click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the training images.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, order and augmentation.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file, .safetensors; its card is written beside.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many training images.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def train_network(
+    network: str, data: str, epochs: int, seed: int, out: Path, limit: int | None, threads: int | None, resume: bool, as_json: bool
+) -> None:
+    """Train a network of the zoo from scratch; Ctrl-C loses at most one epoch."""
+    from inexact.zoo import architecture_of
+    from inexact.zoo.training import Epoch, train_to_file
+
+    _use_threads(threads)
+    architecture = architecture_of(network)
+    with _bar() as bar:
+        task = bar.add_task(f"training {architecture.spec}", total=None)
+
+        def show(step: Epoch) -> None:
+            done = (step.epoch - 1) * step.steps + step.step
+            text = f"{architecture.spec}, epoch {step.epoch} of {step.epochs}, loss {step.loss:.3f}"
+            bar.update(task, total=step.epochs * step.steps, completed=done, description=text)
+
+        card = train_to_file(architecture, data, out, epochs=epochs, seed=seed, limit=limit, resume=resume, progress=show)
+    if as_json:
+        click.echo(json.dumps({"weights": str(out)} | card.to_json()))
+        return
+    click.echo(f"weights in {out}, card in {out.with_suffix('.json')}")
+    for accuracy in card.accuracy:
+        click.echo(f"{accuracy.split}: {accuracy.top1:.2f} % top-1 [{accuracy.low:.2f}, {accuracy.high:.2f}], {accuracy.n} images")
+
+
+@net.command("evaluate")
+@_network_options
+@_plan_options
+@click.option("--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True, help="Which images.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first so many images.")
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=250, show_default=True, help="Images a step; results do not depend on it."
+)
+@click.option("--agreement", "with_agreement", is_flag=True, help="Also compare answers and logits with the float32 network.")
+def evaluate_network(
+    network: str,
+    data: str,
+    plan: Path | None,
+    weights: tuple[Path, ...],
+    calibrate: str | None,
+    split: str,
+    limit: int | None,
+    threads: int | None,
+    batch_size: int,
+    with_agreement: bool,
+    as_json: bool,
+) -> None:
+    """Top-1 accuracy in percent; with a plan, the paired drops in points against float32 and the exact 8-bit network."""
+    from inexact import nn, zoo
+
+    _use_threads(threads)
+    images = zoo.data(data, split, limit)
+    original, emulated = _networks(network, data, images, plan, weights, calibrate)
+    exact = None if emulated is None else nn.approximate(original, nn.Plan(precision="int8"), calibrate=_calibration(data, calibrate))
+    with _bar() as bar:
+        task = bar.add_task(f"evaluating on {len(images)} images", total=len(images) * (1 if exact is None else 3))
+
+        def run(model: torch_nn.Module, **references: Any) -> nn.Evaluation:
+            return nn.evaluate(model, images, batch_size=batch_size, progress=lambda n: bar.update(task, advance=n), **references)
+
+        float32 = run(original)
+        if emulated is None or exact is None:
+            result = float32.to_json() | {"drop": 0.0, "drop_ci": [0.0, 0.0]}
+        else:
+            result = run(emulated, reference=float32, reference_int8=run(exact)).to_json() | {"plan_sha256": emulated.plan.sha256}
+    if with_agreement:
+        result["agreement"] = zoo.agreement(emulated or original, original, images).to_json()
+    result |= {"network": network, "data": data, "split": split}
+    _show_evaluation(result, as_json=as_json)
+
+
+@net.command("estimate")
+@_network_options
+@_plan_options
+@click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
+def estimate_network(
+    network: str,
+    data: str,
+    plan: Path | None,
+    weights: tuple[Path, ...],
+    calibrate: str | None,
+    accelerator: str,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Cycles, energy and area of one inference, and the saving against the exact 8-bit accelerator (the figure without a plan)."""
+    from inexact import hardware, nn, zoo
+
+    _use_threads(threads)
+    machine = hardware.load(accelerator)
+    images = zoo.data(data, "test", 1)
+    original, emulated = _networks(network, data, images, plan, weights, calibrate)
+    exact = hardware.baseline(nn.workload(original, images.image_shape, name=network))
+    planned = exact if emulated is None else nn.workload(emulated, images.image_shape, name=network)
+    cost = machine.evaluate(planned)
+    result = cost.to_json(baseline=machine.evaluate(exact))
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    _show_estimate(result)
+
+
+def _networks(
+    network: str, data: str, images: Dataset, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None
+) -> tuple[Any, Any]:
+    """The float32 network and, with a plan, the emulated one: calibrated and repaired, or with its own weights when those are given."""
+    from inexact import nn, recovery, zoo
+
+    # The names in a file tell whose weights they are: an emulated network holds the original as `model`.
+    states = {path: zoo.read_weights(path) for path in weights} if plan is not None else {}
+    own = next((path for path, state in states.items() if all(name.startswith("model.") for name in state)), None)
+    plain = [path for path in weights if path != own]
+    original = zoo.network(network, data=data, weights=plain[-1] if plain else None)
+    zoo.check_compatible(original, images)
+    if plan is None:
+        return original, None
+    chosen = nn.Plan.load(plan)
+    if own is not None:
+        emulated = nn.approximate(original, chosen)
+        zoo.load_into(emulated, states[own], where=str(own))
+        return original, emulated
+    calibration = _calibration(data, calibrate)
+    return original, recovery.recover(nn.approximate(original, chosen, calibrate=calibration), data=calibration)
+
+
+def _calibration(data: str, calibrate: str | None) -> Dataset:
+    from inexact import zoo
+
+    return zoo.data(data, "validation", CALIBRATION_SIZE) if calibrate is None else zoo.data(calibrate, "validation", CALIBRATION_SIZE)
+
+
+def _known() -> list[dict[str, Any]]:
+    from inexact import nn, zoo
+
+    cards = zoo.cards()
+    found = []
+    for name, architecture in zoo.architectures.items():
+        model = zoo.untrained(architecture())
+        shape = architecture().input_shape
+        found.append(
+            {
+                "name": name,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "macs": nn.workload(model, shape).macs,
+                "input": list(shape),
+                "weights": {card.data: card.to_json() for card in cards if card.network == name},
+            }
+        )
+    return found
+
+
+def _show_evaluation(result: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(result))
+        return
+    low, high = result["top1_ci"]
+    click.echo(f"top-1 {result['top1']:.2f} % [{low:.2f}, {high:.2f}] on {result['n']} images ({result['data']}, {result['split']})")
+    for key, against in (("drop", "float32"), ("drop_int8", "the exact 8-bit network")):
+        if result[key] is not None:
+            low, high = result[f"{key}_ci"]
+            click.echo(f"drop {result[key]:+.2f} points [{low:+.2f}, {high:+.2f}] against {against}, paired, 95 % interval")
+    if "agreement" in result:
+        same = result["agreement"]
+        click.echo(f"same answer as float32 on {same['top1']:.2f} % of images; relative logit error {same['logit_error']:.4f}")
+
+
+def _show_estimate(result: dict[str, Any]) -> None:
+    table = Table("figure", "value", "unit", "source")
+    rows = [("cycles", result["cycles"]), ("latency", result["latency_ms"]), ("energy", result["energy_pj"]["total"])]
+    rows += [(f"  {name}", figure) for name, figure in result["energy_pj"]["by_component"].items() if figure["value"]]
+    rows += [("area", result["area_um2"]["total"])]
+    rows += [(f"saving, {name}", figure) for name, figure in result["savings"].items()]
+    for name, figure in rows:
+        source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
+        table.add_row(name, f"{figure['value']:,.4g}", figure["unit"], source)
+    Console().print(table)
+
+
+def _use_threads(threads: int | None) -> None:
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield bar

@@ -1,0 +1,133 @@
+"""One door to all networks: trained ones of the package, a user's own, and whether a network and data fit."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from inexact.core.errors import CheckpointError, DataError, InexactError, UnknownNameError
+from inexact.zoo import _efficientnet
+from inexact.zoo._card import Card, card_path, read_card
+from inexact.zoo._named_object import is_object_name, named_object
+from inexact.zoo._weights import load_into, read_weights
+from inexact.zoo.datasets import Dataset
+from inexact.zoo.networks import Architecture, architectures
+
+
+def network(name: str, data: str = "fashion-mnist", weights: str | Path | None = None) -> nn.Module:
+    """A trained network in eval mode.
+
+    name: a network of the zoo ("resnet8", or a spec such as "resnet8(classes=5)"), "efficientnet_lite0", or "module:function" whose
+    function returns an `nn.Module`. data: what it was trained on; chooses among the weights of the package.
+    weights: a safetensors file (or a torch file of plain tensors) instead.
+    A zoo network carries `input_shape`, (channels, height, width).
+    Raises UnknownNameError, CheckpointError (no shipped weights, or weights that do not fit), MissingDependencyError.
+    """
+    if is_object_name(name):
+        return _user_network(name, weights)
+    if name == _efficientnet.NAME:
+        return _efficientnet.load(weights)
+    architecture = architecture_of(name)
+    path = Path(weights) if weights is not None else shipped_weights(architecture, data)
+    if path is None:
+        raise CheckpointError(
+            f"no trained weights of {architecture.spec} for {data} come with the package; train them with: "
+            f"inexact net train --network {_quoted(architecture.spec)} --data {data} --out {architecture.family_name}.safetensors "
+            f"and give them with --weights {architecture.family_name}.safetensors"
+        )
+    if weights is None:
+        read_card(path)  # refuses weights that are not those of their card
+    model = untrained(architecture)
+    load_into(model, read_weights(path), where=path.name)
+    return with_input_shape(model, architecture.input_shape)
+
+
+def architecture_of(name: str) -> Architecture:
+    """The architecture a name or spec describes. Raises UnknownNameError with near names."""
+    return architectures.get(name)
+
+
+def untrained(architecture: Architecture) -> nn.Module:
+    """The module in eval mode; its random weights do not disturb the caller's random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return architecture.build().eval()
+
+
+def with_input_shape(model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+    """The same module, which now carries the size of one input."""
+    model.input_shape = shape  # type: ignore[assignment]
+    return model
+
+
+def shipped_weights(architecture: Architecture, data: str) -> Path | None:
+    """The weights file of the package for a network and a data set, or None."""
+    path = weights_folder() / f"{architecture.spec}.{data}.safetensors"
+    return path if path.is_file() else None
+
+
+def cards() -> list[Card]:
+    """The cards of all weights the package carries, sorted by network and data."""
+    return [read_card(path) for path in sorted(weights_folder().glob("*.safetensors")) if card_path(path).is_file()]
+
+
+def weights_folder() -> Path:
+    """Where the shipped weights lie."""
+    return Path(str(resources.files(__package__).joinpath("weights")))
+
+
+def check_compatible(model: nn.Module, dataset: Dataset) -> None:
+    """Raise DataError unless the network takes the images and has an output for every label."""
+    shape = getattr(model, "input_shape", None)
+    came = "x".join(map(str, dataset.image_shape))
+    if shape is not None and tuple(shape) != dataset.image_shape:
+        wanted = "x".join(map(str, shape))
+        raise DataError(f"images must be {wanted} (channels x height x width) for this network; {dataset.name!r} has {came}: resize them")
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            scores = model(dataset.images[:1])
+    except (RuntimeError, ValueError, IndexError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"the network does not take images of {came} (channels x height x width) from {dataset.name!r}: {reason}"
+        ) from error
+    finally:
+        model.train(was_training)
+    if not isinstance(scores, torch.Tensor) or scores.ndim != 2:
+        raise DataError(f"the network must return logits of shape [N, classes], not {_described(scores)}")
+    highest = int(dataset.labels.max())
+    if highest >= scores.shape[1]:
+        raise DataError(
+            f"labels must be 0..{scores.shape[1] - 1} for this network of {scores.shape[1]} classes; "
+            f"{dataset.name!r} has the label {highest}"
+        )
+
+
+def _user_network(name: str, weights: str | Path | None) -> nn.Module:
+    function = named_object(name, error=UnknownNameError)
+    try:
+        model = function()
+    except InexactError:
+        raise
+    except Exception as error:
+        raise UnknownNameError(
+            f"{name} must return a network when called without arguments; it raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise UnknownNameError(f"{name} must return a torch.nn.Module, not {type(model).__name__}")
+    if weights is not None:
+        load_into(model, read_weights(weights), where=str(weights))
+    return model.eval()
+
+
+def _described(scores: object) -> str:
+    return f"shape {list(scores.shape)}" if isinstance(scores, torch.Tensor) else type(scores).__name__
+
+
+def _quoted(spec: str) -> str:
+    return f"'{spec}'" if "(" in spec else spec

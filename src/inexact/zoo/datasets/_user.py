@@ -1,0 +1,155 @@
+"""A user's own images: a folder of class sub-folders, an .npz file, a Python callable."""
+
+from __future__ import annotations
+
+import inspect
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from inexact.core.errors import DataError
+from inexact.zoo._named_object import named_object
+from inexact.zoo.datasets._dataset import SPLITS, Dataset, normalised
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+SHARES = {"test": (0, 20), "validation": (20, 40), "train": (40, 100)}
+"""Percent of a shuffled set that has no splits of its own. Fixed seed, so that test and validation never share an image."""
+
+Normalise = tuple[float, float]
+
+
+def load_folder(path: Path, split: str, normalise: Normalise) -> Dataset:
+    """Images of `path/<split>/<class>/*`, or a share of `path/<class>/*` when there is no such sub-folder.
+
+    Images are grey (one channel) when all of them are, else RGB; all must have one size. (code / 255 - mean) / deviation.
+    """
+    own = any((path / name).is_dir() for name in SPLITS)
+    root = path / split if own else path
+    if not root.is_dir():
+        raise DataError(
+            f"data folder {path} must have the sub-folder {split!r} when it has one for another split; make it or move the images"
+        )
+    classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")))
+    files = [
+        (file, label) for label, name in enumerate(classes) for file in sorted((root / name).iterdir()) if file.suffix.lower() in SUFFIXES
+    ]
+    if not files:
+        raise DataError(
+            f"data folder {root} must hold class sub-folders with images ({', '.join(sorted(SUFFIXES))}); it holds none: it is empty"
+        )
+    if not own:
+        files = [files[i] for i in share(len(files), split, str(path))]
+    images = _same_shape([(file, _read_image(file)) for file, _ in files])
+    return Dataset(
+        images=normalised(images, *normalise),
+        labels=torch.tensor([label for _, label in files]),
+        name=str(path),
+        split=split,
+        classes=classes,
+    )
+
+
+def load_npz(path: Path, split: str, normalise: Normalise) -> Dataset:
+    """Arrays `images` and `labels`, or `<split>_images` and `<split>_labels`.
+
+    images: uint8 [N, H, W] or [N, H, W, C], normalised here; or floating point [N, C, H, W], taken as they are.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise DataError(f"{path} must be a readable .npz file of plain arrays: {error}") from error
+    return _from_arrays(arrays, str(path), split, normalise)
+
+
+def load_callable(name: str, split: str, normalise: Normalise) -> Dataset:
+    """What `module:function` returns: a Dataset, or (images, labels) as in an .npz file.
+
+    A function with a parameter `split` is given the split; of another a share is taken.
+    """
+    function = named_object(name, error=DataError)
+    takes_split = "split" in inspect.signature(function).parameters
+    result = function(split=split) if takes_split else function()
+    if isinstance(result, Dataset):
+        return result
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise DataError(f"{name} must return a Dataset or (images, labels), not {type(result).__name__}")
+    prefix = f"{split}_" if takes_split else ""
+    arrays = {prefix + key: np.asarray(value) for key, value in zip(("images", "labels"), result, strict=True)}
+    return _from_arrays(arrays, name, split, normalise)
+
+
+def share(count: int, split: str, name: str) -> NDArray[np.int64]:
+    """Indices of a split of `count` unsplit images, ascending. Raises DataError when there are too few to give it one."""
+    low, high = SHARES[split]
+    order = np.random.default_rng(0).permutation(count)
+    chosen = np.sort(order[count * low // 100 : count * high // 100])
+    if not len(chosen):
+        raise DataError(f"data must hold at least one image a split; {name} has {count} in all, which leaves the {split} split empty")
+    return chosen
+
+
+def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, normalise: Normalise) -> Dataset:
+    prefix = f"{split}_" if f"{split}_images" in arrays else ""
+    missing = [key for key in (f"{prefix}images", f"{prefix}labels") if key not in arrays]
+    if missing:
+        raise DataError(
+            f"{name} must hold images and labels (or {split}_images and {split}_labels); it holds {', '.join(arrays) or 'nothing'}"
+        )
+    images, labels = arrays[f"{prefix}images"], arrays[f"{prefix}labels"]
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"labels must be integers; {name} has {labels.dtype}")
+    if images.ndim == 0 or len(images) == 0:
+        raise DataError(f"data must hold at least one image; {name}, split {split!r} is empty")
+    if labels.ndim != 1 or len(labels) != len(images):
+        raise DataError(f"there must be one label an image; {name} has {len(images)} images and labels of shape {list(labels.shape)}")
+    classes = tuple(str(i) for i in range(max(int(labels.max()) + 1, 1)))
+    if not prefix:
+        chosen = share(len(images), split, name)
+        images, labels = images[chosen], labels[chosen]
+    return Dataset(
+        images=_pixels(images, name, normalise),
+        labels=torch.from_numpy(labels.astype(np.int64)),
+        name=name,
+        split=split,
+        classes=classes,
+    )
+
+
+def _pixels(images: NDArray[Any], name: str, normalise: Normalise) -> Tensor:
+    if images.dtype == np.uint8 and images.ndim in (3, 4):
+        return normalised(images, *normalise)
+    if np.issubdtype(images.dtype, np.floating) and images.ndim == 4:
+        return torch.from_numpy(images.astype(np.float32))
+    raise DataError(
+        f"images must be uint8 [N, H, W] or [N, H, W, C], or floating point [N, C, H, W]; {name} has {images.dtype} {list(images.shape)}"
+    )
+
+
+def _read_image(file: Path) -> NDArray[np.uint8]:
+    try:
+        with Image.open(file) as image:
+            grey = image.mode in ("1", "L", "I;16")
+            return np.asarray(image.convert("L" if grey else "RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise DataError(f"image {file} cannot be read: {error}; remove or replace it") from error
+
+
+def _same_shape(named: list[tuple[Path, NDArray[np.uint8]]]) -> NDArray[np.uint8]:
+    if any(image.ndim == 3 for _, image in named):
+        named = [(file, image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)) for file, image in named]
+    first_file, first = named[0]
+    for file, image in named:
+        if image.shape != first.shape:
+            raise DataError(
+                f"all images must have one size; {first_file.name} is {first.shape[1]}x{first.shape[0]} and "
+                f"{file} is {image.shape[1]}x{image.shape[0]} (width x height); resize them"
+            )
+    return np.stack([image for _, image in named])
