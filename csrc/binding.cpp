@@ -94,7 +94,7 @@ void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const in
 
 std::vector<std::string> isas() {
   std::vector<std::string> found;
-  for (const char* isa : {"scalar"}) {
+  for (const char* isa : {"avx512", "scalar"}) {
     if (isa_supported(isa)) found.emplace_back(isa);
   }
   return found;
