@@ -1,0 +1,194 @@
+"""The search space: for every layer the rules it may take. A genome holds one index per layer; a plan is what it stands for."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from inexact import precision as precision_formats
+from inexact import units
+from inexact.core.errors import PlanError, SpecError, StudyError, near
+from inexact.explore.samplers import Genome
+from inexact.nn import Plan, Rule
+
+EXACT = Rule(coding="signed")
+"""The rule of the exact 8-bit design every saving is measured against; always the first option of a layer."""
+
+_GROUP_KEYS = ("layers", "multipliers", "precisions", "codings", "recoveries", "padding")
+
+SpaceInput = str | Path | Mapping[str, Iterable[str | Rule]] | Iterable[str | Rule] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One rule a layer may take, as ranked.
+
+    noise: power of the layer's output error over the power of its output, after the free correction.
+    impact: power that error is predicted to have in the network's logits over their own power. energy_pj: of the layer, one inference.
+    None: not ranked.
+    """
+
+    rule: Rule
+    noise: float | None = None
+    impact: float | None = None
+    energy_pj: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerChoices:
+    """A layer and its options, the exact one first."""
+
+    layer: str
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """All layers with their options."""
+
+    layers: tuple[LayerChoices, ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of options of each layer."""
+        return tuple(len(layer.options) for layer in self.layers)
+
+    def choose(self, genome: Genome) -> dict[str, Option]:
+        """The option each layer takes."""
+        return {layer.layer: layer.options[gene] for layer, gene in zip(self.layers, genome, strict=True)}
+
+    def plan(self, genome: Genome) -> Plan:
+        """The plan a genome stands for: one rule per layer, by its exact name."""
+        return Plan({name: option.rule for name, option in self.choose(genome).items()})
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Plain JSON; `from_json` gives an equal space back."""
+        return [
+            {
+                "layer": layer.layer,
+                "options": [
+                    {"rule": o.rule.to_dict(), "noise": o.noise, "impact": o.impact, "energy_pj": o.energy_pj} for o in layer.options
+                ],
+            }
+            for layer in self.layers
+        ]
+
+    @classmethod
+    def from_json(cls, content: list[dict[str, Any]]) -> Space:
+        """The space `to_json` wrote."""
+        layers = []
+        for layer in content:
+            options = tuple(Option(**{**option, "rule": Rule.from_dict(option["rule"])}) for option in layer["options"])
+            layers.append(LayerChoices(layer=layer["layer"], options=options))
+        return cls(layers=tuple(layers))
+
+
+def candidates(space: SpaceInput, layers: Mapping[str, str]) -> dict[str, list[Rule]]:
+    """The rules each layer may take, `EXACT` first, before ranking.
+
+    space: None (the shipped list); a TOML file; unit specs or rules for every layer; or a mapping from plan keys to such lists, where
+    layers no key matches stay exact. A bare unit spec stands for the codings and corrections it fits (see `rules_for`).
+    layers: name -> module class name. Raises StudyError for a file that is not a space, PlanError for keys that match nothing.
+    """
+    if space is None:
+        groups = _groups(files("inexact.explore").joinpath("default_space.toml").read_text(encoding="utf-8"), "the default space")
+    elif isinstance(space, (str, Path)):
+        groups = _groups(_read(Path(space)), str(space))
+    elif isinstance(space, Mapping):
+        groups = [((key,), _rules(rules)) for key, rules in space.items()]
+    else:
+        groups = [(("default",), _rules(space))]
+    found: dict[str, dict[Rule, None]] = {name: {EXACT: None} for name in layers}
+    for keys, rules in groups:
+        for name in _matching(keys, layers):
+            found[name].update(dict.fromkeys(rules))
+    return {name: list(rules) for name, rules in found.items()}
+
+
+def rules_for(spec: str) -> list[Rule]:
+    """The rules a bare unit spec stands for: every coding it can serve at its width, with the correction that suits the coding."""
+    unit = units.get(spec)
+    a_bits, b_bits = unit.width
+    if unit.spec == "exact":
+        return [EXACT]
+    if unit.signed:
+        return [_rule(spec, a_bits, b_bits, "signed", "bias_correction(gain=true)")]
+    return [
+        _rule(spec, a_bits, b_bits, "unsigned", "shared_column(gain=true)"),
+        _rule(spec, a_bits, b_bits, "sign_magnitude", "bias_correction(gain=true)"),
+    ]
+
+
+def _rule(spec: str, a_bits: int, b_bits: int, coding: str, recovery: str) -> Rule:
+    return Rule(multiplier=spec, precision=f"w{b_bits}a{a_bits}", coding=coding, recovery=recovery)
+
+
+def _rules(rules: Iterable[str | Rule]) -> list[Rule]:
+    if isinstance(rules, str):
+        raise StudyError(f"the options of a layer must be a list of unit specs or rules, not the text {rules!r}; put it in brackets")
+    return [made for rule in rules for made in ([rule] if isinstance(rule, Rule) else rules_for(rule))]
+
+
+def _matching(keys: Sequence[str], layers: Mapping[str, str]) -> list[str]:
+    """Layers that one of the plan keys matches; a plan of one key at a time says which."""
+    found: dict[str, None] = {}
+    for key in keys:
+        resolved = Plan({key: EXACT}).resolve(layers)
+        found.update({name: None for name, rule in resolved.items() if rule is not None})
+    return list(found)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudyError(f"space file {path} must be a readable TOML file: {error}") from error
+
+
+def _groups(text: str, where: str) -> list[tuple[tuple[str, ...], list[Rule]]]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{where} must be TOML: {error}") from error
+    groups = document.get("group")
+    if not isinstance(groups, list) or not groups or set(document) != {"group"}:
+        raise StudyError(f"{where} must hold [[group]] tables with multipliers, precisions, codings and recoveries, and nothing else")
+    return [_group(group, where) for group in groups]
+
+
+def _group(group: dict[str, Any], where: str) -> tuple[tuple[str, ...], list[Rule]]:
+    for key in group:
+        if key not in _GROUP_KEYS:
+            raise StudyError(f"a [[group]] of {where} has no entry {key!r}{near(key, _GROUP_KEYS)} Entries: {', '.join(_GROUP_KEYS)}")
+    lists = {"layers": ["default"], "precisions": ["int8"], "codings": ["unsigned"], "recoveries": ["bias_correction"], **group}
+    for key in ("layers", "multipliers", "precisions", "codings", "recoveries"):
+        if not isinstance(lists.get(key), list) or not lists[key]:
+            raise StudyError(f"{key} in a [[group]] of {where} must be a list of texts with at least one entry, not {lists.get(key)!r}")
+    padding = group.get("padding", "multiplied")
+    product = itertools.product(lists["multipliers"], lists["precisions"], lists["codings"], lists["recoveries"])
+    rules = [_fitted(*parts, padding) for parts in product]
+    return tuple(lists["layers"]), [rule for rule in rules if rule is not None]
+
+
+def _fitted(multiplier: str, precision: str, coding: str, recovery: str, padding: str) -> Rule | None:
+    """The rule with the unit at the width the format and coding need, None when the unit cannot have that width."""
+    unit = units.get(multiplier)
+    if "width" not in multiplier:
+        form = precision_formats.get(precision)
+        width = (form.a_bits, form.b_bits - (coding == "sign_magnitude"))
+        try:
+            unit = dataclasses.replace(unit, width=width)  # type: ignore[type-var]
+            if unit.signed != (coding == "signed"):
+                unit = dataclasses.replace(unit, signed=coding == "signed")  # type: ignore[type-var]
+        except (SpecError, TypeError):
+            return None
+    try:
+        return Rule(multiplier=unit.spec, precision=precision, coding=coding, recovery=recovery, padding=padding)
+    except PlanError as error:
+        raise StudyError(f"options of a search space must fit each other: {error}") from error
