@@ -39,7 +39,8 @@ def _split(parts: dict[str, dict[str, float]]) -> str:
     order = component_order([found for _, _, found in bars])
     label = f"Energy of one inference by component, {' and '.join(_NAMES[name] for name in parts)}, in {unit}"
     chart = f"<figure>{stacked_bars(bars, label=label, unit=unit)}{legend(order)}</figure>"
-    return f"<p>Energy of one inference, whole accelerator, in {unit}.</p>{chart}{_table(parts, component_order(list(parts.values())), largest)}"
+    listed = _table(parts, component_order(list(parts.values())), largest)
+    return f"<p>Energy of one inference, whole accelerator, in {unit}.</p>{chart}{listed}"
 
 
 def _small(parts: dict[str, dict[str, float]]) -> set[str]:
