@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from inexact.core.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from torch import nn as torch_nn
@@ -212,9 +214,10 @@ def _known() -> list[dict[str, Any]]:
 
     cards = zoo.cards()
     found = []
-    for name, architecture in zoo.architectures.items():
-        model = zoo.untrained(architecture())
-        shape = architecture().input_shape
+    models = {name: (zoo.untrained(architecture()), architecture().input_shape) for name, architecture in zoo.architectures.items()}
+    with suppress(MissingDependencyError):  # listed when its packages are installed
+        models[zoo.IMAGENET_NETWORK] = (zoo.network(zoo.IMAGENET_NETWORK), (3, 224, 224))
+    for name, (model, shape) in models.items():
         found.append(
             {
                 "name": name,

@@ -2,12 +2,14 @@
 
 from inexact.zoo._agreement import Agreement, agreement
 from inexact.zoo._card import Accuracy, Card, measure, read_card
+from inexact.zoo._efficientnet import NAME as IMAGENET_NETWORK
 from inexact.zoo._network import architecture_of, cards, check_compatible, network, shipped_weights, untrained
 from inexact.zoo._weights import load_into, read_weights, write_weights
 from inexact.zoo.datasets import SPLITS, Dataset, data, entries, fetch
 from inexact.zoo.networks import Architecture, Recipe, architectures
 
 __all__ = [
+    "IMAGENET_NETWORK",
     "SPLITS",
     "Accuracy",
     "Agreement",

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from inexact.core.errors import CheckpointError, DataError, InexactError, UnknownNameError
+from inexact.core.errors import CheckpointError, DataError, InexactError, UnknownNameError, near
 from inexact.zoo import _efficientnet
 from inexact.zoo._card import Card, card_path, read_card
 from inexact.zoo._named_object import is_object_name, named_object
@@ -47,6 +47,9 @@ def network(name: str, data: str = "fashion-mnist", weights: str | Path | None =
 
 def architecture_of(name: str) -> Architecture:
     """The architecture a name or spec describes. Raises UnknownNameError with near names."""
+    if name.isidentifier() and name not in architectures:
+        known = [*architectures, _efficientnet.NAME]
+        raise UnknownNameError(f"no network is called {name!r}{near(name, known)} Known: {', '.join(known)}; or give module:function")
     return architectures.get(name)
 
 

@@ -19,6 +19,12 @@ SIZE = 224
 """Side of the network's input, pixels (M. Tan, Q. Le, EfficientNet, ICML 2019, doi:10.48550/arXiv.1905.11946: the B0 size)."""
 
 
+RESIZED = 256
+"""Side the image is resized to (bicubic) before its centre is cut out, pixels: the usual 224 / 0.875."""
+
+BORDER = (RESIZED - SIZE) // 2
+
+
 def load_imagenet(split: str) -> Dataset:
     """[20, 3, 224, 224], (code - 127) / 128 as EfficientNet-Lite expects; labels 0..999. There is only the test split.
 
@@ -52,6 +58,7 @@ def _folder() -> Path:
 
 def _prepared(file: Path) -> NDArray[np.float32]:
     with Image.open(file) as image:
-        small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BICUBIC)
+        large = image.convert("RGB").resize((RESIZED, RESIZED), Image.Resampling.BICUBIC)
+        small = large.crop((BORDER, BORDER, BORDER + SIZE, BORDER + SIZE))
     codes: NDArray[np.float32] = np.asarray(small, dtype=np.float32)
     return (codes - np.float32(127)) / np.float32(128)
