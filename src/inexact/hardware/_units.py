@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from inexact import units
 from inexact.core.estimate import Estimate
 from inexact.hardware._constants import Triple
+from inexact.units.cost import relative_cost
 
 EXACT = "exact"
 """Spec of the exact 8x8 multiplier, the reference of every relative cost."""
@@ -34,9 +36,6 @@ def unit_cost(spec: str) -> UnitCost:
     """Relative cost of a multiplier spec. The exact 8x8 multiplier, signed or not, is 1: the cited tables do not tell them apart."""
     if spec == EXACT:
         return REFERENCE
-    from inexact import units
-    from inexact.units.cost import relative_cost
-
     unit = units.get(spec)
     if unit.spec == "exact(signed=true)":
         return REFERENCE

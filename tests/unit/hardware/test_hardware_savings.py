@@ -5,9 +5,10 @@ import itertools
 
 import pytest
 
-from inexact import hardware
+from inexact import hardware, units
 from inexact.core.workload import Arithmetic, Workload
 from inexact.hardware._cost import _extreme_ratio
+from inexact.units.cost import relative_cost
 
 ORDER = ("multiplier", "array", "on_chip", "with_dram")
 
@@ -78,3 +79,28 @@ def test_a_baseline_keeps_shapes_and_drops_every_choice(network: Workload) -> No
     column = Arithmetic(multiplier=None, a_bits=4, b_bits=2, accumulator_bits=16, coding="unsigned", correction_column=True)
     planned = dataclasses.replace(network, layers=tuple(dataclasses.replace(layer, arithmetic=column) for layer in network.layers))
     assert hardware.baseline(planned) == hardware.baseline(network) == network
+
+
+def test_a_real_unit_is_charged_by_the_gate_count_model(edge: hardware.Accelerator, network: Workload) -> None:
+    relative = relative_cost(units.get("trunc(cut=8)")).energy
+    planned = dataclasses.replace(
+        network,
+        layers=tuple(
+            dataclasses.replace(layer, arithmetic=Arithmetic(multiplier="trunc(cut=8)", coding="sign_magnitude"))
+            for layer in network.layers
+        ),
+    )
+    cost, reference = edge.evaluate(planned), edge.evaluate(hardware.baseline(network))
+    multipliers = cost.energy_pj.by_component["multipliers"]
+    assert multipliers.value == pytest.approx(relative.value * network.macs * 0.91199)
+    assert multipliers.verified is False
+    assert "gate-count model" in multipliers.source
+    saving = hardware.savings(cost, reference)
+    assert saving["multiplier"].value == pytest.approx(100 * (1 - relative.value))
+    assert saving["with_dram"].value < hardware.ceiling(reference)["with_dram"].value
+
+
+def test_the_signed_exact_unit_is_the_reference_too(edge: hardware.Accelerator, network: Workload) -> None:
+    cost = edge.evaluate(with_multiplier(network, "exact(signed=true)"))
+    assert cost.energy_pj == edge.evaluate(hardware.baseline(network)).energy_pj
+    assert cost.energy_pj.total.verified is True
