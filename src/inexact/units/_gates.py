@@ -1,17 +1,36 @@
-"""Gate counts of straightforward realisations: the one place where arrays, shifters and detectors are counted."""
+"""Gate counts and depths of straightforward realisations: arrays, shifters and detectors are counted here and nowhere else."""
 
 from __future__ import annotations
 
+import functools
+import heapq
+import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from importlib.resources import files
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
+@functools.cache
+def gate_costs() -> dict[str, dict[str, Any]]:
+    """The tables of `gate_costs.toml`."""
+    return tomllib.loads(files("inexact.units").joinpath("gate_costs.toml").read_text(encoding="utf-8"))
+
+
+def _delay(name: str) -> int:
+    value: int = gate_costs()["unit_delay"][name]
+    return value
+
+
 @dataclass(frozen=True, kw_only=True)
 class GateCount:
-    """Numbers of two-input gates, inverters, multiplexers, half adders (HA) and full adders (FA) of a circuit."""
+    """Numbers of two-input gates, inverters, multiplexers, half and full adders of a circuit, and its depth.
+
+    levels: gate delays on the longest path. `a + b`: side by side (the deeper counts); `a.then(b)`: b behind a (depths add).
+    """
 
     and2: int = 0
     nand2: int = 0
@@ -22,109 +41,178 @@ class GateCount:
     mux2: int = 0
     half_adder: int = 0
     full_adder: int = 0
+    levels: int = field(default=0)
 
     def __add__(self, other: GateCount) -> GateCount:
-        return GateCount(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+        return self._joined(other, max(self.levels, other.levels))
 
-    def __mul__(self, times: int) -> GateCount:
-        return GateCount(**{f.name: getattr(self, f.name) * times for f in fields(self)})
+    def then(self, other: GateCount) -> GateCount:
+        """Both circuits in series."""
+        return self._joined(other, self.levels + other.levels)
 
-    def to_json(self) -> dict[str, int]:
-        """Counts by gate, without the zeros."""
-        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
+    def _joined(self, other: GateCount, levels: int) -> GateCount:
+        counts = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self) if f.name != "levels"}
+        return GateCount(**counts, levels=levels)
+
+    def counts(self) -> dict[str, int]:
+        """Counts by gate, without the zeros and without `levels`."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "levels" and getattr(self, f.name)}
 
 
 def total(parts: Iterable[GateCount]) -> GateCount:
-    """Sum of several counts."""
-    result = GateCount()
-    for part in parts:
-        result = result + part
-    return result
+    """Several circuits side by side."""
+    return functools.reduce(GateCount.__add__, parts, GateCount())
 
 
 def reduce_columns(heights: Sequence[int], constant: int = 0) -> GateCount:
     """Adders that sum columns of `heights[c]` bits of weight 2**c, plus a constant, into one number of `len(heights)` bits.
 
-    Column by column from the least significant, n bits (with the carries from below) become one with (n-1)//2 full and (n-1)%2
-    half adders: the carry-save array with a ripple row; for an n x n multiplier the textbook n(n-2) FA and n HA.
-    An adder with a constant 1 at one input shrinks: HA to an inverter, FA to XNOR and OR. The carry out of the top is not built.
+    Column by column from the least significant, n bits (with the carries from below) become one by (n-1)//2 full and (n-1)%2
+    half adders, the earliest bits first: carry-save with a ripple at the end; for an n x n multiplier the textbook n(n-2) FA and
+    n HA. An adder with a constant 1 at one input shrinks: HA to an inverter, FA to XNOR and OR. No carry out of the top is built.
     """
-    gates, carries, carry_constant = GateCount(), 0, 0
+    counts = dict.fromkeys(("full_adder", "half_adder", "xor2", "xnor2", "or2", "inv"), 0)
+    carries: list[int] = []
+    levels = 0
     for column, height in enumerate(heights):
-        ones = ((constant >> column) & 1) + carry_constant
-        carry_constant, ones = ones // 2, ones % 2
-        bits = height + carries
+        arrivals = [0] * height + carries
+        heapq.heapify(arrivals)
+        carries = []
         last = column == len(heights) - 1
-        part, carries = _column(bits, ones, last)
-        gates = gates + part
-    return gates
+        if (constant >> column) & 1 and arrivals:
+            _add_one(arrivals, carries, counts, last)
+        while len(arrivals) > 1:
+            _add_bits(arrivals, carries, counts, last)
+        levels = max([levels, *arrivals])
+    return GateCount(**counts, levels=levels)
 
 
-def _column(bits: int, one: int, last: bool) -> tuple[GateCount, int]:
-    """Gates and carries out of one column of `bits` variables and `one` constant 1; in the last column carries are not built."""
-    if bits == 0:
-        return GateCount(), 0
+def _add_one(arrivals: list[int], carries: list[int], counts: dict[str, int], last: bool) -> None:
+    """Fold a constant 1 into a column: with an even number of bits one adder has it as third input, else an inverter suffices."""
+    if last or len(arrivals) % 2:
+        counts["inv"] += 1
+        if not last:
+            # x + 1 = 2x + not x
+            carries.append(arrivals[0])
+        return
+    heapq.heappop(arrivals)
+    late = heapq.heappop(arrivals)
+    counts["xnor2"] += 1
+    counts["or2"] += 1
+    heapq.heappush(arrivals, late + _delay("xor2"))
+    carries.append(late + _delay("gate"))
+
+
+def _add_bits(arrivals: list[int], carries: list[int], counts: dict[str, int], last: bool) -> None:
+    """One adder on the earliest bits of a column."""
     if last:
-        return GateCount(xor2=bits - 1, inv=one), 0
-    full, half = (bits + one - 1) // 2, (bits + one - 1) % 2
-    if not one:
-        return GateCount(full_adder=full, half_adder=half), full + half
-    if half:
-        return GateCount(full_adder=full, inv=1), full + 1
-    return GateCount(full_adder=full - 1, xnor2=1, or2=1), full
+        late = max(heapq.heappop(arrivals), heapq.heappop(arrivals))
+        counts["xor2"] += 1
+        heapq.heappush(arrivals, late + _delay("xor2"))
+        return
+    kind = "full_adder" if len(arrivals) > 2 else "half_adder"
+    late = max(heapq.heappop(arrivals) for _ in range(3 if kind == "full_adder" else 2))
+    counts[kind] += 1
+    heapq.heappush(arrivals, late + _delay(f"{kind}_sum"))
+    carries.append(late + _delay(f"{kind}_carry"))
 
 
 def array_gates(kept: NDArray[np.bool_], *, signed: bool = False, constant: int = 0) -> GateCount:
     """Array multiplier with the partial-product cells `kept[i, j]` (bit i of a, bit j of b), plus an added constant.
 
     signed: modified Baugh-Wooley: cells with exactly one sign bit become NAND and constant ones are added.
-    Columns without any cell cost nothing; used by exact, trunc, bam, perforation and operand truncation alike.
+    Columns below the first kept cell cost nothing. Exact, trunc, bam, perforation and operand truncation are counted by this.
     """
     wa, wb = kept.shape
     columns = np.add.outer(np.arange(wa), np.arange(wb))
     heights = np.bincount(columns[kept], minlength=wa + wb).tolist()
-    cells, inverted = int(kept.sum()), 0
+    inverted = np.zeros_like(kept)
     if signed:
-        inverted = int(kept[-1, :-1].sum() + kept[:-1, -1].sum())
-        constant += sum(1 << c for c in (wa - 1, wb - 1, wa + wb - 1))
+        inverted[-1, :-1], inverted[:-1, -1] = kept[-1, :-1], kept[:-1, -1]
+        # a cell of negative weight is -x = (not x) - 1: its inverse is summed, and the ones are taken back by a constant
+        constant -= sum(1 << int(c) for c in columns[inverted])
     constant %= 1 << (wa + wb)
     lowest = next((c for c, h in enumerate(heights) if h), wa + wb)
-    ripple = reduce_columns(heights[lowest:], constant >> lowest)
-    return GateCount(and2=cells - inverted, nand2=inverted) + ripple
+    nands = int(inverted.sum())
+    cells = GateCount(and2=int(kept.sum()) - nands, nand2=nands, levels=_delay("gate") if kept.any() else 0)
+    return cells.then(reduce_columns(heights[lowest:], constant >> lowest))
 
 
 def ripple_adder(bits: int) -> GateCount:
     """Sum of two numbers of `bits` bits, carry out built: one HA and bits-1 FA."""
-    return GateCount(half_adder=1, full_adder=bits - 1) if bits > 0 else GateCount()
+    if bits <= 0:
+        return GateCount()
+    depth = _delay("half_adder_carry") + _delay("carry_to_carry") * (bits - 1) if bits > 1 else _delay("half_adder_sum")
+    return GateCount(half_adder=1, full_adder=bits - 1, levels=depth)
+
+
+def subtractor(bits: int) -> GateCount:
+    """Difference of two numbers of `bits` bits: inverters and FA with a carry in of 1."""
+    return GateCount(full_adder=bits, inv=bits, levels=_delay("carry_to_carry") * bits)
+
+
+def or_tree(inputs: int) -> GateCount:
+    """OR of several bits."""
+    return GateCount(or2=max(inputs - 1, 0), levels=max(inputs - 1, 0).bit_length() * _delay("gate"))
 
 
 def leading_one(bits: int) -> GateCount:
     """One-hot position of the highest 1 of a `bits`-bit number: a ladder of prefix ORs, one AND and inverter per lower bit."""
-    return GateCount(or2=max(bits - 2, 0), inv=bits - 1, and2=bits - 1)
+    if bits < 2:
+        return GateCount()
+    return GateCount(or2=bits - 2, inv=bits - 1, and2=bits - 1, levels=(bits - 1) * _delay("gate"))
 
 
 def encoder(lines: int) -> GateCount:
-    """Binary number of the active one of `lines` one-hot lines: OR trees."""
-    inputs = [sum((line >> bit) & 1 for line in range(lines)) for bit in range(max(lines - 1, 0).bit_length())]
-    return GateCount(or2=sum(max(n - 1, 0) for n in inputs))
+    """Binary number of the active one of `lines` one-hot lines: one OR tree per bit."""
+    bits = max(lines - 1, 0).bit_length()
+    return total(or_tree(sum((line >> bit) & 1 for line in range(lines))) for bit in range(bits))
 
 
 def one_hot_select(bits: int, choices: int) -> GateCount:
     """One of `choices` words of `bits` bits by one-hot lines: AND-OR."""
-    return GateCount(and2=choices * bits, or2=(choices - 1) * bits) if choices > 1 else GateCount()
+    if choices < 2:
+        return GateCount()
+    depth = 1 + (choices - 1).bit_length()
+    return GateCount(and2=choices * bits, or2=(choices - 1) * bits, levels=depth * _delay("gate"))
 
 
 def barrel_shifter(bits: int, max_shift: int, *, keep: int | None = None) -> GateCount:
-    """Left shift of a `bits`-bit number by 0..max_shift (binary amount), zeros shifted in.
+    """Left shift of a `bits`-bit number by 0..max_shift (binary amount), zeros shifted in; `keep` bounds the output bits.
 
-    One stage per bit of the amount; a position with one possible source needs an AND only. `keep` bounds the output bits.
+    One stage per bit of the amount; a position with one possible source needs an AND only.
     """
     gates, current, reach = GateCount(), bits, 0
     for stage in range(max_shift.bit_length()):
         step = min(1 << stage, max_shift - reach)
         reach += step
         out = min(current + step, keep) if keep is not None else current + step
-        both = max(min(current, out) - step, 0)
-        gates = gates + GateCount(mux2=both, and2=out - both, inv=1)
+        gates = gates.then(fixed_shift(current, step, keep=out))
         current = out
     return gates
+
+
+def fixed_shift(bits: int, step: int, *, keep: int | None = None) -> GateCount:
+    """Left shift of a `bits`-bit number by 0 or `step`: a multiplexer where two sources meet, else an AND."""
+    out = bits + step if keep is None else keep
+    both = max(min(bits, out) - step, 0)
+    return GateCount(mux2=both, and2=out - both, inv=1, levels=_delay("mux2"))
+
+
+def leading_segment(bits: int, segment: int) -> GateCount:
+    """`segment` bits from the leading one of a `bits`-bit number, and the binary amount they were shifted by."""
+    places = bits - segment + 1
+    if places <= 1:
+        return GateCount()
+    # only the upper `places` bits can lead a shifted segment
+    return leading_one(places).then(encoder(places) + one_hot_select(segment, places))
+
+
+def segment_multiplier(width: tuple[int, int], segment: int) -> GateCount:
+    """Two leading segments, an exact array for them, and a shifter by both amounts (the core of DRUM and DSM)."""
+    segments = [min(bits, segment) for bits in width]
+    shifts = [bits - kept for bits, kept in zip(width, segments, strict=True)]
+    front = total(leading_segment(bits, kept) for bits, kept in zip(width, segments, strict=True))
+    amounts = ripple_adder(max(shifts).bit_length()) if all(shifts) else GateCount()
+    product = array_gates(np.ones(segments, dtype=bool)) + amounts
+    return front.then(product).then(barrel_shifter(sum(segments), sum(shifts)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers
-from inexact.units._gates import GateCount, array_gates, barrel_shifter, encoder, leading_one, one_hot_select, ripple_adder
+from inexact.units._gates import GateCount, segment_multiplier
 from inexact.units._log import floor_log2
 
 
@@ -43,19 +43,8 @@ class Drum(Multiplier):
         return np.where(shift > 0, ((x >> shift) | 1) << shift, x)
 
     def gates(self) -> GateCount:
-        """Per operand a detector, an encoder and a segment selector; a small exact array; a shifter for both amounts."""
-        segments = [min(bits, self.k) for bits in self.width]
-        gates = array_gates(np.ones(segments, dtype=bool))
-        shifts = [bits - segment for bits, segment in zip(self.width, segments, strict=True)]
-        for bits, shift in zip(self.width, shifts, strict=True):
-            if shift:
-                # only the upper bits can lead a shifted segment; its lowest bit is an OR with "was shifted"
-                gates = (
-                    gates + leading_one(shift + 1) + encoder(shift + 1) + one_hot_select(min(bits, self.k), shift + 1) + GateCount(or2=1)
-                )
-        if all(shifts):
-            gates = gates + ripple_adder(max(shifts).bit_length())
-        return gates + barrel_shifter(sum(segments), sum(shifts))
+        """The leading segments multiplied and shifted back; per shortened operand one OR forces the lowest bit."""
+        return segment_multiplier(self.width, self.k) + GateCount(or2=sum(bits > self.k for bits in self.width))
 
     @classmethod
     def samples(cls) -> Sequence[Self]:

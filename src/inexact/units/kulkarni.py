@@ -59,10 +59,10 @@ class Kulkarni(Multiplier):
         for i, da in enumerate(digits[0]):
             for j, db in enumerate(digits[1]):
                 full = da == db == 2
-                gates = gates + GateCount(and2=da * db, or2=int(full))
+                gates = gates + GateCount(and2=da * db, or2=int(full), levels=1 + int(full))
                 for bit in range(3 if full else da + db - 1):
                     heights[2 * (i + j) + bit] += 1
-        return gates + reduce_columns(heights)
+        return gates.then(reduce_columns(heights))
 
     @classmethod
     def samples(cls) -> Sequence[Self]:

@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact.units._base import Integers, Multiplier, multipliers
-from inexact.units._gates import GateCount, barrel_shifter, encoder, leading_one, ripple_adder
+from inexact.units._gates import GateCount, barrel_shifter, encoder, leading_one, ripple_adder, total
 from inexact.units._log import floor_log2
 
 
@@ -17,13 +17,21 @@ def mitchell_gates(width: tuple[int, int]) -> GateCount:
     """Detectors, encoders, normalising shifters, the logarithms' adder, antilogarithm shifter, zero detection."""
     wa, wb = width
     fraction = max(wa, wb) - 1
-    gates = GateCount()
-    for bits in width:
-        gates = gates + leading_one(bits) + encoder(bits) + barrel_shifter(bits - 1, bits - 1, keep=bits - 1)
-    gates = gates + ripple_adder(fraction + (max(wa, wb) - 1).bit_length())
+    front = total(leading_one(bits).then(encoder(bits)).then(barrel_shifter(bits - 1, bits - 1, keep=bits - 1)) for bits in width)
+    adder = ripple_adder(fraction + (max(wa, wb) - 1).bit_length())
     # the sum's mantissa 1.f is shifted left over the whole product and its fraction below the product is cut off
-    gates = gates + barrel_shifter(fraction + 1, wa + wb - 1, keep=wa + wb)
-    return gates + GateCount(or2=2, and2=wa + wb)
+    back = barrel_shifter(fraction + 1, wa + wb - 1, keep=wa + wb)
+    zero = GateCount(and2=wa + wb, or2=1, levels=1)
+    return front.then(adder).then(back).then(zero)
+
+
+def mitchell_product(a: Integers, b: Integers) -> Integers:
+    """With A = 2**ka, B = 2**kb the sum of logarithms is aB + bA - AB, or 2(aB + bA - 2AB) when x + y >= 1; 0 for a zero operand."""
+    leading_a, leading_b = np.int64(1) << floor_log2(a), np.int64(1) << floor_log2(b)
+    base = leading_a * leading_b
+    linear = a * leading_b + b * leading_a
+    result = np.where(linear - 2 * base < base, linear - base, 2 * (linear - 2 * base))
+    return np.where((a == 0) | (b == 0), 0, result)
 
 
 @multipliers.register("mitchell")
@@ -42,12 +50,8 @@ class Mitchell(Multiplier):
     width: tuple[int, int] = (8, 8)
 
     def product(self, a: Integers, b: Integers) -> Integers:
-        """With A = 2**ka, B = 2**kb and the sum of logarithms aB + bA - AB: doubled above 2AB (x + y >= 1), where 2(aB + bA - 2AB)."""
-        leading_a, leading_b = np.int64(1) << floor_log2(a), np.int64(1) << floor_log2(b)
-        base = leading_a * leading_b
-        linear = a * leading_b + b * leading_a
-        result = np.where(linear - 2 * base < base, linear - base, 2 * (linear - 2 * base))
-        return np.where((a == 0) | (b == 0), 0, result)
+        """See `mitchell_product`."""
+        return mitchell_product(a, b)
 
     def gates(self) -> GateCount:
         """See `mitchell_gates`."""
