@@ -138,13 +138,8 @@ class Avx512Rows final : public RowTable {
     std::unique_ptr<int32_t[]> rows(new int32_t[kCodes * kCodes]);
     copy_rows(lut, rows.get());
     uint32_t range = 0;
-    for (int64_t r = 0; r < lut.rows; ++r) {
-      const int32_t* row = rows.get() + r * kCodes;
-      const auto [least, most] = std::minmax_element(row, row + lut.columns);
-      base_[r] = static_cast<uint32_t>(*least);
-      range = std::max(range, static_cast<uint32_t>(*most) - static_cast<uint32_t>(*least));
-      any_base_ = any_base_ || *least != 0;
-    }
+    for (int64_t r = 0; r < lut.rows; ++r) range = std::max(range, measure(rows.get() + r * kCodes, lut.columns, &base_[r]));
+    any_base_ = std::any_of(base_.begin(), base_.end(), [](uint32_t base) { return base != 0; });
     planes_ = range >> 24 ? 4 : range >> 16 ? 3 : range >> 8 ? 2 : 1;
     bytes_.reset(static_cast<uint8_t*>(std::aligned_alloc(kVector, static_cast<size_t>(kCodes * kCodes * planes_))));
     if (!bytes_) throw std::bad_alloc();
@@ -178,9 +173,14 @@ class Avx512Rows final : public RowTable {
   int64_t block() const override { return kVector * kMostVectors[planes_]; }
 
  private:
+  // Codes that the table lacks never come; their entries only have to be defined.
   static void copy_rows(const Lut& lut, int32_t* rows) {
+    if (lut.rows < kCodes || lut.columns < kCodes) std::fill(rows, rows + kCodes * kCodes, 0);
+    if (lut.column_step == 1) {
+      for (int64_t r = 0; r < lut.rows; ++r) std::copy(lut.values + r * lut.row_step, lut.values + r * lut.row_step + lut.columns, rows + r * kCodes);
+      return;
+    }
     constexpr int64_t tile = 16;
-    std::fill(rows, rows + kCodes * kCodes, 0);
     for (int64_t r0 = 0; r0 < lut.rows; r0 += tile) {
       for (int64_t c0 = 0; c0 < lut.columns; c0 += tile) {
         for (int64_t r = r0; r < std::min(r0 + tile, lut.rows); ++r) {
@@ -190,9 +190,24 @@ class Avx512Rows final : public RowTable {
     }
   }
 
+  // Least product of a row to *base; returns the greatest difference from it.
+  static uint32_t measure(const int32_t* row, int64_t columns, uint32_t* base) {
+    int32_t least = row[0], most = row[0];
+    for (int64_t c = 0; c < columns; ++c) {
+      least = std::min(least, row[c]);
+      most = std::max(most, row[c]);
+    }
+    *base = static_cast<uint32_t>(least);
+    return static_cast<uint32_t>(most) - static_cast<uint32_t>(least);
+  }
+
   void split(const int32_t* row, uint32_t base, uint8_t* bytes) const {
-    for (int p = 0; p < planes_; ++p) {
-      for (int64_t c = 0; c < kCodes; ++c) bytes[p * kCodes + c] = static_cast<uint8_t>((static_cast<uint32_t>(row[c]) - base) >> (8 * p));
+    const __m512i least = _mm512_set1_epi32(static_cast<int32_t>(base));
+    for (int64_t c = 0; c < kCodes; c += 16) {
+      __m512i rest = _mm512_sub_epi32(_mm512_loadu_si512(row + c), least);
+      for (int p = 0; p < planes_; ++p, rest = _mm512_srli_epi32(rest, 8)) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes + p * kCodes + c), _mm512_cvtepi32_epi8(rest));
+      }
     }
   }
 

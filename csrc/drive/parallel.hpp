@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <system_error>
@@ -53,18 +54,42 @@ inline int useful_threads(int64_t products, int threads) {
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-// out[j * rows + i] = in[i * columns + j]: bytes, in tiles that stay in L1.
-inline void transpose_bytes(const uint8_t* in, int64_t rows, int64_t columns, uint8_t* out, int threads) {
-  constexpr int64_t tile = 64;
-  const int64_t across = ceil_div(columns, tile);
-  parallel_for(across, threads, [&](int64_t t) {
-    const int64_t j0 = t * tile, j1 = std::min(columns, j0 + tile);
-    for (int64_t i0 = 0; i0 < rows; i0 += tile) {
-      const int64_t i1 = std::min(rows, i0 + tile);
-      for (int64_t j = j0; j < j1; ++j) {
-        for (int64_t i = i0; i < i1; ++i) out[j * rows + i] = in[i * columns + j];
-      }
+// Transposes 8 x 8 bytes: byte j of word i of `in` becomes byte i of word j, by exchanging blocks of 4, 2 and 1.
+inline void transpose_8x8(uint64_t* word) {
+  const auto exchange = [&](int i, int j, int bits, uint64_t mask) {
+    const uint64_t swap = ((word[i] >> bits) ^ word[j]) & mask;
+    word[i] ^= swap << bits;
+    word[j] ^= swap;
+  };
+  for (int i = 0; i < 4; ++i) exchange(i, i + 4, 32, 0x00000000FFFFFFFFull);
+  for (int i : {0, 1, 4, 5}) exchange(i, i + 2, 16, 0x0000FFFF0000FFFFull);
+  for (int i : {0, 2, 4, 6}) exchange(i, i + 1, 8, 0x00FF00FF00FF00FFull);
+}
+
+// out[j * rows + i] = in[i * columns + j] for the bytes of columns [j0, j1).
+inline void transpose_columns(const uint8_t* in, int64_t rows, int64_t columns, int64_t j0, int64_t j1, uint8_t* out) {
+  const int64_t whole_rows = rows / 8 * 8, whole_j1 = j0 + (j1 - j0) / 8 * 8;
+  for (int64_t i = 0; i < whole_rows; i += 8) {
+    for (int64_t j = j0; j < whole_j1; j += 8) {
+      uint64_t word[8];
+      for (int64_t r = 0; r < 8; ++r) std::memcpy(&word[r], in + (i + r) * columns + j, 8);
+      transpose_8x8(word);
+      for (int64_t r = 0; r < 8; ++r) std::memcpy(out + (j + r) * rows + i, &word[r], 8);
     }
+    for (int64_t r = i; r < i + 8; ++r) {
+      for (int64_t j = whole_j1; j < j1; ++j) out[j * rows + r] = in[r * columns + j];
+    }
+  }
+  for (int64_t i = whole_rows; i < rows; ++i) {
+    for (int64_t j = j0; j < j1; ++j) out[j * rows + i] = in[i * columns + j];
+  }
+}
+
+// out[j * rows + i] = in[i * columns + j]: bytes.
+inline void transpose_bytes(const uint8_t* in, int64_t rows, int64_t columns, uint8_t* out, int threads) {
+  constexpr int64_t strip = 64;
+  parallel_for(ceil_div(columns, strip), threads, [&](int64_t t) {
+    transpose_columns(in, rows, columns, t * strip, std::min(columns, (t + 1) * strip), out);
   });
 }
 
