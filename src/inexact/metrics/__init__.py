@@ -1,5 +1,6 @@
-"""Error metrics of units, and the statistics of accuracy differences."""
+"""Error metrics of units, and statistics of accuracy. Needs numpy and scipy only."""
 
+from inexact.metrics.passport import Profile, error_rank, profile
 from inexact.metrics.statistics import PairedDifference, paired_difference, wilson
 
-__all__ = ["PairedDifference", "paired_difference", "wilson"]
+__all__ = ["PairedDifference", "Profile", "error_rank", "paired_difference", "profile", "wilson"]

@@ -1,4 +1,4 @@
-"""Intervals for accuracies and for differences of accuracy on the same images."""
+"""Confidence intervals of accuracies and of accuracy differences on the same images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from inexact.core.errors import DataError
@@ -14,9 +14,11 @@ from inexact.core.errors import DataError
 
 @dataclass(frozen=True, kw_only=True)
 class PairedDifference:
-    """Reference minus candidate accuracy, as fractions of n. low, high: its interval. p_value: exact McNemar test, two-sided.
+    """How much worse a candidate is than its reference, judged on the same images; every share is 0..1.
 
-    only_reference, only_candidate: images only the one of the two classifies right.
+    drop: share right under the reference minus share right under the candidate (> 0 = the candidate is worse); low, high: its
+    confidence interval. p_value: exact two-sided McNemar test of no difference. n: images. only_reference, only_candidate: images
+    only one of them gets right.
     """
 
     drop: float
@@ -29,43 +31,69 @@ class PairedDifference:
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval (low, high) of a proportion, 0..1. Raises DataError unless 0 <= successes <= n and n > 0.
+    """Wilson score interval (low, high) in 0..1 of a proportion; close to its nominal coverage also near 0, near 1 and for few images.
 
-    Reference: E. B. Wilson, Probable Inference, the Law of Succession, and Statistical Inference, JASA 22, 1927
+    Raises DataError unless 0 <= successes <= n, n >= 1 and 0 < confidence < 1.
+
+    Reference: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22(158), 1927,
+    doi:10.1080/01621459.1927.10502953
     """
     if n < 1 or not 0 <= successes <= n:
-        raise DataError(f"a proportion needs 0 <= successes <= n and n > 0, not {successes} of {n}")
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    p = successes / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+        raise DataError(f"successes must be 0..n with n >= 1, not {successes} of {n}; evaluate at least one image")
+    z = _quantile(confidence)
+    share, correction = successes / n, z * z / n
+    centre = (share + correction / 2) / (1 + correction)
+    half = z / (1 + correction) * math.sqrt(share * (1 - share) / n + correction / (4 * n))
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return low, high
 
 
-def paired_difference(reference: NDArray[np.bool_], candidate: NDArray[np.bool_], confidence: float = 0.95) -> PairedDifference:
-    """The drop in accuracy from reference to candidate, bool [n] each, same images in the same order.
+def paired_difference(correct_reference: ArrayLike, correct_candidate: ArrayLike, confidence: float = 0.95) -> PairedDifference:
+    """Drop of the candidate against the reference, from two boolean arrays over the same images.
 
-    The interval is the adjusted Wald interval for paired proportions (one success added to each discordant cell).
-    Raises DataError for empty or unequal inputs.
+    The interval is Bonett and Price's adjusted Wald (Laplace-smoothed discordant shares), the test exact McNemar; both see only the
+    images on which the two differ. Raises DataError for empty, unequal or non-boolean arrays.
 
-    Reference: D. G. Bonett, R. M. Price, Adjusted Wald Confidence Interval for a Difference of Binomial Proportions Based on Paired
-    Data, Journal of Educational and Behavioral Statistics 37(4), 2012
+    Reference: D. G. Bonett, R. M. Price, "Adjusted Wald confidence interval for a difference of binomial proportions based on paired
+    data", J. Educational and Behavioral Statistics 37(4), 2012, doi:10.3102/1076998611411915
     """
-    if len(reference) == 0 or len(reference) != len(candidate):
-        raise DataError(f"a paired difference needs the same images, at least one; got {len(reference)} and {len(candidate)}")
-    n = len(reference)
-    lost, won = int(np.sum(reference & ~candidate)), int(np.sum(~reference & candidate))
-    p_lost, p_won = (lost + 1) / (n + 2), (won + 1) / (n + 2)
-    z = float(stats.norm.ppf(0.5 + confidence / 2))
-    reach = z * math.sqrt((p_lost + p_won - (p_lost - p_won) ** 2) / (n + 2))
-    p_value = float(stats.binomtest(lost, lost + won).pvalue) if lost + won else 1.0
-    middle = p_lost - p_won
+    reference, candidate = _flags("correct_reference", correct_reference), _flags("correct_candidate", correct_candidate)
+    if reference.shape != candidate.shape:
+        raise DataError(f"both arrays must judge the same images, but hold {reference.size} and {candidate.size}; evaluate both on one set")
+    n = int(reference.size)
+    only_reference = int(np.count_nonzero(reference & ~candidate))
+    only_candidate = int(np.count_nonzero(candidate & ~reference))
+    smoothed = (only_reference + 1) / (n + 2), (only_candidate + 1) / (n + 2)
+    centre = smoothed[0] - smoothed[1]
+    half = _quantile(confidence) * math.sqrt((sum(smoothed) - centre**2) / (n + 2))
     return PairedDifference(
-        drop=(lost - won) / n,
-        low=max(-1.0, middle - reach),
-        high=min(1.0, middle + reach),
-        p_value=p_value,
+        drop=(only_reference - only_candidate) / n,
+        low=max(-1.0, centre - half),
+        high=min(1.0, centre + half),
+        p_value=_mcnemar(only_reference, only_candidate),
         n=n,
-        only_reference=lost,
-        only_candidate=won,
+        only_reference=only_reference,
+        only_candidate=only_candidate,
     )
+
+
+def _mcnemar(first: int, second: int) -> float:
+    if first + second == 0:
+        return 1.0
+    return float(stats.binomtest(first, first + second, 0.5).pvalue)
+
+
+def _quantile(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise DataError(f"confidence must lie between 0 and 1, as 0.95, not {confidence!r}")
+    return float(stats.norm.ppf((1 + confidence) / 2))
+
+
+def _flags(name: str, values: ArrayLike) -> NDArray[np.bool_]:
+    array = np.asarray(values)
+    if array.size == 0:
+        raise DataError(f"{name} must judge at least one image, but is empty")
+    if array.dtype != np.bool_ or array.ndim != 1:
+        raise DataError(f"{name} must be a one-dimensional boolean array, not {array.dtype} of shape {array.shape}")
+    return np.asarray(array, dtype=np.bool_)
