@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from inexact.report._values import finite, number
+from inexact.report._values import MINUS, finite, number
 
 LEVELS = 7
 """Colour steps on each side of zero (classes n7..n1, z, p1..p7)."""
@@ -23,6 +23,12 @@ def grid(raw: object) -> list[list[float]] | None:
     return [[value or 0.0 for value in row] for row in values]
 
 
+def by_value(cells: Sequence[Sequence[float]]) -> list[list[float]]:
+    """A map over two's-complement bit patterns with its rows and columns in order of value: the negative half comes first."""
+    half, middle = len(cells) // 2, len(cells[0]) // 2
+    return [[*row[middle:], *row[:middle]] for row in (*cells[half:], *cells[:half])]
+
+
 def level(value: float, largest: float) -> int:
     """Colour step of `value`, -LEVELS..LEVELS; 0 only for a value that is exactly zero."""
     if value == 0 or largest == 0:
@@ -36,9 +42,9 @@ def css_class(step: int) -> str:
     return "z" if step == 0 else f"{'p' if step > 0 else 'n'}{abs(step)}"
 
 
-def heatmap(cells: Sequence[Sequence[float]], *, name: str, codes: tuple[int, int], index: int) -> str:
-    """SVG of mean error over (a upwards, b to the right) with its colour scale; `codes`: how many bit patterns a and b have."""
-    span_a, span_b = (f"0\u2013{count - 1}" for count in codes)
+def heatmap(cells: Sequence[Sequence[float]], *, name: str, codes: tuple[int, int], first: tuple[int, int], index: int) -> str:
+    """SVG of mean error, a upwards, b to the right, with its colour scale. codes: how many values a and b take; first: the smallest."""
+    span_a, span_b = (f"{low} to {low + count - 1}".replace("-", MINUS) for low, count in zip(first, codes, strict=True))
     height, width = len(cells), len(cells[0])
     largest = max(abs(value) for row in cells for value in row)
     runs: dict[str, str] = {}
@@ -52,7 +58,7 @@ def heatmap(cells: Sequence[Sequence[float]], *, name: str, codes: tuple[int, in
                 start = b
     drawing = "".join(f'<path class="{css}" d="{path}"/>' for css, path in sorted(runs.items()))
     label = f"Mean error of {name} over activation a ({span_a}) and weight b ({span_b}); largest magnitude {number(largest)}"
-    hooks = f'data-map="{index}" data-a="{codes[0]}" data-b="{codes[1]}"'
+    hooks = f'data-map="{index}" data-a="{codes[0]}" data-b="{codes[1]}" data-first-a="{first[0]}" data-first-b="{first[1]}"'
     shape = f'viewBox="0 0 {width} {height}" preserveAspectRatio="none" shape-rendering="crispEdges"'
     picture = f'<svg class="heat" {shape} role="img" aria-label="{escape(label)}" {hooks}>{drawing}</svg>'
     axes = f'<span class="axis-a">a, activation {escape(span_a)}</span><span class="axis-b">b, weight {escape(span_b)}</span>'

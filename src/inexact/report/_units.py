@@ -6,30 +6,31 @@ from collections.abc import Sequence
 from html import escape
 
 from inexact.core.estimate import Estimate
-from inexact.report._heatmap import grid, heatmap
+from inexact.metrics.passport import CONVENTIONS
+from inexact.report._heatmap import by_value, grid, heatmap
 from inexact.report._values import Json, estimate, head, mapping, number, rows, table, text
 from inexact.report._view import View
 
 METRICS = {
-    "error_probability": ("error probability", "share of operand pairs with a wrong product, 0 to 1"),
-    "mean_error": ("mean error (bias)", "mean of approx \u2212 exact, output units"),
-    "error_variance": ("error variance", "population variance of approx \u2212 exact, output units\u00b2"),
-    "mae": ("MAE (= MED)", "mean absolute error, output units"),
-    "mse": ("MSE", "mean squared error, output units\u00b2"),
-    "rmse": ("RMSE", "root of the mean squared error, output units"),
-    "wce": ("WCE", "worst absolute error, output units"),
-    "mred": ("MRED (= MRE)", "mean relative error over pairs with exact \u2260 0"),
-    "mred_all": ("MRED, all pairs", "0/0 counts as 0, the divisor is max(1, |exact|)"),
-    "wcre": ("WCRE", "worst relative error over pairs with exact \u2260 0"),
-    "nmed": ("NMED", "MAE \u00f7 max |exact|"),
-    "mae_range": ("MAE, of range", "MAE \u00f7 2^(width a + width b)"),
-    "var_abs_error": ("variance of |error|", "output units\u00b2"),
-    "pred_2pct": ("PRED(2 %)", "share of pairs with relative error below 2 %"),
-    "error_rank": ("error rank", "rank of the error table: 1 + this many exact products emulate the unit"),
-    "zero_exact": ("exact at zero", "whether a product with 0 is 0"),
-    "commutative": ("commutative", "whether unit(a, b) = unit(b, a)"),
+    "error_probability": "error probability",
+    "mean_error": "mean error (bias)",
+    "error_variance": "error variance",
+    "mae": "MAE (= MED)",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "wce": "WCE",
+    "mred": "MRED (= MRE)",
+    "mred_all": "MRED, all pairs",
+    "wcre": "WCRE",
+    "nmed": "NMED",
+    "mae_range": "MAE, of range",
+    "var_abs_error": "variance of |error|",
+    "pred_2pct": "PRED(2 %)",
+    "error_rank": "error rank",
+    "zero_exact": "exact at zero",
+    "commutative": "commutative",
 }
-"""Metric -> (name, convention); `approx - exact` is the error throughout."""
+"""Metric -> its name in the table; the conventions are those of `metrics.CONVENTIONS`."""
 
 
 def units(view: View) -> str:
@@ -46,9 +47,23 @@ def units(view: View) -> str:
 
 
 def maps(report: Json) -> list[list[list[float]] | None]:
-    """The error map of every unit, rounded to 3 digits for the page's script; None where there is none."""
-    found = [grid(unit.get("error_heatmap")) for unit in rows(report.get("units"))]
+    """The error map of every unit as drawn, rounded to 3 digits for the page's script; None where there is none."""
+    found = [_cells(unit) for unit in rows(report.get("units"))]
     return [None if cells is None else [[float(f"{value:.3g}") for value in row] for row in cells] for cells in found]
+
+
+def _cells(unit: Json) -> list[list[float]] | None:
+    """The error map, operands in increasing order of value."""
+    cells = grid(unit.get("error_heatmap"))
+    return by_value(cells) if cells and _signed(unit) else cells
+
+
+def _signed(unit: Json) -> bool:
+    return bool(_profile(unit).get("signed"))
+
+
+def _profile(unit: Json) -> Json:
+    return mapping(unit.get("metrics") or unit.get("profile"))
 
 
 def _layers(unit: Json, layers: Sequence[Json]) -> str:
@@ -69,29 +84,31 @@ def _name(unit: Json) -> str:
 
 
 def _map(unit: Json, name: str, index: int) -> str:
-    cells = grid(unit.get("error_heatmap"))
+    cells = _cells(unit)
     if cells is None:
         return ""
     if not any(value for row in cells for value in row):
-        exact = mapping(unit.get("metrics") or unit.get("profile")).get("error_probability") == 0
+        exact = _profile(unit).get("error_probability") == 0
         return "<p>Exact: every product is right.</p>" if exact else "<p>The mean error of every block is zero.</p>"
-    width = unit.get("width")
+    width = _profile(unit).get("width")
     bits = width if isinstance(width, (list, tuple)) and len(width) == 2 else (8, 8)
-    picture = heatmap(cells, name=name, codes=(2 ** int(bits[0]), 2 ** int(bits[1])), index=index)
-    rule = f"Mean error in {len(cells)} \u00d7 {len(cells[0])} blocks, output units; operands by bit pattern."
+    codes = (2 ** int(bits[0]), 2 ** int(bits[1]))
+    first = (-codes[0] // 2, -codes[1] // 2) if _signed(unit) else (0, 0)
+    picture = heatmap(cells, name=name, codes=codes, first=first, index=index)
+    rule = f"Mean error in {len(cells)} \u00d7 {len(cells[0])} blocks of operand pairs, output units."
     caption = f'<figcaption>{rule} <output class="script-only" id="map-{index}"></output></figcaption>'
     return f'<figure class="unit-map">{picture}{caption}</figure>'
 
 
 def _metrics(found: Sequence[Json]) -> str:
     """One table: a row for each metric that any unit has, with its convention, and a column for each unit."""
-    profiles = [mapping(unit.get("metrics") or unit.get("profile")) for unit in found]
+    profiles = [_profile(unit) for unit in found]
     body = ""
-    for metric, (title, convention) in METRICS.items():
+    for metric, title in METRICS.items():
         if all(profile.get(metric) is None for profile in profiles):
             continue
         values = "".join(f"<td class=n>{_metric(profile.get(metric))}</td>" for profile in profiles)
-        body += f"<tr><th scope=row>{title}</th><td>{escape(convention)}</td>{values}</tr>"
+        body += f"<tr><th scope=row>{title}</th><td>{escape(CONVENTIONS.get(metric, ''))}</td>{values}</tr>"
     if not body:
         return ""
     names = (f"#<code>{escape(_name(unit))}</code>" for unit in found)

@@ -153,8 +153,8 @@
       const box = chart.getBoundingClientRect();
       const column = Math.min(cells[0].length - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * cells[0].length)));
       const up = Math.min(cells.length - 1, Math.max(0, Math.floor((1 - (event.clientY - box.top) / box.height) * cells.length)));
-      const a = block(up, chart.dataset.a / cells.length);
-      const b = block(column, chart.dataset.b / cells[0].length);
+      const a = block(up, chart.dataset.a / cells.length, chart.dataset.firstA);
+      const b = block(column, chart.dataset.b / cells[0].length, chart.dataset.firstB);
       out.textContent = "a " + a + ", b " + b + ": mean error " + String(cells[up][column]).replace("-", "\u2212");
     });
     chart.addEventListener("pointerleave", function () {
@@ -162,9 +162,9 @@
     });
   });
 
-  function block(index, size) {
-    const first = Math.round(index * size);
-    const last = Math.round((index + 1) * size) - 1;
-    return last > first ? first + "\u2013" + last : String(first);
+  function block(index, size, low) {
+    const first = Math.round(index * size) + Number(low);
+    const last = Math.round((index + 1) * size) - 1 + Number(low);
+    return (last > first ? first + " to " + last : String(first)).replace(/-/g, "\u2212");
   }
 })();

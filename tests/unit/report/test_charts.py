@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from inexact.report._heatmap import css_class, grid, level
+from inexact.report._heatmap import by_value, css_class, grid, level
 from inexact.report.charts import WIDTH, Bar, Scale, legend, limit_bars, marker, stacked_bars, tick_label, ticks
 
 
@@ -69,3 +69,7 @@ def test_colour_level_is_signed_and_zero_only_for_zero() -> None:
 @pytest.mark.parametrize("raw", [None, [], [[]], [1, 2], [[1, 2], [3]], [[1, None]], "ab"])
 def test_what_is_no_matrix_is_refused(raw: object) -> None:
     assert grid(raw) is None
+
+
+def test_signed_maps_are_drawn_in_order_of_value() -> None:
+    assert by_value([[0, 1, -2, -1], [10, 11, 8, 9]]) == [[8, 9, 10, 11], [-2, -1, 0, 1]]

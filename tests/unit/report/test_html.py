@@ -254,3 +254,12 @@ def test_more_components_than_colours_are_drawn_together_but_all_listed(report: 
 
 def test_the_study_says_why_nothing_was_chosen(make_report: Callable[..., Report]) -> None:
     assert "the best reached 3.2 points" in Page(render(make_report(20, satisfied=False))).text
+
+
+def test_operand_ranges_follow_width_and_sign(report: Report) -> None:
+    report["units"][0]["metrics"].update(width=[8, 4], signed=False)
+    report["units"][2]["metrics"].update(width=[8, 8], signed=True)
+    page = Page(render(report))
+    assert "a, activation 0 to 255" in page.text
+    assert "b, weight 0 to 15" in page.text
+    assert "a, activation −128 to 127" in page.text
