@@ -56,16 +56,19 @@ def _plan_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_networks(as_json: bool) -> None:
     """Networks, their size, and the accuracy of the weights that come with the package."""
+    from inexact.zoo import IMAGENET_NETWORK
+
     found = _known()
     if as_json:
         click.echo(json.dumps({"networks": found}))
         return
-    table = Table("network", "parameters", "MACs (M)", "trained on", "test top-1 % [95 % interval]")
+    table = Table("network", "parameters", "MACs", "weights", "top-1 % [95 %]", caption="top-1 on the test images, 95 % Wilson interval")
     for row in found:
         accuracies = [(name, weights["accuracy"]["test"]) for name, weights in row["weights"].items()]
-        trained = "\n".join(name for name, _ in accuracies) or "train it: inexact net train"
+        absent = "package" if row["name"] == IMAGENET_NETWORK else "train it"
         top1 = "\n".join(f"{a['top1']:.2f} [{a['low']:.2f}, {a['high']:.2f}]" for _, a in accuracies)
-        table.add_row(row["name"], f"{row['parameters']:,}", f"{row['macs'] / 1e6:.2f}", trained, top1)
+        size = f"{row['parameters']:,}", f"{row['macs'] / 1e6:.2f} M"
+        table.add_row(row["name"], *size, "\n".join(name for name, _ in accuracies) or absent, top1)
     Console().print(table)
 
 
@@ -186,9 +189,9 @@ def _networks(
     """The float32 network and, with a plan, the emulated one: calibrated and repaired, or with its own weights when those are given."""
     from inexact import nn, recovery, zoo
 
-    # The names in a file tell whose weights they are: an emulated network holds the original as `model`.
+    # The names in a file tell whose weights they are: only an emulated network has scales of activations.
     states = {path: zoo.read_weights(path) for path in weights} if plan is not None else {}
-    own = next((path for path, state in states.items() if all(name.startswith("model.") for name in state)), None)
+    own = next((path for path, state in states.items() if any(name.endswith(".a_scale") for name in state)), None)
     plain = [path for path in weights if path != own]
     original = zoo.network(network, data=data, weights=plain[-1] if plain else None)
     zoo.check_compatible(original, images)

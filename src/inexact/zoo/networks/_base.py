@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import nn
 
+from inexact.core.errors import SpecError
 from inexact.core.registry import Family, spec_of
 
 
@@ -37,7 +38,7 @@ class Recipe:
 class Architecture(ABC):
     """An untrained network: `build()` makes it. Every module is traceable by torch.fx; BatchNorm follows its convolution directly.
 
-    classes: number of outputs. channels, size: input image, [channels, size, size].
+    classes: number of outputs. channels, size: input image, [channels, size, size]. Raises SpecError below 1, 1 and 16.
     """
 
     classes: int = 10
@@ -45,6 +46,12 @@ class Architecture(ABC):
     size: int = 28
     recipe: ClassVar[Recipe] = Recipe()
     family_name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for name, low, unit in (("classes", 1, ""), ("channels", 1, ""), ("size", 16, " pixels")):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < low:
+                raise SpecError(f"{name} must be at least {low}{unit}, not {value!r}")
 
     @property
     def spec(self) -> str:
