@@ -1,4 +1,4 @@
-"""Adders: exact, lower-part OR, truncated. Unsigned operands of equal width, result with carry out."""
+"""LOA: lower-part OR adder."""
 
 from __future__ import annotations
 
@@ -11,39 +11,6 @@ import numpy as np
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Adder, Golden, Integers, adders, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
-
-
-@adders.register("exact_adder")
-@final
-@dataclass(frozen=True, kw_only=True)
-class ExactAdder(Adder):
-    """Exact ripple-carry adder. No error. width: bits of the operands.
-
-    Reference: N. H. E. Weste, D. M. Harris, "CMOS VLSI Design: A Circuits and Systems Perspective", 4th ed., 2011, section 11.2
-    """
-
-    width: tuple[int, int] = (8, 8)
-
-    def check(self) -> None:
-        """Operands of equal width."""
-        require_equal_width(self, "its bits are added pairwise")
-
-    def sum(self, a: Integers, b: Integers) -> Integers:
-        """a + b."""
-        return a + b
-
-    def golden(self) -> Golden:
-        """No error at all."""
-        return Golden(error_probability=0, mae=0, mse=0, wce=0, wcre=0, mred=0, mean_error=0, error_rank=0, source="by definition")
-
-    def gates(self) -> GateCount:
-        """One half adder, then full adders."""
-        return ripple_adder(self.width[0])
-
-    @classmethod
-    def samples(cls) -> Sequence[Self]:
-        """Two widths."""
-        return [cls(), cls(width=(4, 4))]
 
 
 @adders.register("loa")
@@ -102,42 +69,3 @@ class LowerPartOr(Adder):
     def samples(cls) -> Sequence[Self]:
         """Short and long lower parts, with and without carry, another width."""
         return [*(cls(low=k) for k in (1, 2, 3, 4, 5)), *(cls(low=k, carry=False) for k in (2, 4)), cls(low=2, width=(4, 4))]
-
-
-@adders.register("trunc_adder")
-@final
-@dataclass(frozen=True, kw_only=True)
-class TruncatedAdder(Adder):
-    """Adder whose lowest `cut` result bits are 0. cut: 0..width. width: bits of the operands.
-
-    Error: one-sided, never above exact, mean 1 - 2**cut; 0 + 0 is exact.
-
-    Reference: H. Jiang, F. J. H. Santiago, H. Mo, L. Liu, J. Han, "Approximate arithmetic circuits: a survey, characterization, and
-    recent applications", Proceedings of the IEEE 108(12), 2020, doi:10.1109/JPROC.2020.3006451
-    """
-
-    cut: int = 4
-    width: tuple[int, int] = (8, 8)
-
-    def check(self) -> None:
-        """Operands of equal width, a cut within them."""
-        require_equal_width(self, "its bits are added pairwise")
-        require_range("cut", self.cut, 0, self.width[0], bound="0..width")
-
-    def sum(self, a: Integers, b: Integers) -> Integers:
-        """Sum of the upper parts."""
-        return ((a >> self.cut) + (b >> self.cut)) << self.cut
-
-    def golden(self) -> Golden:
-        """The error is minus the sum of two uniform lower parts."""
-        top = 2**self.cut - 1
-        return Golden(error_probability=1 - 4.0**-self.cut, mae=top, mean_error=-top, wce=2 * top, source="docs/derivations/loa.md")
-
-    def gates(self) -> GateCount:
-        """The upper part's ripple adder."""
-        return ripple_adder(self.width[0] - self.cut)
-
-    @classmethod
-    def samples(cls) -> Sequence[Self]:
-        """Short and long cuts, another width."""
-        return [cls(cut=2), cls(cut=4), cls(cut=2, width=(4, 4))]
