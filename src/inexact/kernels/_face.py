@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,15 @@ from inexact.core.errors import FormatError
 from inexact.kernels import _ops
 from inexact.kernels._geometry import Geometry
 
-Array = TypeVar("Array", npt.NDArray[np.uint8], Tensor)
+Codes = npt.NDArray[np.uint8]
+Sums = npt.NDArray[np.int32]
 
 
-def gemm(a: Array, b: Array, lut: npt.NDArray[np.int32] | Tensor, engine: str = "auto") -> Array:
+@overload
+def gemm(a: Codes, b: Codes, lut: Sums | Tensor, engine: str = "auto") -> Sums: ...
+@overload
+def gemm(a: Tensor, b: Tensor, lut: Sums | Tensor, engine: str = "auto") -> Tensor: ...
+def gemm(a: Codes | Tensor, b: Codes | Tensor, lut: Sums | Tensor, engine: str = "auto") -> Sums | Tensor:
     """out[m, n] = sum_k lut[a[m, k], b[n, k]].
 
     a: uint8 codes [M, K] of activations; b: uint8 codes [N, K] of weights; lut: int32 [2**width_a, 2**width_b].
@@ -25,20 +30,44 @@ def gemm(a: Array, b: Array, lut: npt.NDArray[np.int32] | Tensor, engine: str = 
     FormatError: wrong dtype or shape, a code outside the table, a K whose sum could overflow int32.
     """
     out = _ops.table_gemm(_tensor("a", a), _tensor("b", b), _table(lut), engine)
-    return cast(Array, out if isinstance(a, Tensor) else out.numpy())
+    return out if isinstance(a, Tensor) else _array(out)
 
 
+@overload
 def conv2d(
-    a: Array,
-    w: Array,
-    lut: npt.NDArray[np.int32] | Tensor,
+    a: Codes,
+    w: Codes,
+    lut: Sums | Tensor,
     stride: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
     pad_code: int = 0,
     engine: str = "auto",
-) -> Array:
+) -> Sums: ...
+@overload
+def conv2d(
+    a: Tensor,
+    w: Tensor,
+    lut: Sums | Tensor,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    pad_code: int = 0,
+    engine: str = "auto",
+) -> Tensor: ...
+def conv2d(
+    a: Codes | Tensor,
+    w: Codes | Tensor,
+    lut: Sums | Tensor,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    pad_code: int = 0,
+    engine: str = "auto",
+) -> Sums | Tensor:
     """Convolution in which every product is lut[activation code, weight code].
 
     a: uint8 codes [N, C, H, W]; w: uint8 codes [O, C/groups, kh, kw]; lut, engine, result and errors as for `gemm`.
@@ -47,7 +76,11 @@ def conv2d(
     """
     g = Geometry.of(stride, padding, dilation, groups)
     out = _ops.table_conv2d(_tensor("a", a), _tensor("w", w), _table(lut), g.stride, g.padding, g.dilation, g.groups, int(pad_code), engine)
-    return cast(Array, out if isinstance(a, Tensor) else out.numpy())
+    return out if isinstance(a, Tensor) else _array(out)
+
+
+def _array(out: Tensor) -> Sums:
+    return np.asarray(out.numpy(), np.int32)
 
 
 def _tensor(name: str, codes: Any) -> Tensor:
