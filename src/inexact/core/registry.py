@@ -135,11 +135,14 @@ def _literal(node: ast.expr, spec: str) -> Any:
 
 
 def spec_of(member: Any) -> str:
-    """The canonical spec of a registered dataclass: name and the parameters that differ from their defaults."""
+    """The canonical spec of a registered dataclass: name and the parameters that differ from their defaults.
+
+    A field with metadata `{"written": True}` (a technique's principal parameter) is always written: "trunc(cut=4)".
+    """
     parts = []
     for field in dataclasses.fields(member):
         value = getattr(member, field.name)
-        if field.init and value != _default(field):
+        if field.init and (value != _default(field) or field.metadata.get("written")):
             parts.append(f"{field.name}={_written(value)}")
     name: str = member.family_name
     return f"{name}({','.join(parts)})" if parts else name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
@@ -205,6 +205,11 @@ class Adder(Unit):
 
 multipliers: Family[Multiplier] = Family("multiplier", "inexact.units")
 adders: Family[Adder] = Family("adder", "inexact.units")
+
+
+def principal(default: int) -> Any:
+    """A field that says what a member is, so its spec always shows it: `trunc(cut=4)`, also at the default."""
+    return field(default=default, metadata={"written": True})
 
 
 def require_equal_width(unit: Unit, why: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.core.errors import require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._cells import dropped_value, expected_dropped
 from inexact.units._gates import GateCount, array_gates
 
@@ -29,8 +29,8 @@ class BrokenArray(Multiplier):
     implementation of soft-computing applications", IEEE TCAS-I 57(4), 2010, doi:10.1109/TCSI.2009.2027626
     """
 
-    hbl: int = 0
-    vbl: int = 4
+    hbl: int = principal(0)
+    vbl: int = principal(4)
     width: tuple[int, int] = (8, 8)
 
     def check(self) -> None:

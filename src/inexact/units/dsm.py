@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact.core.errors import require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, segment_multiplier
 from inexact.units._log import floor_log2
 
@@ -27,7 +27,7 @@ class DynamicSegment(Multiplier):
     digital signal processing and classification applications", IEEE TVLSI 23(6), 2015, doi:10.1109/TVLSI.2014.2333366
     """
 
-    m: int = 4
+    m: int = principal(4)
     width: tuple[int, int] = (8, 8)
 
     def check(self) -> None:

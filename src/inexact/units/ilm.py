@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact.core.errors import require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, encoder, leading_one, ripple_adder
 from inexact.units._log import floor_log2
 
@@ -27,7 +27,7 @@ class IterativeLogarithmic(Multiplier):
     2011, doi:10.1016/j.micpro.2010.07.001
     """
 
-    blocks: int = 1
+    blocks: int = principal(1)
     width: tuple[int, int] = (8, 8)
 
     def check(self) -> None:

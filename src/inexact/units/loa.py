@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact.core.errors import SpecError, require_range
-from inexact.units._base import Adder, Golden, Integers, adders, require_equal_width
+from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
 
 
@@ -27,7 +27,7 @@ class LowerPartOr(Adder):
     implementation of soft-computing applications", IEEE TCAS-I 57(4), 2010, doi:10.1109/TCSI.2009.2027626
     """
 
-    low: int = 4
+    low: int = principal(4)
     carry: bool = True
     width: tuple[int, int] = (8, 8)
 

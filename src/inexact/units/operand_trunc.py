@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact.core.errors import require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates
 
 
@@ -26,8 +26,8 @@ class OperandTruncated(Multiplier):
     Reference: S. Hashemi, R. I. Bahar, S. Reda, "DRUM", ICCAD 2015, doi:10.1109/ICCAD.2015.7372600 (as the usual baseline)
     """
 
-    cut_a: int = 2
-    cut_b: int = 2
+    cut_a: int = principal(2)
+    cut_b: int = principal(2)
     signed: bool = False
     width: tuple[int, int] = (8, 8)
 

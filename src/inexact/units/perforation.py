@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.core.errors import require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates
 
 
@@ -28,8 +28,8 @@ class Perforated(Multiplier):
     through partial product perforation", IEEE TVLSI 24(10), 2016, doi:10.1109/TVLSI.2016.2535398
     """
 
-    start: int = 0
-    count: int = 2
+    start: int = principal(0)
+    count: int = principal(2)
     signed: bool = False
     width: tuple[int, int] = (8, 8)
 

@@ -9,7 +9,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact.core.errors import require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates, fixed_shift, or_tree
 
 
@@ -26,7 +26,7 @@ class StaticSegment(Multiplier):
     digital signal processing and classification applications", IEEE TVLSI 23(6), 2015, doi:10.1109/TVLSI.2014.2333366
     """
 
-    m: int = 5
+    m: int = principal(5)
     width: tuple[int, int] = (8, 8)
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.core.errors import SpecError, near, require_range
-from inexact.units._base import Golden, Integers, Multiplier, multipliers
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._cells import dropped_value, expected_dropped
 from inexact.units._gates import GateCount, array_gates
 
@@ -33,7 +33,7 @@ class Truncated(Multiplier):
     1993, doi:10.1109/VLSISP.1993.404467
     """
 
-    cut: int = 4
+    cut: int = principal(4)
     correction: str = "none"
     signed: bool = False
     width: tuple[int, int] = (8, 8)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self, final
 
 from inexact.core.errors import require_range
-from inexact.units._base import Adder, Golden, Integers, adders, require_equal_width
+from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
 
 
@@ -23,7 +23,7 @@ class TruncatedAdder(Adder):
     recent applications", Proceedings of the IEEE 108(12), 2020, doi:10.1109/JPROC.2020.3006451
     """
 
-    cut: int = 4
+    cut: int = principal(4)
     width: tuple[int, int] = (8, 8)
 
     def check(self) -> None:

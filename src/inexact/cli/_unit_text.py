@@ -1,0 +1,111 @@
+"""How `inexact unit` prints: tables for people, and the Markdown table of the documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from inexact.cli._unit_facts import catalogue, summary
+from inexact.metrics.passport import CONVENTIONS
+
+COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP", "rank E")
+NARROW = 8
+"""Columns shown in a terminal; the Markdown table has them all."""
+
+LEGEND = (
+    "Uniform operands, all pairs; error = approx - exact. MAE, bias, std, WCE in output units; MRED over pairs with exact != 0;\n"
+    "zero: what a zero operand gives; energy relative to the exact 8x8 multiplier, gate-count model (not silicon)."
+)
+
+
+def cells(row: dict[str, Any]) -> list[str]:
+    """One line of the tables."""
+    m = row["metrics"]
+    energy = row["relative_cost"]
+    return [
+        row["spec"],
+        f"{energy['energy']['value']:.3f}" if energy else "-",
+        f"{m['mae']:.4g}",
+        f"{m['mean_error']:.4g}",
+        f"{m['error_variance'] ** 0.5:.4g}",
+        f"{m['mred'] * 100:.3g}",
+        str(m["wce"]),
+        "exact" if m["zero_exact"] else "wrong",
+        f"{m['error_probability']:.4f}",
+        str(m["error_rank"]),
+    ]
+
+
+def markdown() -> str:
+    """The catalogue as a Markdown table."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" + "---:|" * (len(COLUMNS) - 1)]
+    lines += ["| `" + row[0] + "` | " + " | ".join(row[1:]) + " |" for row in (cells(summary(unit)) for unit in catalogue())]
+    return "\n".join(lines)
+
+
+def list_table() -> None:
+    """Print the catalogue."""
+    table = _table("units")
+    for unit in catalogue():
+        table.add_row(*map(escape, cells(summary(unit))[:NARROW]))
+    _print(table)
+
+
+def comparison_table(rows: list[dict[str, Any]]) -> None:
+    """Print units side by side."""
+    table = _table("units, cheapest first; * = no other is as good in energy, MAE and |bias|")
+    for row in rows:
+        found = list(map(escape, cells(row)[:NARROW]))
+        table.add_row(f"{found[0]} *" if row["front"] else found[0], *found[1:])
+    _print(table)
+
+
+def show_text(found: dict[str, Any]) -> None:
+    """Print one passport."""
+    console = Console()
+    coding = "signed" if found["signed"] else "unsigned"
+    console.print(
+        f"[bold]{escape(found['spec'])}[/bold]  {found['kind']}, {found['width'][0]}x{found['width'][1]} {coding}", highlight=False
+    )
+    for name in ("sha256", "engine", "reference"):
+        if found[name]:
+            console.print(f"{name}: {escape(str(found[name]))}", highlight=False, soft_wrap=True)
+    metrics = Table(
+        "metric", "value", "meaning", title="error metrics, uniform operands, all pairs; error = approx - exact", title_justify="left"
+    )
+    for name, value in found["metrics"].items():
+        shown = ("yes" if value else "no") if isinstance(value, bool) else f"{value:.6g}"
+        metrics.add_row(name, shown, CONVENTIONS[name])
+    console.print(metrics)
+    costs = Table("cost", "value", "range", title="cost of one unit", title_justify="left")
+    sources: dict[str, list[str]] = {}
+    for name, estimate in found["cost"].items():
+        costs.add_row(name, *_cost_cells(estimate))
+        sources.setdefault(estimate["source"] if estimate else "no circuit known", []).append(name)
+    console.print(costs)
+    for source, names in sources.items():
+        console.print(f"{', '.join(names)}: {escape(source)}", highlight=False, soft_wrap=True)
+
+
+def _cost_cells(estimate: dict[str, Any] | None) -> tuple[str, str]:
+    if estimate is None:
+        return "unknown", ""
+    low, high = estimate["spread"]
+    return f"{estimate['value']:.4g} {estimate['unit']}", f"{low:.4g} .. {high:.4g}"
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for number, name in enumerate(COLUMNS[:NARROW]):
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
+    return table
+
+
+def _print(table: Table) -> None:
+    console = Console()
+    console.print(table)
+    console.print(LEGEND, highlight=False)
