@@ -63,7 +63,7 @@ class Probe:
 
     def column_sums(self, column: Tensor) -> Tensor:
         """int64, the window sums of f(a) for every output, broadcastable to `accumulator`."""
-        return self.layer.column_sums(self.a, column)
+        return self.layer.column_sums(self.a, column).to(torch.int64)
 
 
 Recoverer = Callable[[Probe], Correction]
@@ -141,17 +141,19 @@ class ApproxLayer(nn.Module, ABC):
         return result
 
     def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
-        accumulator = self.exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+        # float64 holds every integer here exactly (all are below 2**53) and is scaled in place
+        total = self.exact_sums(a, b).double() if self.rule.exact else self._approximate_sums(a, b)
         if self.recoverer is not None:
-            self.correct(self.recoverer(Probe(self, a, b, accumulator)))
+            self.correct(self.recoverer(Probe(self, a, b, total.to(torch.int64))))
         if self.has_column:
-            accumulator = accumulator - self.column_sums(a, self.column)
-        accumulator = accumulator - self.per_channel(self.fold)
+            total -= self.column_sums(a, self.column)
+        total -= self.per_channel(self.fold.double())
         scale = self.a_scale.double() * self.b_scale.double().reshape(-1) * self.gain
         if self.rule.format.integer_output:
-            return self._integer_output(accumulator, scale)
-        result = (accumulator * self.per_channel(scale)).float()
-        return result if self.bias is None else result + self.per_channel(self.bias)
+            return self._integer_output(total.to(torch.int64), scale)
+        total *= self.per_channel(scale)
+        result = total.float()
+        return result if self.bias is None else result.add_(self.per_channel(self.bias))
 
     def _integer_output(self, accumulator: Tensor, scale: Tensor) -> Tensor:
         if self.bias is not None:
@@ -162,28 +164,32 @@ class ApproxLayer(nn.Module, ABC):
         return (codes - self.out_zero) * self.out_scale
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """`sum (a-za)(b-zb)` with the products through the unit, int64; the correction sums are exact."""
-        sums = self.table_sums(self._a_patterns(a), self._b_patterns(b)).to(torch.int64)
-        b_sums = b.double().reshape(b.shape[0], -1).sum(1).to(torch.int64)
-        za, zb = self.a_zero.to(torch.int64), self.b_zero.to(torch.int64)
-        sums = sums - self.per_channel(za * b_sums)
-        if self.rule.coding == "unsigned":
-            sums = sums - self.window_sums(a - self.a_zero) * self.per_channel(zb.reshape(-1).expand(b.shape[0]))
+        """`sum (a-za)(b-zb)` with the products through the unit, float64 integers; the correction sums are exact."""
+        patterns = self._b_patterns(b)
+        total = self.table_sums(self._a_patterns(a), patterns).double()
+        b_sums = b.double().reshape(b.shape[0], -1).sum(1)
+        if self.rule.coding == "unsigned":  # sum ab - zb sum a - za sum b + K za zb, with zb per tensor or per channel
+            zb = self.b_zero.double().reshape(-1).expand(b.shape[0])
+            total -= self.window_sums(a) * self.per_channel(zb)
+            b_sums = b_sums - b[0].numel() * zb
+        total -= self.per_channel(self.a_zero.double() * b_sums)
         if self.rule.padding == "skipped" and self.pads:
             errors = torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)).to(b.device)
-            at_zero = errors[za & (2**self.rule.format.a_bits - 1)]
-            sums = sums - self.padding_sums(at_zero[self._b_patterns(b).long()].double(), a.shape)
-        return sums
+            at_zero = errors[self.a_zero.long() & (2**self.rule.format.a_bits - 1)]
+            total -= self.padding_sums(at_zero[patterns.long()].double(), a.shape)
+        return total
 
     def _a_patterns(self, a: Tensor) -> Tensor:
+        if self.rule.coding != "signed":
+            return a.to(torch.uint8)
         return torch.bitwise_and(a.to(torch.int16), 2**self.rule.format.a_bits - 1).to(torch.uint8)
 
     def _b_patterns(self, b: Tensor) -> Tensor:
         return torch.bitwise_and(b.to(torch.int16), 2**self.rule.format.b_bits - 1).to(torch.uint8)
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
-        """int64, `sum_k f(a_k)` of every window; skipped padding adds nothing."""
-        plane = column.to(a.device)[self._a_patterns(a).long()].double()
+        """float64 integers, `sum_k f(a_k)` of every window; skipped padding adds nothing."""
+        plane = column.to(a.device).float()[self._a_patterns(a).int()]
         if self.rule.padding == "skipped" and self.pads:
             plane = plane * self.inside(a.shape)
         return self.window_sums(plane)
@@ -205,7 +211,7 @@ class ApproxLayer(nn.Module, ABC):
             return
         if not self.calibrated:
             raise FormatError(f"layer {self.name} must be calibrated: give `calibrate=` to approximate() or load a state dict first")
-        if not bool(torch.isfinite(x).all()):
+        if not bool(torch.isfinite(x.detach().sum())):  # one pass: a sum is finite only if every term is
             raise FormatError(
                 f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it"
             )
@@ -233,11 +239,11 @@ class ApproxLayer(nn.Module, ABC):
 
     @abstractmethod
     def window_sums(self, plane: Tensor) -> Tensor:
-        """int64 sums of a padded plane over each window, broadcastable to the output; exact below 2**53."""
+        """float64 sums of a padded plane of integers (float32) over each window, broadcastable to the output; exact."""
 
     @abstractmethod
     def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
-        """int64 sums of a weight-shaped tensor over the padded positions of each window of an input of padded `shape`."""
+        """float64 sums of a weight-shaped tensor over the padded positions of each window of an input of padded `shape`."""
 
     @abstractmethod
     def inside(self, shape: torch.Size) -> Tensor:

@@ -49,17 +49,17 @@ class ApproxConv2d(ApproxLayer):
         return kernels.exact_conv2d(a, b, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
 
     def window_sums(self, plane: Tensor) -> Tensor:
-        """int64 [N, O, H', W'] or [N, 1, H', W'] without groups."""
+        """float64 [N, O, H', W'], or [N, 1, H', W'] without groups."""
         n, _, height, width = plane.shape
-        grouped = plane.double().reshape(n, self.groups, -1, height, width).sum(2)
+        grouped = plane.reshape(n, self.groups, -1, height, width).sum(2, dtype=torch.float64)
         ones = torch.ones(self.groups, 1, *self.weight.shape[2:], dtype=torch.float64, device=plane.device)
-        sums = F.conv2d(grouped, ones, stride=self.stride, dilation=self.dilation, groups=self.groups).round().to(torch.int64)
+        sums = F.conv2d(grouped, ones, stride=self.stride, dilation=self.dilation, groups=self.groups)
         return sums if self.groups == 1 else sums.repeat_interleave(self.weight.shape[0] // self.groups, dim=1)
 
     def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
-        """int64 [1, O, H', W']."""
+        """float64 [1, O, H', W']."""
         outside = 1.0 - self.inside(shape).double()
-        return F.conv2d(outside, weight.sum(1, keepdim=True), stride=self.stride, dilation=self.dilation).round().to(torch.int64)
+        return F.conv2d(outside, weight.sum(1, keepdim=True), stride=self.stride, dilation=self.dilation)
 
     def inside(self, shape: torch.Size) -> Tensor:
         """[1, 1, H, W] of the padded image."""
@@ -106,12 +106,12 @@ class ApproxLinear(ApproxLayer):
         return kernels.exact_gemm(rows, (b - self.b_zero).to(torch.int32)).reshape(*a.shape[:-1], -1)
 
     def window_sums(self, plane: Tensor) -> Tensor:
-        """int64 [..., 1]."""
-        return plane.double().sum(-1, keepdim=True).round().to(torch.int64)
+        """float64 [..., 1]."""
+        return plane.sum(-1, keepdim=True, dtype=torch.float64)
 
     def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
         """Zero: a linear layer has no padding."""
-        return torch.zeros((), dtype=torch.int64, device=weight.device)
+        return torch.zeros((), dtype=torch.float64, device=weight.device)
 
     def inside(self, shape: torch.Size) -> Tensor:
         """One everywhere."""
