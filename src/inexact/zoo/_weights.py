@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -30,8 +32,9 @@ def read_weights(path: str | Path) -> State:
         content = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"weights {path} cannot be read: {error.strerror or error}; give a safetensors file") from error
-    if path.suffix.lower() in PICKLED or zipfile.is_zipfile(path) or content[:1] == b"\x80":
-        return _read_torch(path)
+    # A safetensors file is told by its header, JSON behind an 8-byte length; a pickle may carry any suffix.
+    if content[8:9] != b"{" and (path.suffix.lower() in PICKLED or zipfile.is_zipfile(path) or content[:1] == b"\x80"):
+        return _read_torch(path, content)
     try:
         return load_bytes(content)
     except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
@@ -40,9 +43,12 @@ def read_weights(path: str | Path) -> State:
         ) from error
 
 
-def _read_torch(path: Path) -> State:
+def _read_torch(path: Path, content: bytes) -> State:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # A foreign pickle is refused or read; its protocol is of no interest to the user.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"weights {path} is a pickle that is damaged or would run code when read; it was refused: save tensors with safetensors instead"

@@ -22,6 +22,9 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", 
 SHARES = {"test": (0, 20), "validation": (20, 40), "train": (40, 100)}
 """Percent of a shuffled set that has no splits of its own. Fixed seed, so that test and validation never share an image."""
 
+MOST_CLASSES = 100_000
+"""Labels above are taken for a mistake (an identifier, a pixel value) rather than a class."""
+
 Normalise = tuple[float, float]
 
 
@@ -62,7 +65,7 @@ def load_npz(path: Path, split: str, normalise: Normalise) -> Dataset:
     images: uint8 [N, H, W] or [N, H, W, C], normalised here; or floating point [N, C, H, W], taken as they are.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
         raise DataError(f"{path} must be a readable .npz file of plain arrays: {error}") from error
@@ -110,12 +113,15 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, norm
         raise DataError(f"data must hold at least one image; {name}, split {split!r} is empty")
     if labels.ndim != 1 or len(labels) != len(images):
         raise DataError(f"there must be one label an image; {name} has {len(images)} images and labels of shape {list(labels.shape)}")
+    if int(labels.max()) >= MOST_CLASSES:
+        raise DataError(f"labels must be 0..{MOST_CLASSES - 1}; {name} has the label {int(labels.max())}")
+    _check_type(images, name)
     classes = tuple(str(i) for i in range(max(int(labels.max()) + 1, 1)))
     if not prefix:
         chosen = share(len(images), split, name)
         images, labels = images[chosen], labels[chosen]
     return Dataset(
-        images=_pixels(images, name, normalise),
+        images=_pixels(images, normalise),
         labels=torch.from_numpy(labels.astype(np.int64)),
         name=name,
         split=split,
@@ -123,14 +129,17 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, norm
     )
 
 
-def _pixels(images: NDArray[Any], name: str, normalise: Normalise) -> Tensor:
-    if images.dtype == np.uint8 and images.ndim in (3, 4):
-        return normalised(images, *normalise)
-    if np.issubdtype(images.dtype, np.floating) and images.ndim == 4:
-        return torch.from_numpy(images.astype(np.float32))
-    raise DataError(
-        f"images must be uint8 [N, H, W] or [N, H, W, C], or floating point [N, C, H, W]; {name} has {images.dtype} {list(images.shape)}"
-    )
+def _pixels(images: NDArray[Any], normalise: Normalise) -> Tensor:
+    return normalised(images, *normalise) if images.dtype == np.uint8 else torch.from_numpy(images.astype(np.float32))
+
+
+def _check_type(images: NDArray[Any], name: str) -> None:
+    bytes_fit = images.dtype == np.uint8 and images.ndim in (3, 4)
+    if not bytes_fit and not (np.issubdtype(images.dtype, np.floating) and images.ndim == 4):
+        raise DataError(
+            "images must be uint8 [N, H, W] or [N, H, W, C], or floating point [N, C, H, W]; "
+            f"{name} has {images.dtype} {list(images.shape)}"
+        )
 
 
 def _read_image(file: Path) -> NDArray[np.uint8]:
