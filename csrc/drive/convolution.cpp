@@ -3,6 +3,7 @@
 // A plane is stored padded, and split into its stride_h x stride_w phases, so that every tap of every stride reads a contiguous run:
 // output p of the flattened plane needs byte offset[tap] + p. The few columns beyond out_w are computed and dropped.
 #include <cstring>
+#include <cstring>
 #include <vector>
 
 #include "drive/parallel.hpp"

@@ -7,14 +7,13 @@
 #include <cstring>
 #include <exception>
 #include <mutex>
-#include <system_error>
-#include <thread>
-#include <vector>
 
 namespace inexact {
 
+// Runs work(data) on this thread and on up to workers - 1 others, and returns when all have. `work` must not throw.
+void run_team(int workers, void (*work)(void*), void* data);
+
 // Calls body(task) for 0 <= task < tasks on up to `threads` threads; the calling thread works too.
-// Threads live only inside the call: a process may fork between calls.
 template <typename Body>
 void parallel_for(int64_t tasks, int threads, const Body& body) {
   const int64_t workers = std::min<int64_t>(threads, tasks);
@@ -22,28 +21,25 @@ void parallel_for(int64_t tasks, int threads, const Body& body) {
     for (int64_t task = 0; task < tasks; ++task) body(task);
     return;
   }
-  std::atomic<int64_t> next{0};
-  std::exception_ptr failure;
-  std::mutex guard;
-  const auto work = [&] {
+  struct State {
+    const Body& body;
+    int64_t tasks;
+    std::atomic<int64_t> next{0};
+    std::exception_ptr failure;
+    std::mutex guard;
+  } state{body, tasks, {}, {}, {}};
+  const auto work = [](void* data) {
+    auto& shared = *static_cast<State*>(data);
     try {
-      for (int64_t task = next++; task < tasks; task = next++) body(task);
+      for (int64_t task = shared.next++; task < shared.tasks; task = shared.next++) shared.body(task);
     } catch (...) {  // out of memory in one thread must reach the caller, not end the process
-      const std::lock_guard<std::mutex> lock(guard);
-      failure = std::current_exception();
-      next = tasks;
+      const std::lock_guard<std::mutex> lock(shared.guard);
+      shared.failure = std::current_exception();
+      shared.next = shared.tasks;
     }
   };
-  std::vector<std::thread> pool;
-  pool.reserve(static_cast<size_t>(workers - 1));
-  try {
-    for (int64_t i = 1; i < workers; ++i) pool.emplace_back(work);
-  } catch (const std::system_error&) {
-    // The system gives no more threads: those that exist, and this one, do the work.
-  }
-  work();
-  for (auto& thread : pool) thread.join();
-  if (failure) std::rethrow_exception(failure);
+  run_team(static_cast<int>(workers), work, &state);
+  if (state.failure) std::rethrow_exception(state.failure);
 }
 
 // Threads worth starting: a thread costs some tens of microseconds.

@@ -10,6 +10,15 @@ from inexact.core.errors import FormatError
 ACCUMULATOR = 2**31
 
 
+def limits(values: Tensor) -> tuple[int, int]:
+    """Least and greatest of integer `values`, which must not be empty."""
+    if values.device.type != "cpu":
+        low, high = values.aminmax()
+        return int(low), int(high)
+    array = values.numpy()  # a table is too small to wake torch's threads for
+    return int(array.min()), int(array.max())
+
+
 def check_codes(name: str, codes: Tensor, like: Tensor | None = None) -> None:
     """FormatError unless `codes` is a uint8 tensor on the device of `like`."""
     if codes.dtype != torch.uint8:
@@ -27,7 +36,7 @@ def checked_table(lut: Tensor) -> Tensor:
     if lut.dtype.is_floating_point or lut.dtype.is_complex or lut.dtype == torch.bool:
         raise FormatError(f"a table must hold int32 products, not {str(lut.dtype).removeprefix('torch.')}; round it first")
     if lut.dtype != torch.int32:
-        low, high = (int(v) for v in lut.to(torch.int64).aminmax())
+        low, high = limits(lut.to(torch.int64))
         if low < -ACCUMULATOR or high >= ACCUMULATOR:
             raise FormatError(f"products of a table must fit int32, but they reach {low}..{high}")
         lut = lut.to(torch.int32)
@@ -42,7 +51,7 @@ def check_range(name: str, codes: Tensor, size: int) -> None:
 
 def check_overflow(lut: Tensor, window: int) -> int:
     """max |lut|; FormatError when `window` products of that size could overflow the int32 accumulator."""
-    low, high = (int(v) for v in lut.aminmax())
+    low, high = limits(lut)
     peak = max(-low, high)
     if window * peak >= ACCUMULATOR:
         raise FormatError(
