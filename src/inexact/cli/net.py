@@ -190,7 +190,7 @@ def _networks(
     from inexact import nn, recovery, zoo
 
     # The names in a file tell whose weights they are: only an emulated network has scales of activations.
-    states = {path: zoo.read_weights(path) for path in weights} if plan is not None else {}
+    states = {path: zoo.read_weights(path) for path in weights if path.is_file()} if plan is not None else {}
     own = next((path for path, state in states.items() if any(name.endswith(".a_scale") for name in state)), None)
     plain = [path for path in weights if path != own]
     original = zoo.network(network, data=data, weights=plain[-1] if plain else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib import resources
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def network(name: str, data: str = "fashion-mnist", weights: str | Path | None =
 
     name: a network of the zoo ("resnet8", or a spec such as "resnet8(classes=5)"), "efficientnet_lite0", or "module:function" whose
     function returns an `nn.Module`. data: what it was trained on; chooses among the weights of the package.
-    weights: a safetensors file (or a torch file of plain tensors) instead.
+    weights: instead, a safetensors file (or a torch file of plain tensors), or the name of the data set shipped weights were trained on.
     A zoo network carries `input_shape`, (channels, height, width).
     Raises UnknownNameError, CheckpointError (no shipped weights, or weights that do not fit), MissingDependencyError.
     """
@@ -31,14 +32,10 @@ def network(name: str, data: str = "fashion-mnist", weights: str | Path | None =
     if name == _efficientnet.NAME:
         return _efficientnet.load(weights)
     architecture = architecture_of(name)
-    path = Path(weights) if weights is not None else shipped_weights(architecture, data)
+    path = shipped_weights(architecture, data if weights is None else str(weights)) or (None if weights is None else Path(weights))
     if path is None:
-        raise CheckpointError(
-            f"no trained weights of {architecture.spec} for {data} come with the package; train them with: "
-            f"inexact net train --network {_quoted(architecture.spec)} --data {data} --out {architecture.family_name}.safetensors "
-            f"and give them with --weights {architecture.family_name}.safetensors"
-        )
-    if weights is None:
+        raise CheckpointError(_no_weights(architecture, data))
+    if path.parent == weights_folder():
         read_card(path)  # refuses weights that are not those of their card
     model = untrained(architecture)
     load_into(model, read_weights(path), where=path.name)
@@ -111,6 +108,16 @@ def check_compatible(model: nn.Module, dataset: Dataset) -> None:
         )
 
 
+def _no_weights(architecture: Architecture, data: str) -> str:
+    spec, file = architecture.spec, f"{architecture.family_name}.safetensors"
+    others = [
+        path.name.removeprefix(f"{spec}.").removesuffix(".safetensors") for path in sorted(weights_folder().glob(f"{spec}.*.safetensors"))
+    ]
+    use = f"; or use those trained on {' or '.join(others)}: --weights {others[0]}" if others else ""
+    command = shlex.join(["inexact", "net", "train", "--network", spec, "--data", data, "--out", file])
+    return f"no trained weights of {spec} for {data} come with the package; train them with: {command}, and give --weights {file}{use}"
+
+
 def _user_network(name: str, weights: str | Path | None) -> nn.Module:
     function = named_object(name, error=UnknownNameError)
     try:
@@ -130,7 +137,3 @@ def _user_network(name: str, weights: str | Path | None) -> nn.Module:
 
 def _described(scores: object) -> str:
     return f"shape {list(scores.shape)}" if isinstance(scores, torch.Tensor) else type(scores).__name__
-
-
-def _quoted(spec: str) -> str:
-    return f"'{spec}'" if "(" in spec else spec

@@ -6,6 +6,7 @@ import gzip
 import io
 import lzma
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -70,8 +71,8 @@ def command(tmp_path: Path, name: str, output: str, content: bytes, *, code: int
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    which = _fetch.shutil.which
-    monkeypatch.setattr(_fetch.shutil, "which", lambda name: None if name in names else which(name))
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name: None if name in names else which(name))
 
 
 def test_debian_package(known: Entry, tmp_path: Path) -> None:

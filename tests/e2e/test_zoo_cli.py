@@ -1,0 +1,158 @@
+"""The data and net commands, from the words typed to what is printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inexact import nn, zoo
+from inexact.cli import run
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INEXACT_CACHE", str(tmp_path / "cache"))
+
+
+def answer(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    """What a command prints with --json; nothing else may be on stdout."""
+    assert run([*words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one sentence a command refuses with."""
+    assert run(list(words)) == 1
+    captured = capsys.readouterr()
+    assert not captured.out
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def save_small(path: Path) -> str:
+    found = zoo.data("fashion-mnist", "validation", 420)
+    parts = {"train": slice(0, 300), "validation": slice(300, 360), "test": slice(360, 420)}
+    arrays = {f"{s}_images": found.images[p].numpy() for s, p in parts.items()}
+    np.savez(path, **arrays, **{f"{s}_labels": found.labels[p].numpy() for s, p in parts.items()})  # type: ignore[arg-type]
+    return str(path)
+
+
+def test_data_list(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {row["name"]: row for row in answer(capsys, "data", "list")["data"]}
+    assert found["fashion-mnist"]["splits"] == ["test", "validation"]
+    assert found["mnist"]["splits"] == []
+    assert run(["data", "list"]) == 0
+    assert "fashion-mnist" in capsys.readouterr().out
+
+
+def test_data_fetch_of_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no data set is called 'minst'; did you mean 'mnist'" in refusal(capsys, "data", "fetch", "minst")
+
+
+def test_net_list(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {row["name"]: row for row in answer(capsys, "net", "list")["networks"]}
+    assert found["resnet8"]["parameters"] == 77_754
+    assert found["resnet8"]["weights"]["fashion-mnist"]["accuracy"]["test"]["top1"] >= 92.3
+    assert found["vgg7"]["weights"] == {}
+    assert run(["net", "list"]) == 0
+    assert "77,754" in capsys.readouterr().out
+
+
+def test_evaluate_in_float32(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "net", "evaluate", "--network", "lenet5", "--data", "fashion-mnist", "--limit", "200", "--threads", "1")
+    assert found["n"] == 200
+    assert found["top1"] == zoo.measure(zoo.network("lenet5"), zoo.data("fashion-mnist", limit=200)).top1
+    assert found["top1_ci"][0] < found["top1"] < found["top1_ci"][1]
+    assert (found["drop"], found["drop_ci"], found["drop_int8"], found["drop_int8_ci"]) == (0.0, [0.0, 0.0], None, None)
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    nn.Plan(multiplier="trunc(cut=7)", precision="int8").save(tmp_path / "plan.toml")
+    return tmp_path / "plan.toml"
+
+
+def test_evaluate_a_plan(capsys: pytest.CaptureFixture[str], plan: Path, tmp_path: Path) -> None:
+    words = ["net", "evaluate", "--network", "lenet5", "--plan", str(plan), "--limit", "150", "--agreement"]
+    found = answer(capsys, *words)
+    assert found["drop"] > 5  # a cut of 7 columns without repair ruins this network
+    assert found["drop_ci"][0] < found["drop"] < found["drop_ci"][1]
+    assert found["drop_int8_ci"][0] < found["drop_int8"] < found["drop_int8_ci"][1]
+    assert found["agreement"]["top1"] < 100
+    assert found == answer(capsys, *words, "--batch-size", "37")
+    net = nn.approximate(zoo.network("lenet5"), nn.Plan.load(plan), calibrate=zoo.data("fashion-mnist", "validation", 512))
+    zoo.write_weights(tmp_path / "own.safetensors", net)
+    assert answer(capsys, *words, "--weights", str(tmp_path / "own.safetensors")) == found
+
+
+def test_estimate(capsys: pytest.CaptureFixture[str], plan: Path) -> None:
+    exact = answer(capsys, "net", "estimate", "--network", "lenet5", "--accelerator", "edge-16x16")
+    approximate = answer(capsys, "net", "estimate", "--network", "lenet5", "--plan", str(plan), "--accelerator", "edge-16x16")
+    assert all(exact["savings"][name]["value"] == 0 for name in ("multiplier", "array", "on_chip", "with_dram"))
+    assert approximate["savings"]["multiplier"]["value"] > approximate["savings"]["with_dram"]["value"] > 0
+    for figure in (exact["cycles"], exact["latency_ms"], exact["energy_pj"]["total"], exact["area_um2"]["total"]):
+        assert figure["value"] > 0
+        assert figure["unit"]
+        assert figure["source"]
+    assert exact["energy_pj"]["by_layer"].keys() == {"conv1", "conv2", "fc1", "fc2", "fc3"}
+    assert run(["net", "estimate", "--network", "lenet5"]) == 0
+    assert "saving, on_chip" in capsys.readouterr().out
+
+
+def test_refusals(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "did you mean 'resnet8'" in refusal(capsys, "net", "evaluate", "--network", "resnet9")
+    assert "inexact net train --network vgg7" in refusal(capsys, "net", "evaluate", "--network", "vgg7")
+    (tmp_path / "bad.safetensors").write_bytes(b"\x10")
+    words = ("net", "evaluate", "--network", "lenet5", "--weights", str(tmp_path / "bad.safetensors"))
+    assert "must be a whole safetensors file" in refusal(capsys, *words)
+    np.savez(tmp_path / "big.npz", test_images=np.zeros((2, 32, 32), np.uint8), test_labels=np.array([0, 1]))
+    words = ("net", "evaluate", "--network", "lenet5", "--data", str(tmp_path / "big.npz"))
+    assert "or use those trained on fashion-mnist or mnist: --weights fashion-mnist" in refusal(capsys, *words)
+    assert "images must be 1x28x28" in refusal(capsys, *words, "--weights", "fashion-mnist")
+    np.savez(tmp_path / "high.npz", test_images=np.zeros((2, 28, 28), np.uint8), test_labels=np.array([0, 11]))
+    high = ("net", "evaluate", "--network", "lenet5", "--data", str(tmp_path / "high.npz"), "--weights", "mnist")
+    assert "labels must be 0..9 for this network of 10 classes" in refusal(capsys, *high)
+    assert "plan file" in refusal(capsys, "net", "evaluate", "--network", "lenet5", "--plan", str(tmp_path / "none.toml"))
+
+
+def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data, out = save_small(tmp_path / "small.npz"), tmp_path / "w.safetensors"
+    found = answer(capsys, "net", "train", "--network", "lenet5", "--data", data, "--epochs", "1", "--out", str(out))
+    assert found["weights"] == str(out)
+    assert found["accuracy"]["test"]["n"] == 60
+    assert out.is_file()
+    assert out.with_suffix(".json").is_file()
+    assert "fetch it with: inexact data fetch fashion-mnist" in refusal(
+        capsys, "net", "train", "--network", "lenet5", "--out", str(tmp_path / "x.safetensors")
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_interrupted_training_leaves_a_checkpoint_that_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    data, out = save_small(tmp_path / "small.npz"), tmp_path / "w.safetensors"
+    words = ["net", "train", "--network", "lenet5", "--data", data, "--epochs", "40", "--threads", "1", "--out", str(out)]
+    code = "import sys; from inexact.cli import main; main(sys.argv[1:])"
+    child = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    checkpoint = out.with_name("w.safetensors.checkpoint")
+    for _ in range(600):
+        if checkpoint.exists() or child.poll() is not None:
+            break
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    printed, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert not printed
+    assert "interrupted; nothing half-written was left behind" in errors
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["small.npz", "w.safetensors.checkpoint"]
+    assert answer(capsys, *words, "--resume")["epochs"] == 40
+    assert not checkpoint.exists()
