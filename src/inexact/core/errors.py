@@ -60,7 +60,7 @@ class MissingDependencyError(InexactError, ImportError):
 
 def near(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` for the closest known names, else a full stop. Ends a sentence about an unknown name."""
-    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     if not close:
         return "."
     return "; did you mean " + " or ".join(repr(c) for c in close) + "?"
