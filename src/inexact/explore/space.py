@@ -31,13 +31,13 @@ class Option:
 
     noise: power of the layer's output error over the power of its output, after the free correction.
     impact: power that error is predicted to have in the network's logits over their own power. energy_pj: of the layer, one inference.
-    None: not ranked.
+    Zero before ranking.
     """
 
     rule: Rule
-    noise: float | None = None
-    impact: float | None = None
-    energy_pj: float | None = None
+    noise: float = 0.0
+    impact: float = 0.0
+    energy_pj: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

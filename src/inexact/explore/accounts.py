@@ -1,0 +1,96 @@
+"""What plans cost on the study's accelerator: savings at every boundary against the exact 8-bit design, before and after building them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from inexact import hardware
+from inexact.core.estimate import Estimate
+from inexact.core.workload import Workload
+from inexact.hardware import Accelerator, Cost
+from inexact.nn import Rule, arithmetic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    """Energy of one inference (DRAM included) in pJ, area in um2."""
+
+    energy_pj: float
+    area_um2: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accounting:
+    """A network on an accelerator. workload: its layers, any arithmetic. baseline: the cost of the exact 8-bit design."""
+
+    machine: Accelerator
+    workload: Workload
+    baseline: Cost
+
+    @classmethod
+    def of(cls, machine: Accelerator, workload: Workload, kept: frozenset[str] = frozenset()) -> Accounting:
+        """The account of a workload. kept: layers outside the space, which stay in float32 in the baseline too."""
+        exact = hardware.baseline(workload)
+        originals = {layer.name: layer for layer in workload.layers}
+        layers = tuple(originals[layer.name] if layer.name in kept else layer for layer in exact.layers)
+        start = Workload(network=workload.network, layers=layers)
+        return cls(machine=machine, workload=start, baseline=machine.evaluate(start))
+
+    def planned(self, rules: Mapping[str, Rule]) -> Workload:
+        """The workload under these rules; layers without one stay as in the baseline. A shared column is assumed to be used."""
+        layers = []
+        for layer in self.workload.layers:
+            rule = rules.get(layer.name)
+            if rule is not None:
+                column = not rule.exact and rule.recovery.startswith("shared_column")
+                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, has_column=column))  # noqa: PLW2901
+            layers.append(layer)
+        return Workload(network=self.workload.network, layers=tuple(layers))
+
+    def predict(self, rules: Mapping[str, Rule]) -> Total:
+        """Energy and area of the design under these rules, before it is built."""
+        return total(self.machine.evaluate(self.planned(rules)))
+
+    def layer_energies(self, rules: Mapping[str, Rule]) -> dict[str, float]:
+        """Energy of each layer in pJ, one inference, when these rules hold (the rest as in the baseline)."""
+        return layer_energies(self.machine.evaluate(self.planned(rules)))
+
+    def judge(self, workload: Workload) -> dict[str, Any]:
+        """The plain JSON account of a built design: energy and area saving in percent, savings by boundary, cost by component and layer."""
+        cost = self.machine.evaluate(workload)
+        savings = hardware.savings(cost, self.baseline)
+        area = hardware.area_saving(cost, self.baseline)
+        return {
+            "energy_saving": savings["with_dram"].value,
+            "area_saving": area.value,
+            "energy_pj": total(cost).energy_pj,
+            "area_um2": total(cost).area_um2,
+            "cycles": cost.cycles.value,
+            "savings": written(savings),
+            "area_saving_estimate": area.to_json(),
+            "by_component": components(cost),
+            "by_layer": layer_energies(cost),
+        }
+
+
+def total(cost: Cost) -> Total:
+    """Whole energy and area of a cost."""
+    return Total(energy_pj=sum(triple[0] for triple in cost.components.values()), area_um2=sum(triple[0] for triple in cost.area.values()))
+
+
+def layer_energies(cost: Cost) -> dict[str, float]:
+    """Layer -> pJ."""
+    return {layer.name: sum(triple[0] for triple in layer.energy.values()) for layer in cost.layers}
+
+
+def components(cost: Cost) -> dict[str, float]:
+    """Component -> pJ, those that are not zero."""
+    return {name: triple[0] for name, triple in cost.components.items() if triple[0]}
+
+
+def written(estimates: Mapping[str, Estimate]) -> dict[str, Any]:
+    """Estimates as JSON objects."""
+    return {name: estimate.to_json() for name, estimate in estimates.items()}

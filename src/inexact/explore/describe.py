@@ -1,0 +1,104 @@
+"""The parts of a report that describe a design rather than measure it: layers, units with their error maps, ceiling, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from inexact import hardware, units
+from inexact.core.estimate import Estimate
+from inexact.core.workload import LayerWorkload
+from inexact.explore.accounts import Accounting, components, layer_energies, written
+from inexact.explore.space import Space
+from inexact.metrics import profile
+from inexact.nn import Plan, Rule
+from inexact.units.cost import relative_cost
+
+HEATMAP = 32
+"""Side of an error map at most; larger tables are averaged in blocks."""
+
+
+def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: Mapping[str, Any]) -> dict[str, Any]:
+    """layers, units, ceiling, baseline_components, provenance as plain JSON. accounts: of the design, as `Accounting.judge` gives them."""
+    rules = {} if plan is None else plan.rules
+    specs = list(dict.fromkeys(rule.unit.spec for rule in rules.values() if rule is not None))
+    return {
+        "layers": [] if plan is None else _layers(accounting, rules, space, accounts.get("by_layer", {})),
+        "units": [_unit(spec) for spec in specs],
+        "ceiling": written(hardware.ceiling(accounting.baseline)),
+        "baseline_components": components(accounting.baseline),
+        "provenance": _provenance(accounting, specs, accounts),
+    }
+
+
+def _layers(accounting: Accounting, rules: Mapping[str, Rule | None], space: Space, energy: Mapping[str, float]) -> list[dict[str, Any]]:
+    before = layer_energies(accounting.baseline)
+    whole = sum(energy.values()) or 1.0
+    noise = {(layer.layer, option.rule): option.noise for layer in space.layers for option in layer.options}
+    return [
+        _layer(layer, rules.get(layer.name), noise, energy.get(layer.name, 0.0), whole, before[layer.name])
+        for layer in accounting.workload.layers
+    ]
+
+
+def _layer(
+    layer: LayerWorkload, rule: Rule | None, noise: Mapping[tuple[str, Rule], float], energy: float, whole: float, before: float
+) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "macs": layer.macs,
+        "multiplier": None if rule is None else rule.unit.spec,
+        "precision": "float32" if rule is None else str(rule.precision),
+        "coding": "" if rule is None else rule.coding,
+        "recovery": "" if rule is None else rule.recovery,
+        "noise": None if rule is None else noise.get((layer.name, rule)),
+        "energy_pj": energy,
+        "energy_share": energy / whole,
+        "baseline_energy_pj": before,
+    }
+
+
+def _unit(spec: str) -> dict[str, Any]:
+    unit = units.get(spec)
+    cost = relative_cost(unit)
+    return {
+        "spec": spec,
+        "sha256": unit.sha256,
+        "metrics": profile(unit).to_json(),
+        "cost": written({"energy": cost.energy, "area": cost.area, "delay": cost.delay}),
+        "error_heatmap": error_map(unit),
+    }
+
+
+def error_map(unit: units.Multiplier) -> list[list[float]]:
+    """Mean signed error (approx - exact) by blocks of bit patterns, at most 32 x 32; rows = activation, columns = weight."""
+    error = unit.table().astype(np.float64) - unit.exact_table()
+    rows, columns = (min(size, HEATMAP) for size in error.shape)
+    blocks = error.reshape(rows, error.shape[0] // rows, columns, error.shape[1] // columns)
+    found: list[list[float]] = blocks.mean(axis=(1, 3)).tolist()
+    return found
+
+
+def _provenance(accounting: Accounting, specs: list[str], accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [_row(f"energy saving, {name}", value) for name, value in accounts.get("savings", {}).items()]
+    if "area_saving_estimate" in accounts:
+        rows.append(_row("area saving", accounts["area_saving_estimate"]))
+    for spec in specs:
+        cost = relative_cost(units.get(spec))
+        for name, estimate in (("energy", cost.energy), ("area", cost.area), ("delay", cost.delay)):
+            rows.append(_row(f"{name} of {spec} over exact 8x8", estimate.to_json()))
+    rows += [_row(name, estimate.to_json()) for name, estimate in accounting.machine.constants().items()]
+    interval = Estimate(
+        value=95.0,
+        unit="%",
+        source="accuracy: Wilson interval; drops: Bonett-Price adjusted Wald interval of paired proportions, doi:10.3102/1076998611411915",
+    )
+    rows.append(_row("confidence of every interval", interval.to_json()))
+    return rows
+
+
+def _row(quantity: str, estimate: Mapping[str, Any]) -> dict[str, Any]:
+    return {"quantity": quantity, **estimate}

@@ -1,0 +1,61 @@
+"""The one-call face: `ix.explore(model, space, objectives=("top1", "energy_pj"), budget=200, data=…, seed=0)`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from inexact import hardware
+from inexact.core.errors import DataError
+from inexact.core.files import ensure_folder
+from inexact.explore.network_problem import NetworkProblem
+from inexact.explore.settings import Settings
+from inexact.explore.space import SpaceInput
+from inexact.explore.store import Store
+from inexact.explore.study import STORE, Study
+from inexact.explore.watch import Watch
+from inexact.nn import Data
+
+
+def explore(
+    model: nn.Module,
+    space: SpaceInput = None,
+    *,
+    data: Data | None = None,
+    test: Data | None = None,
+    objectives: tuple[str, ...] = ("top1", "energy_pj", "area_um2"),
+    budget: int = 60,
+    max_drop: float = 1.0,
+    seed: int = 0,
+    accelerator: str | hardware.Accelerator = "edge-16x16",
+    sampler: str = "nsga2",
+    out: str | Path | None = None,
+    watch: Watch | None = None,
+) -> Study:
+    """Search for plans of `model` that cost least for little accuracy; returns the finished study.
+
+    space: None (the shipped candidates), unit specs or rules for every layer, a mapping from plan keys to such lists, or a TOML file.
+    data: labelled images for calibration and search. test: labelled images for the final figures; never used to choose.
+    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. max_drop: points `study.best` may lose.
+    sampler: spec. out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
+    Raises DataError without data, StudyError for objectives that do not exist and an `out` that holds another study.
+    """
+    if data is None:
+        raise DataError("a search needs labelled images to measure accuracy: give data=, a data set or a loader of (image, label)")
+    machine = accelerator if isinstance(accelerator, hardware.Accelerator) else hardware.load(accelerator)
+    settings = Settings(
+        network=type(model).__name__,
+        data=str(getattr(data, "name", type(data).__name__)),
+        accelerator=machine.name,
+        max_drop=max_drop,
+        trials=budget,
+        seed=seed,
+        sampler=sampler,
+        objectives=tuple(objectives),
+    )
+    problem = NetworkProblem(model, data, test, machine, settings, space)
+    store = Store(":memory:" if out is None else ensure_folder(out) / STORE)
+    study = Study(problem, settings, store, watch=watch, command="inexact.explore(…)")
+    study.run()
+    return study

@@ -1,0 +1,170 @@
+"""A torch network on labelled images and a described accelerator, as a problem to search."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from inexact.core.errors import DataError
+from inexact.core.files import sha256
+from inexact.explore.accounts import Accounting
+from inexact.explore.describe import describe
+from inexact.explore.ranking import rank
+from inexact.explore.samplers import Genome
+from inexact.explore.seeds import initial_genomes
+from inexact.explore.settings import Settings
+from inexact.explore.space import EXACT, Space, SpaceInput, candidates
+from inexact.explore.store import Correct
+from inexact.explore.watch import Watch
+from inexact.hardware import Accelerator
+from inexact.nn import ApproxModel, Data, Plan, approximate, batches, correct_answers, workload
+from inexact.recovery import recover
+from inexact.zoo import write_weights
+
+BATCH = 250
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Labelled images in memory: float32 [N, …], int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+    @classmethod
+    def of(cls, data: Data) -> Pool:
+        """Everything a data set, loader or list of batches holds. Raises DataError when it is empty or has no labels."""
+        found = list(batches(data, BATCH))
+        if not found or not sum(len(images) for images, _ in found):
+            raise DataError("data must hold at least one image; it is empty")
+        labels = [labels for _, labels in found if labels is not None]
+        if len(labels) != len(found):
+            raise DataError("a search needs labels: give batches of (inputs, labels)")
+        return cls(images=torch.cat([images for images, _ in found]), labels=torch.cat(labels).to(torch.int64))
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.labels)
+
+    def shuffled(self, seed: int) -> Pool:
+        """The same images in an order drawn from `seed`: a prefix is then a fair sample, even of sorted data."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return Pool(images=self.images[order], labels=self.labels[order])
+
+    def part(self, start: int, stop: int) -> Pool:
+        """Images start..stop."""
+        return Pool(images=self.images[start:stop], labels=self.labels[start:stop])
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(images, labels) in batches."""
+        for start in range(0, len(self), BATCH):
+            yield self.images[start : start + BATCH], self.labels[start : start + BATCH]
+
+    def digest(self) -> str:
+        """Hex SHA-256 of shape, pixels and labels."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        digest.update(self.images.contiguous().numpy().tobytes())
+        digest.update(self.labels.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+@final
+class NetworkProblem:
+    """See `Problem`. model: the float32 network; never changed. validation: calibration and search; test: final figures only, or None.
+
+    The first `settings.calibration` images of the shuffled validation data (at most a quarter of it) calibrate and correct; the others
+    measure. space: see `space.candidates`.
+    """
+
+    def __init__(
+        self, model: nn.Module, validation: Data, test: Data | None, accelerator: Accelerator, settings: Settings, space: SpaceInput = None
+    ) -> None:
+        self.model = model.eval()
+        self.settings = settings
+        whole = Pool.of(validation).shuffled(settings.seed)
+        reserved = min(settings.calibration, max(1, len(whole) // 4))
+        self.calibration = whole.images[:reserved]
+        self.pools = {"validation": whole.part(reserved, len(whole))}
+        if test is not None:
+            self.pools["test"] = Pool.of(test)
+        self.layers = {name: type(m).__name__ for name, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+        self.candidates = candidates(space, self.layers)
+        shape = tuple(whole.images.shape[1:])
+        self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))
+
+    def fingerprint(self) -> str:
+        """Hash of weights, structure, data, hardware constants, candidates, calibration, seed and version."""
+        state = hashlib.sha256(repr(self.model).encode())
+        for name, value in sorted(self.model.state_dict().items()):
+            state.update(name.encode())
+            state.update(value.detach().cpu().contiguous().numpy().tobytes())
+        machine = {name: estimate.to_json() for name, estimate in self.accounting.machine.constants().items()}
+        known = {
+            "model": state.hexdigest(),
+            "data": {split: pool.digest() for split, pool in self.pools.items()},
+            "calibration": [len(self.calibration), self.settings.rank_images, self.settings.seed],
+            "machine": [machine, list(self.accounting.machine.dataflows)],
+            "candidates": {name: [rule.to_dict() for rule in rules] for name, rules in self.candidates.items()},
+            "version": importlib.metadata.version("inexact"),
+        }
+        return sha256(json.dumps(known, sort_keys=True).encode())
+
+    def images(self, split: str) -> int:
+        """Images to measure on."""
+        return len(self.pools[split]) if split in self.pools else 0
+
+    def rank(self, watch: Watch) -> Space:
+        """The ranked space."""
+        images = self.calibration[: self.settings.rank_images]
+        return rank(self.model, self.candidates, images, self.accounting, seed=self.settings.seed, watch=watch)
+
+    def initial(self, space: Space, count: int) -> list[Genome]:
+        """Plans the ranking predicts to be good."""
+        return initial_genomes(space, self.accounting.predict, count)
+
+    def reference(self, split: str, kind: str, watch: Watch) -> Correct:
+        """Right answers of the float32 network, or of the exact 8-bit one the savings are measured against."""
+        net = self.model if kind == "float32" else self.built(Plan(dict.fromkeys(self.candidates, EXACT)))
+        return correct_answers(net, self.pools[split].batches(), progress=watch.step)
+
+    def built(self, plan: Plan) -> ApproxModel:
+        """The approximate network of a plan, calibrated and repaired."""
+        net = approximate(self.model, plan, calibrate=self.calibration, calibration_size=len(self.calibration))
+        return recover(net, data=self.calibration, seed=self.settings.seed, size=len(self.calibration))
+
+    def candidate(self, plan: Plan) -> NetworkCandidate:
+        """Build a plan."""
+        return NetworkCandidate(problem=self, net=self.built(plan))
+
+    def describe(self, plan: Plan | None, space: Space, accounts: dict[str, Any]) -> dict[str, Any]:
+        """Layers, units, ceiling, baseline energy, provenance."""
+        return describe(self.accounting, plan, space, accounts)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class NetworkCandidate:
+    """An approximate network of one problem."""
+
+    problem: NetworkProblem
+    net: ApproxModel
+
+    def correct(self, split: str, start: int, stop: int) -> Correct:
+        """bool [stop - start]."""
+        return correct_answers(self.net, self.problem.pools[split].part(start, stop).batches())
+
+    def accounts(self) -> dict[str, Any]:
+        """Savings and costs of the network as built (a correction column that came out zero is not charged)."""
+        return self.problem.accounting.judge(workload(self.net, name=self.problem.settings.network))
+
+    def write_weights(self, path: Path) -> None:
+        """The state dict as safetensors."""
+        write_weights(path, self.net)

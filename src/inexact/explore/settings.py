@@ -1,0 +1,77 @@
+"""What a study was asked to do. Everything here is stored, so that `resume` needs only the folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from inexact.core.errors import StudyError, near, require_range
+
+OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles"}
+"""What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles. All are minimised but top1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of a study.
+
+    network, data, accelerator, weights: names or paths as on the command line. space: text of a space file, None for the shipped one.
+    max_drop: largest accepted validation drop against float32, in points. trials: plans to try, 1..1000000.
+    seed: of everything random. sampler: spec. objectives: two or more of `OBJECTIVES`, "top1" among them.
+    calibration: validation images for ranges and corrections; never measured on. rank_images: of those, images used for ranking.
+    screen_images: a trial worse than max_drop + `hopeless` points on so many images stops there.
+    search_images, promote_images: images a trial, and a promising trial, is measured on. promotions: promising trials measured on more
+    images before doubt counts against them. finalists: designs measured on the test images, the best included.
+    """
+
+    network: str
+    data: str
+    accelerator: str = "edge-16x16"
+    weights: str | None = None
+    space: str | None = None
+    max_drop: float = 1.0
+    trials: int = 60
+    seed: int = 0
+    sampler: str = "nsga2"
+    objectives: tuple[str, ...] = ("top1", "energy_pj", "area_um2")
+    calibration: int = 128
+    rank_images: int = 24
+    screen_images: int = 128
+    hopeless: float = 8.0
+    search_images: int = 512
+    promote_images: int = 2000
+    promotions: int = 8
+    finalists: int = 2
+
+    def __post_init__(self) -> None:
+        for name, high in (("trials", 10**6), ("calibration", 10**6), ("rank_images", 10**6), ("screen_images", 10**7)):
+            require_range(name, getattr(self, name), 1, high)
+        for name, high in (("search_images", 10**7), ("promote_images", 10**7), ("finalists", 1000)):
+            require_range(name, getattr(self, name), 1, high)
+        require_range("promotions", self.promotions, 0, 10**6)
+        require_range("seed", self.seed, 0, 2**32 - 1)
+        if not math.isfinite(self.max_drop):
+            raise StudyError(f"max_drop must be a finite number of points, not {self.max_drop}")
+        for name in self.objectives:
+            if name not in OBJECTIVES:
+                raise StudyError(f"no objective is called {name!r}{near(name, OBJECTIVES)} Objectives: {', '.join(OBJECTIVES)}")
+        if "top1" not in self.objectives or len(set(self.objectives)) < 2:
+            raise StudyError(f"objectives must be top1 and at least one cost, not {', '.join(self.objectives) or 'none'}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; `from_json` gives equal settings back."""
+        return {**dataclasses.asdict(self), "objectives": list(self.objectives)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Settings:
+        """The settings `to_json` wrote. Raises StudyError for anything else."""
+        known = {f.name for f in dataclasses.fields(cls)}
+        if not isinstance(content, dict) or not set(content) <= known or not {"network", "data"} <= set(content):
+            raise StudyError("settings of a study must be those this version writes; the study was written by another version")
+        return cls(**{**content, "objectives": tuple(content["objectives"])})
+
+    def agrees(self, other: Settings) -> bool:
+        """Whether two studies are the same search, the number of trials aside: one can go on where the other stopped."""
+        return dataclasses.replace(self, trials=1) == dataclasses.replace(other, trials=1)
