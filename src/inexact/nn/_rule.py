@@ -96,7 +96,6 @@ class Rule:
 
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Rule)}
-_DEFAULTS["precision"] = precision_formats.get("int8").spec
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

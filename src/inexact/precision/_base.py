@@ -27,8 +27,12 @@ class Format(ABC):
 
     @property
     def spec(self) -> str:
-        """Canonical spec, such as `int(b_bits=4)`."""
-        return spec_of(self)
+        """Canonical spec, such as `w4a8` or `int(b_bits=4,granularity=per_channel)`."""
+        return self.short_name() or spec_of(self)
+
+    def short_name(self) -> str | None:
+        """A shorter spec that `get` reads, where there is one."""
+        return None
 
     @property
     @abstractmethod

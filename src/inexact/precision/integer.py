@@ -56,6 +56,12 @@ class Int(Format):
         if not 50 < self.percentile <= 100:
             raise SpecError(f"percentile must be above 50 and at most 100, not {self.percentile!r}")
 
+    def short_name(self) -> str | None:
+        """`int8` or `w4a8` when only the widths are chosen."""
+        if self != Int(a_bits=self.a_bits, b_bits=self.b_bits):
+            return None
+        return f"int{self.a_bits}" if self.a_bits == self.b_bits else f"w{self.b_bits}a{self.a_bits}"
+
     @property
     def integer_output(self) -> bool:
         """True for `requantisation="integer"`."""

@@ -92,7 +92,7 @@ def test_unknown_unit_suggests() -> None:
 
 def test_width_mismatch() -> None:
     with pytest.raises(
-        PlanError, match=r"unit and format must agree in width: int\(b_bits=4\) under unsigned coding needs a 8x4 unit, drum\(k=5\) is 8x8"
+        PlanError, match=r"unit and format must agree in width: w4a8 under unsigned coding needs a 8x4 unit, drum\(k=5\) is 8x8"
     ):
         Rule(multiplier="drum(k=5)", precision="w4a8")
 
