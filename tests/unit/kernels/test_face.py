@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from typing import Any
 
 import numpy as np
@@ -159,3 +160,17 @@ def test_an_emulated_layer_exports() -> None:
     a, w, lut = (torch.from_numpy(x) for x in (codes(1, 2, 6, 6), codes(3, 2, 3, 3), LUT))
     exported = torch.export.export(Layer(), (a, w, lut)).module()
     assert torch.equal(exported(a, w, lut), kernels.conv2d(a, w, lut, padding=1))
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="this system cannot fork")
+def test_a_forked_child_computes_with_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INEXACT_THREADS", "2")
+    a, b = codes(400, 60), codes(90, 60)
+    wanted = kernels.gemm(a, b, LUT, "table")  # the parent's threads exist now
+    context = multiprocessing.get_context("fork")
+    answers: Any = context.Queue()
+    child = context.Process(target=lambda: answers.put(kernels.gemm(a, b, LUT, "table").tobytes()))
+    child.start()
+    found = np.frombuffer(answers.get(timeout=60), np.int32).reshape(400, 90)
+    child.join(60)
+    np.testing.assert_array_equal(found, wanted)
