@@ -94,12 +94,13 @@ def engine(unit: Multiplier | Adder) -> str | None:
 
 
 def compared(units: list[Multiplier | Adder]) -> list[dict[str, Any]]:
-    """Summaries, cheapest first. front: no other unit is as good in energy, mae and |mean error| and better in one of them."""
+    """Summaries, cheapest first. front: no other unit of the same kind, width and coding is as good in energy, mae and |mean error|."""
     rows = [summary(unit) for unit in units]
-    points = [_point(row) for row in rows]
-    for row, point in zip(rows, points, strict=True):
-        row["front"] = not any(other != point and all(x <= y for x, y in zip(other, point, strict=True)) for other in points)
-    return [row for _, row in sorted(zip(points, rows, strict=True), key=lambda pair: pair[0])]
+    for row in rows:
+        rivals = [_point(other) for other in rows if all(other[name] == row[name] for name in ("kind", "width", "signed"))]
+        point = _point(row)
+        row["front"] = not any(other != point and all(x <= y for x, y in zip(other, point, strict=True)) for other in rivals)
+    return sorted(rows, key=_point)
 
 
 def _point(row: dict[str, Any]) -> tuple[float, float, float]:

@@ -57,7 +57,7 @@ def list_table() -> None:
 
 def comparison_table(rows: list[dict[str, Any]]) -> None:
     """Print units side by side."""
-    table = _table("units, cheapest first; * = no other is as good in energy, MAE and |bias|")
+    table = _table("units, cheapest first; * = none of the same width and coding is as good in energy, MAE, |bias|")
     for row in rows:
         found = list(map(escape, cells(row)[:NARROW]))
         table.add_row(f"{found[0]} *" if row["front"] else found[0], *found[1:])

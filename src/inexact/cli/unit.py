@@ -46,7 +46,7 @@ def show(spec: str, as_json: bool) -> None:
 @click.argument("specs", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare(specs: Sequence[str], as_json: bool) -> None:
-    """Units side by side, cheapest first; those no other beats in energy, mean error size and bias together are marked."""
+    """Units side by side, cheapest first; those none of the same width and coding beats in energy, MAE and bias are marked."""
     rows: list[dict[str, Any]] = compared([resolve(spec) for spec in specs])
     if as_json:
         click.echo(json.dumps({"units": rows}))

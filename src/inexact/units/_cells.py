@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from inexact.units._base import Integers
 
 
+def column_bound(width: tuple[int, int]) -> str:
+    """How messages write the range of a column number."""
+    return "0..2*width-1" if width[0] == width[1] else "0..sum(width)-1"
+
+
 def dropped_value(a: Integers, b: Integers, kept: NDArray[np.bool_]) -> Integers:
     """Sum of the partial products a_i b_j 2**(i+j) over the cells (i, j) that are not kept; a, b are read as bit patterns."""
     lost = np.zeros_like(a)

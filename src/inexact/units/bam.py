@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
-from inexact.units._cells import dropped_value, expected_dropped
+from inexact.units._cells import column_bound, dropped_value, expected_dropped
 from inexact.units._gates import GateCount, array_gates
 
 
@@ -36,7 +36,7 @@ class BrokenArray(Multiplier):
     def check(self) -> None:
         """Break levels within the array."""
         require_range("hbl", self.hbl, 0, self.width[1], bound="0..bits of b")
-        require_range("vbl", self.vbl, 0, sum(self.width) - 1, bound="0..sum(width)-1")
+        require_range("vbl", self.vbl, 0, sum(self.width) - 1, bound=column_bound(self.width))
 
     def kept(self) -> NDArray[np.bool_]:
         """Which cells (bit of a, bit of b) are formed."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inexact.core.errors import SpecError, near, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
-from inexact.units._cells import dropped_value, expected_dropped
+from inexact.units._cells import column_bound, dropped_value, expected_dropped
 from inexact.units._gates import GateCount, array_gates
 
 CORRECTIONS = ("none", "constant")
@@ -43,7 +43,7 @@ class Truncated(Multiplier):
         if self.signed:
             require_range("cut", self.cut, 0, min(self.width) - 1, bound="0..min(width)-1, columns without a sign bit")
         else:
-            require_range("cut", self.cut, 0, sum(self.width) - 1, bound="0..sum(width)-1")
+            require_range("cut", self.cut, 0, sum(self.width) - 1, bound=column_bound(self.width))
         if self.correction not in CORRECTIONS:
             raise SpecError(f"correction must be none or constant, not {self.correction!r}{near(str(self.correction), CORRECTIONS)}")
 

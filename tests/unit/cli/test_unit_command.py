@@ -1,0 +1,123 @@
+"""`inexact unit`: what each command prints, and what bad input gets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inexact import units
+from inexact.cli import run
+from inexact.cli._unit_text import markdown
+
+METRICS = {
+    "error_probability",
+    "mae",
+    "mse",
+    "rmse",
+    "wce",
+    "mred",
+    "mred_all",
+    "wcre",
+    "nmed",
+    "mae_range",
+    "mean_error",
+    "error_variance",
+}
+
+
+def answer(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    """The one JSON object a command prints."""
+    assert run(["unit", *arguments, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    return json.loads(printed.out)
+
+
+def test_show_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "show", "trunc(cut=4)")
+    assert (found["spec"], found["width"], found["signed"]) == ("trunc(cut=4)", [8, 8], False)
+    assert found["sha256"] == units.get("trunc(cut=4)").sha256
+    assert set(found["metrics"]) >= METRICS
+    assert (found["metrics"]["mae"], found["metrics"]["wce"]) == (12.25, 49)
+    assert (found["zero_exact"], found["commutative"], found["error_rank"]) == (True, True, 4)
+    assert found["engine"] == "table"
+    assert set(found["cost"]) == {"area_um2", "delay_ns", "energy_pj", "leakage_nw"}
+    for estimate in found["cost"].values():
+        assert {"value", "unit", "source", "node"} <= set(estimate)
+        assert estimate["value"] > 0
+        assert "gate-count model" in estimate["source"]
+        assert not estimate["verified"]
+    assert "doi:10.1109/VLSISP.1993.404467" in found["reference"]
+
+
+def test_costs_scale_the_cited_exact_multiplier(capsys: pytest.CaptureFixture[str]) -> None:
+    exact, half = (answer(capsys, "show", spec)["cost"] for spec in ("exact", "trunc(cut=8)"))
+    ratio = answer(capsys, "show", "trunc(cut=8)")["relative_cost"]
+    for name, kind in (("energy_pj", "energy"), ("area_um2", "area"), ("delay_ns", "delay")):
+        assert half[name]["value"] == pytest.approx(exact[name]["value"] * ratio[kind]["value"])
+
+
+def test_show_a_table_and_an_adder_have_no_invented_cost(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "unit.npy"
+    np.save(path, np.arange(65536).reshape(256, 256))
+    for spec in (f"table(path='{path}')", "loa(low=4)"):
+        found = answer(capsys, "show", spec)
+        assert found["cost"] == dict.fromkeys(("energy_pj", "area_um2", "delay_ns", "leakage_nw"))
+
+
+def test_show_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["unit", "show", "drum(k=4)"]) == 0
+    printed = capsys.readouterr().out
+    for part in ("drum(k=4)  multiplier, 8x8 unsigned", "mean_error", "119.751", "energy_pj", "doi:10.1109/ICCAD.2015.7372600"):
+        assert part in printed
+
+
+def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "list")["units"]
+    assert all({"spec", "sha256", "metrics", "cost"} <= set(entry) for entry in found)
+    specs = [entry["spec"] for entry in found]
+    assert len(specs) == len(set(specs))
+    assert {"exact", "trunc(cut=4)", "kulkarni", "mitchell", "roba", "loa(low=4)"} <= set(specs)
+
+
+def test_list_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["unit", "list"]) == 0
+    assert "gate-count model (not silicon)" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_compare_orders_by_energy_and_marks_the_front(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "compare", "exact", "drum(k=4)", "trunc(cut=4)", "exact(width=4)")["units"]
+    assert [entry["spec"] for entry in found] == ["exact(width=4)", "trunc(cut=4)", "drum(k=4)", "exact"]
+    assert [entry["front"] for entry in found] == [True, True, False, True]
+    assert run(["unit", "compare", "exact", "drum(k=4)"]) == 0
+    assert "drum(k=4)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["show", "trun(cut=4)"], "error: no multiplier is called 'trun'; did you mean 'trunc'"),
+        (["show", "trunc(cut=16)"], "error: cut must be 0..2*width-1 (0..15), not 16"),
+        (["show", "trunc(4)"], "error: arguments of trunc must be named, as in 'trunc(cut=…)', not 'trunc(4)'"),
+        (["show", "trunc(cut=4"], "error: a spec must look like 'name(key=value, ...)', not 'trunc(cut=4'"),
+        (["show", "exact(width=11)"], "error: a table needs at most 20 operand bits together, not 22"),
+        (["compare", "exact", "table(path='no.npy')"], "error: no.npy must be a readable table file"),
+    ],
+)
+def test_bad_specs_give_one_sentence(capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
+    assert run(["unit", *arguments]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(message)
+    assert printed.err.count("\n") == 1
+
+
+def test_the_documented_catalogue_is_current() -> None:
+    """Between its markers docs/units.md holds what `inexact unit list --markdown` prints."""
+    page = (Path(__file__).parents[3] / "docs" / "units.md").read_text(encoding="utf-8")
+    held = page.split("<!-- catalogue: inexact unit list --markdown -->\n")[1].split("\n<!-- end of catalogue -->")[0]
+    assert held == markdown(), "replace it by the output of `inexact unit list --markdown`"

@@ -1,0 +1,104 @@
+"""Intervals against published worked examples and exact coverage by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from inexact.core.errors import DataError
+from inexact.metrics import paired_difference, wilson
+
+
+@pytest.mark.parametrize(
+    ("successes", "n", "low", "high"),
+    # R. G. Newcombe, Statistics in Medicine 17, 1998, table I, score method without continuity correction
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_published(successes: int, n: int, low: float, high: float) -> None:
+    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_is_symmetric_and_closed_at_the_ends() -> None:
+    low, high = wilson(7, 50)
+    assert wilson(43, 50) == pytest.approx((1 - high, 1 - low))
+    assert wilson(50, 50)[1] == 1.0
+
+
+def test_wilson_confidence() -> None:
+    inner, outer = wilson(9230, 10000, 0.9), wilson(9230, 10000, 0.99)
+    assert outer[0] < inner[0] < 0.923 < inner[1] < outer[1]
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (-1, 5), (6, 5)])
+def test_wilson_bad_counts(successes: int, n: int) -> None:
+    with pytest.raises(DataError, match=r"successes must be 0\.\.n with n >= 1"):
+        wilson(successes, n)
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 95])
+def test_bad_confidence(confidence: float) -> None:
+    with pytest.raises(DataError, match=r"confidence must lie between 0 and 1, as 0\.95"):
+        wilson(1, 2, confidence)
+
+
+def flags(only_reference: int, only_candidate: int, both: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
+    reference = np.array([True] * only_reference + [False] * only_candidate + [True] * both + [False] * neither)
+    candidate = np.array([False] * only_reference + [True] * only_candidate + [True] * both + [False] * neither)
+    return reference, candidate
+
+
+def test_paired_difference_by_hand() -> None:
+    found = paired_difference(*flags(9, 1, 70, 20))
+    assert (found.drop, found.n, found.only_reference, found.only_candidate) == (0.08, 100, 9, 1)
+    # exact McNemar: 2 * (C(10, 0) + C(10, 1)) / 2**10
+    assert found.p_value == pytest.approx(22 / 1024)
+    p, q = 10 / 102, 2 / 102
+    half = 1.959963984540054 * math.sqrt((p + q - (p - q) ** 2) / 102)
+    assert (found.low, found.high) == pytest.approx((p - q - half, p - q + half))
+
+
+def test_paired_difference_changes_sign_with_its_arguments() -> None:
+    reference, candidate = flags(12, 5, 60, 23)
+    there, back = paired_difference(reference, candidate), paired_difference(candidate, reference)
+    assert (there.drop, there.low, there.high) == pytest.approx((-back.drop, -back.high, -back.low))
+    assert there.p_value == back.p_value
+
+
+def test_equal_results() -> None:
+    found = paired_difference(*flags(0, 0, 80, 20))
+    assert (found.drop, found.p_value) == (0.0, 1.0)
+    assert found.low < 0 < found.high
+
+
+def test_only_discordant_images_matter_to_the_test() -> None:
+    assert paired_difference(*flags(9, 2, 10, 0)).p_value == paired_difference(*flags(9, 2, 5000, 300)).p_value
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.03, 0.01), (0.1, 0.1), (0.2, 0.05), (0.02, 0.02)])
+def test_paired_interval_covers_as_promised(p: float, q: float) -> None:
+    """Coverage summed exactly over all outcomes of n = 60 images: near the nominal 95 %, never far below."""
+    n, covered = 60, 0.0
+    trinomial = stats.multinomial(n, [p, q, 1 - p - q])
+    for x, y in itertools.product(range(40), range(40)):
+        if x + y > n or (chance := float(trinomial.pmf([x, y, n - x - y]))) < 1e-10:
+            continue
+        found = paired_difference(*flags(x, y, n - x - y, 0))
+        covered += chance * (found.low <= p - q <= found.high)
+    assert 0.94 <= covered <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "message"),
+    [
+        ([], [], "correct_reference must judge at least one image, but is empty"),
+        ([True, False], [True], "both arrays must judge the same images, but hold 2 and 1"),
+        ([1, 0], [1, 0], r"correct_reference must be a one-dimensional boolean array, not int64 of shape \(2,\)"),
+    ],
+)
+def test_bad_flags(reference: list[bool], candidate: list[bool], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        paired_difference(np.array(reference), np.array(candidate))
