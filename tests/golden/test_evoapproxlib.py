@@ -11,7 +11,7 @@ import pytest
 
 from inexact import units
 from inexact.metrics import Profile, profile
-from inexact.units.cost import relative_cost
+from inexact.units.cost import energy_spread, relative_cost
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,18 @@ def test_signed_truncation_is_bit_for_bit_the_library_circuit(profiles: dict[str
     assert units.get(f"trunc(cut={cut},signed=true)").sha256 == profiles[name][0].sha256
 
 
+def test_published_power_lies_within_the_energy_spread_of_its_area(rows: dict[str, dict[str, str]]) -> None:
+    exact = {"unsigned": rows["mul8u_1JFF"], "signed": rows["mul8s_1KV8"]}
+    checked = 0
+    for row in rows.values():
+        area, power = (float(row[key]) / float(exact[row["signedness"]][key]) for key in ("pdk45_area_um2", "pdk45_power_mw"))
+        if area > 0.05:
+            low, high = energy_spread((area, area))
+            assert low <= power <= high, row["name"]
+            checked += 1
+    assert checked == 46
+
+
 @pytest.mark.parametrize(("name", "cut"), [("mul8s_1KVA", 2), ("mul8s_1KVB", 3), ("mul8s_1KX2", 4)])
 def test_gate_count_model_beside_published_silicon(rows: dict[str, dict[str, str]], name: str, cut: int) -> None:
     """The model knows no glitches and no sizing: its area must be within 0.06, its energy within 0.10 of the published 45 nm ratios."""
@@ -114,6 +126,8 @@ def test_gate_count_model_beside_published_silicon(rows: dict[str, dict[str, str
     area, power = (float(rows[name][key]) / float(rows["mul8s_1KV8"][key]) for key in ("pdk45_area_um2", "pdk45_power_mw"))
     assert cost.area.value == pytest.approx(area, abs=0.06)
     assert cost.energy.value == pytest.approx(power, abs=0.10)
+    assert cost.energy.spread is not None
+    assert cost.energy.spread[0] <= power <= cost.energy.spread[1] + 0.02  # the area itself is off by as much as 0.05
 
 
 def test_cell_areas_are_those_of_the_cited_library(reference_data: Path) -> None:

@@ -17,7 +17,8 @@ class RelativeCost:
 
     A declared model, not silicon (`verified` is False): area = sum of cell areas of a straightforward realisation, energy = the
     same sum (every gate switches alike, so energy is proportional to area), delay = gate delays on the longest path. Sharing, sizing
-    and glitches are not modelled. The spread is that of two weight sets (cell areas, unit gates).
+    and glitches are not modelled. Spread of the area: two weight sets (cell areas, unit gates); of the energy: also how far the
+    published power of real circuits is from their published area.
     """
 
     energy: Estimate
@@ -29,7 +30,7 @@ class RelativeCost:
 def relative_cost(unit: Multiplier) -> RelativeCost:
     """Relative cost of a multiplier. One without a known circuit (a table) is charged as the exact one of its width, and says so.
 
-    Reference: cell areas of gscl45nm (OSU, FreePDK45); unit gates after A. Tyagi, doi:10.1109/12.257703
+    Reference: cell areas of gscl45nm (OSU, FreePDK45); unit gates and energy after R. Zimmermann, PhD thesis, ETH Zurich, 1997
     """
     reference = Exact(signed=unit.signed).gates()
     gates = unit.gates()
@@ -40,10 +41,18 @@ def relative_cost(unit: Multiplier) -> RelativeCost:
     spread = (min(by_area, by_gates), max(by_area, by_gates))
     source = tables["cell_area"]["source"] + note
     return RelativeCost(
-        energy=_estimate(by_area, f"{source}; energy proportional to area", spread),
+        energy=_estimate(by_area, f"{source}; energy proportional to area", energy_spread(spread)),
         area=_estimate(by_area, source, spread),
         delay=_estimate(charged.levels / reference.levels, f"gate-count model ({tables['unit_delay']['source']}){note}", None),
     )
+
+
+def energy_spread(area: tuple[float, float]) -> tuple[float, float]:
+    """Where published power lay for circuits of such an area, as a span of relative energies; (1, 1) for the exact circuit."""
+    table = gate_costs()["energy_over_area"]
+    low = area[0] - table["saving_gain"] * abs(1 - area[0])
+    high = area[1] + min(table["saving_loss"] * abs(1 - area[1]), table["rise"])
+    return max(low, 0.0), high
 
 
 def weighted(gates: GateCount, table: str) -> float:

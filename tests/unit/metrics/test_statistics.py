@@ -61,6 +61,13 @@ def test_paired_difference_by_hand() -> None:
     assert (found.low, found.high) == pytest.approx((p - q - half, p - q + half))
 
 
+def test_paired_difference_published_example() -> None:
+    # D. G. Bonett, Statistical Methods for Psychologists, 2021: counts 12, 4, 26, 6 give 0.44 (SE 0.0945), 0.2548 to 0.6252
+    found = paired_difference(*flags(26, 4, 6, 12))
+    assert (found.low, found.high) == pytest.approx((0.2548067, 0.6251933), abs=1e-7)
+    assert (found.low + found.high) / 2 == pytest.approx(0.44)
+
+
 def test_paired_difference_changes_sign_with_its_arguments() -> None:
     reference, candidate = flags(12, 5, 60, 23)
     there, back = paired_difference(reference, candidate), paired_difference(candidate, reference)

@@ -83,3 +83,14 @@ def test_a_table_is_charged_as_the_exact_unit_and_says_so() -> None:
     cost = relative_cost(unit)
     assert cost.energy.value == energy("exact(width=(8,4))")
     assert "no circuit known, charged as the exact multiplier of its width" in cost.energy.source
+
+
+def test_energy_spread_widens_with_the_saving_and_never_goes_negative() -> None:
+    exact, mild, heavy = (relative_cost(units.get(spec)).energy for spec in ("exact", "trunc(cut=2)", "trunc(cut=10)"))
+    assert exact.spread == (1.0, 1.0)
+    assert mild.spread is not None
+    assert heavy.spread is not None
+    assert mild.spread[0] > 0.85
+    assert mild.spread[1] < 1
+    assert heavy.spread[0] == 0
+    assert heavy.spread[1] == pytest.approx(heavy.value + 0.08, abs=0.01)
