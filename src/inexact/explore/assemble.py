@@ -41,7 +41,7 @@ def assemble(search: Search, best: Trial | None, *, command: str, message: str) 
         versions=versions(),
         settings=settings.to_json(),
         **_references(ledger, watch),
-        trials=tuple(_trial(trial, trial.record.id in members) for trial in search.trials),
+        trials=tuple(trial_report(trial, trial.record.id in members) for trial in search.trials),
         finalists=tuple(_finalist(trial, tested.get(trial.record.id), ledger, watch) for trial in finalists),
         best=_design(best, tested, parts, ledger, watch) if best is not None else None,
         message=message,
@@ -107,7 +107,8 @@ def _references(ledger: Ledger, watch: Watch) -> dict[str, Any]:
     return found
 
 
-def _trial(trial: Trial, on_front: bool) -> TrialReport:
+def trial_report(trial: Trial, on_front: bool) -> TrialReport:
+    """The plain numbers of one trial, by its longest validation measurement."""
     record, measurement, drop = trial.record, trial.measurement, trial.drop
     accounts = {} if measurement is None else measurement.accounts
     return TrialReport(

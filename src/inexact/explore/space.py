@@ -22,7 +22,16 @@ EXACT = Rule(coding="signed")
 
 _GROUP_KEYS = ("layers", "multipliers", "precisions", "codings", "recoveries", "padding")
 
-SpaceInput = str | Path | Mapping[str, Iterable[str | Rule]] | Iterable[str | Rule] | None
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceText:
+    """The text of a space file and what to call it in messages."""
+
+    text: str
+    name: str = "the space file"
+
+
+SpaceInput = SpaceText | str | Path | Mapping[str, Iterable[str | Rule]] | Iterable[str | Rule] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +106,12 @@ def candidates(space: SpaceInput, layers: Mapping[str, str]) -> dict[str, list[R
     layers: name -> module class name. Raises StudyError for a file that is not a space, PlanError for keys that match nothing.
     """
     if space is None:
-        groups = _groups(files("inexact.explore").joinpath("default_space.toml").read_text(encoding="utf-8"), "the default space")
+        text = files("inexact.explore").joinpath("default_space.toml").read_text(encoding="utf-8")
+        groups = _groups(text, "the default space")
+    elif isinstance(space, SpaceText):
+        groups = _groups(space.text, space.name)
     elif isinstance(space, (str, Path)):
-        groups = _groups(_read(Path(space)), str(space))
+        groups = _groups(read_space(space).text, str(space))
     elif isinstance(space, Mapping):
         groups = [((key,), _rules(rules)) for key, rules in space.items()]
     else:
@@ -144,9 +156,10 @@ def _matching(keys: Sequence[str], layers: Mapping[str, str]) -> list[str]:
     return list(found)
 
 
-def _read(path: Path) -> str:
+def read_space(path: str | Path) -> SpaceText:
+    """The text of a space file. Raises StudyError when it cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return SpaceText(text=Path(path).read_text(encoding="utf-8"), name=str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise StudyError(f"space file {path} must be a readable TOML file: {error}") from error
 

@@ -1,0 +1,212 @@
+"""`inexact study`: search for the accelerator that saves most within an accuracy budget; resume, show and report it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from inexact.core.errors import NoDesignError
+
+if TYPE_CHECKING:
+    from inexact.explore import Settings, Store
+
+SAMPLERS = ("nsga2", "optuna_nsga2", "optuna_tpe", "random")
+"""Named in the help only; any spec of a registered sampler is accepted."""
+
+
+@click.group()
+def study() -> None:
+    """Search for the accelerator that saves most within an accuracy budget."""
+
+
+def _common(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores)."),
+        click.option("--no-report", is_flag=True, help="Do not write report.html."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
+    ):
+        command = option(command)
+    return command
+
+
+@study.command("run")
+@click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights instead of those that come with the package.")
+@click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
+@click.option("--max-drop", type=float, default=1.0, show_default=True, help="Largest validation drop against float32, in points.")
+@click.option("--trials", type=click.IntRange(min=1), default=60, show_default=True, help="Plans to try.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same trials.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for study.db, the report and the best design.")
+@click.option("--space", type=click.Path(path_type=Path), help="Search space (TOML) instead of the shipped candidates.")
+@click.option("--sampler", default="nsga2", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
+@click.option("--calibration", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images for calibration.")
+@click.option("--search-images", type=click.IntRange(min=1), default=512, show_default=True, help="Validation images a trial sees.")
+@click.option("--promote-images", type=click.IntRange(min=1), default=2000, show_default=True, help="Images a promising trial sees.")
+@click.option("--finalists", type=click.IntRange(min=1), default=2, show_default=True, help="Designs measured on the test images.")
+@_common
+def run_study(
+    out: Path, weights: Path | None, space: Path | None, as_json: bool, no_report: bool, threads: int | None, **settings: Any
+) -> int:
+    """Search, choose the largest saving within --max-drop, measure it on the test images, and write the folder --out.
+
+    A folder that already holds this study goes on where it stopped. Exit code 3 when no design meets --max-drop.
+    """
+    from inexact.core.files import ensure_folder
+
+    folder = ensure_folder(out)
+    from inexact import explore
+    from inexact.explore.space import read_space
+    from inexact.explore.study import STORE
+
+    _use_threads(threads)
+    text = None if space is None else read_space(space).text
+    asked = explore.Settings(weights=None if weights is None else str(weights), space=text, **settings)
+    with explore.Store(folder / STORE) as store:
+        return _run(store, asked, folder, _command(), as_json=as_json, report=not no_report)
+
+
+@study.command("resume")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--trials", type=click.IntRange(min=1), help="Plans to try in all (default: as the study was started).")
+@_common
+def resume_study(out: Path, trials: int | None, as_json: bool, no_report: bool, threads: int | None) -> int:
+    """Go on with an interrupted study, or extend a finished one with --trials. Finished trials are not repeated."""
+    import dataclasses
+
+    from inexact.explore.stored import open_store, stored_settings
+
+    _use_threads(threads)
+    with open_store(out) as store:
+        settings = stored_settings(store)
+        settings = settings if trials is None else dataclasses.replace(settings, trials=trials)
+        command = str(store.settings().get("command") or _command())
+        return _run(store, settings, out, command, as_json=as_json, report=not no_report)
+
+
+@study.command("front")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show_front(out: Path, as_json: bool) -> None:
+    """Show the non-dominated trials of a study, finished or not."""
+    from inexact.explore.plot import plot_front
+    from inexact.explore.result import front_point
+    from inexact.explore.stored import open_store, stored_settings, stored_trials
+
+    with open_store(out) as store:
+        trials, settings = stored_trials(store), stored_settings(store)
+        finished = store.settings().get("report") is not None
+    front = sorted((t for t in trials if t.on_front), key=lambda t: -(t.energy_saving or 0.0))
+    if as_json:
+        points = [front_point(t) for t in front]
+        click.echo(json.dumps({"trials": len(trials), "wanted": settings.trials, "finished": finished, "front": points}))
+        return
+    click.echo(
+        f"{len(trials)} of {settings.trials} trials, {len(front)} not dominated" + ("" if finished else "; the study is not finished")
+    )
+    for t in front:
+        low, high = t.drop_ci or (float("nan"), float("nan"))
+        saved = f"{t.energy_saving:6.2f} % energy {t.area_saving:6.2f} % area"
+        click.echo(f"trial {t.id:4}: {saved}, {t.drop:+.2f} points [{low:+.2f}, {high:+.2f}] on {t.n_images} images")
+    click.echo(plot_front(front))
+
+
+@study.command("report")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def write_study_report(out: Path, as_json: bool) -> None:
+    """Write report.html again, from study.db alone."""
+    from inexact.explore.stored import open_store, stored_report
+    from inexact.report import write_html
+
+    with open_store(out) as store:
+        path = write_html(stored_report(store), out / "report.html")
+    click.echo(json.dumps({"report": str(path)}) if as_json else f"report in {path}")
+
+
+def _run(store: Store, settings: Settings, folder: Path, command: str, *, as_json: bool, report: bool) -> int:
+    """Run or continue; write the folder; print. Returns the exit code. Raises NoDesignError when nothing meets `max_drop`."""
+    from inexact import explore
+    from inexact.explore.stored import open_problem
+
+    try:
+        with _progress() as watch:
+            watch.stage("load network and data", 0)
+            problem = open_problem(settings)
+            running = explore.Study(problem, settings, store, watch=watch, command=command)
+            result = running.run()
+            watch.stage("write files", 0)
+            files = running.write(folder)
+    except KeyboardInterrupt:
+        click.echo(f"interrupted; {len(store.trials())} finished trials are kept. Go on with: inexact study resume {folder}", err=True)
+        return 130
+    content = result.to_json()
+    if report:
+        from inexact.report import write_html
+
+        files.append(write_html(content, folder / "report.html"))
+    if as_json:
+        click.echo(json.dumps({**result.summary(), "files": [str(path) for path in files]}))
+    else:
+        _show(content, files)
+    if result.best is None:
+        raise NoDesignError(result.message)
+    return 0
+
+
+def _show(content: dict[str, Any], files: list[Path]) -> None:
+    from inexact.report import summary_table
+
+    Console().print(summary_table(content))
+    click.echo(f"{len(content['trials'])} trials in {content['seconds']:.0f} s; written: {', '.join(str(path) for path in files)}")
+
+
+class _Bar:
+    """Shows stages and steps of a study as a progress bar on stderr."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def stage(self, name: str, steps: int) -> None:
+        """A line for the new stage; the one before is done."""
+        if self._task is not None:
+            total = self._bar.tasks[self._task].total or self._bar.tasks[self._task].completed or 1
+            self._bar.update(self._task, total=total, completed=total)
+        self._task = self._bar.add_task(name, total=steps or None, note="")
+
+    def step(self, count: int = 1, note: str = "") -> None:
+        """Progress within the stage."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=count)
+            if note:
+                self._bar.update(self._task, note=note)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bar]:
+    columns = (TextColumn("{task.description:24}"), BarColumn(bar_width=30), TimeElapsedColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        yield _Bar(bar)
+
+
+def _command() -> str:
+    """How the study was started, for the report."""
+    import shlex
+    import sys
+
+    return shlex.join(["inexact", *sys.argv[1:]])
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
