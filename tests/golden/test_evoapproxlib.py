@@ -121,13 +121,13 @@ def test_published_power_lies_within_the_energy_spread_of_its_area(rows: dict[st
 
 @pytest.mark.parametrize(("name", "cut"), [("mul8s_1KVA", 2), ("mul8s_1KVB", 3), ("mul8s_1KX2", 4)])
 def test_gate_count_model_beside_published_silicon(rows: dict[str, dict[str, str]], name: str, cut: int) -> None:
-    """The model knows no glitches and no sizing: its area must be within 0.06, its energy within 0.10 of the published 45 nm ratios."""
+    """No glitches, no sizing: area within 0.06, energy within 0.10 of the published 45 nm ratios, which lie inside the stated spread."""
     cost = relative_cost(units.get(f"trunc(cut={cut},signed=true)"))
     area, power = (float(rows[name][key]) / float(rows["mul8s_1KV8"][key]) for key in ("pdk45_area_um2", "pdk45_power_mw"))
     assert cost.area.value == pytest.approx(area, abs=0.06)
     assert cost.energy.value == pytest.approx(power, abs=0.10)
     assert cost.energy.spread is not None
-    assert cost.energy.spread[0] <= power <= cost.energy.spread[1] + 0.02  # the area itself is off by as much as 0.05
+    assert cost.energy.spread[0] <= power <= cost.energy.spread[1]
 
 
 def test_cell_areas_are_those_of_the_cited_library(reference_data: Path) -> None:

@@ -44,7 +44,8 @@ class TableUnit(Multiplier):
         if not self.path:
             _known(self.content, self.width)
             return
-        lut = as_table(_read(str(self.path)), self.width, self.path)
+        object.__setattr__(self, "path", str(self.path))
+        lut = as_table(_read(self.path), self.width, self.path)
         found = remember(lut)
         if self.content and self.content != found:
             raise FormatError(f"the table in {self.path} must have SHA-256 {self.content}, but it has {found}; it is another unit")

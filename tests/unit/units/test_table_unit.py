@@ -10,6 +10,7 @@ import pytest
 
 from inexact import units
 from inexact.core.errors import FormatError, SpecError
+from inexact.units.table import TableUnit
 
 
 @pytest.fixture
@@ -63,6 +64,12 @@ def test_save_gives_a_unit_that_names_its_file(tmp_path: Path, lut: np.ndarray) 
     assert (tmp_path / "unit.npy").is_file()
     assert units.get(saved.spec).sha256 == saved.sha256
     assert [p.name for p in tmp_path.iterdir()] == ["unit.npy"]
+
+
+def test_paths_may_be_path_objects(tmp_path: Path, lut: np.ndarray) -> None:
+    np.save(tmp_path / "unit.npy", lut)
+    unit = TableUnit(path=tmp_path / "unit.npy")  # type: ignore[arg-type]
+    assert units.get(unit.spec) == unit
 
 
 def test_a_changed_file_is_another_unit(tmp_path: Path, lut: np.ndarray) -> None:
