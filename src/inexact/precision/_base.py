@@ -27,7 +27,7 @@ class Format(ABC):
 
     @property
     def spec(self) -> str:
-        """Canonical spec, such as `w4a8` or `int(b_bits=4,granularity=per_channel)`."""
+        """Canonical spec, such as `w4a8` or `int(b_bits=4,granularity=per_tensor)`."""
         return self.short_name() or spec_of(self)
 
     def short_name(self) -> str | None:

@@ -22,10 +22,10 @@ REQUANTISATIONS = ("float", "integer")
 @final
 @dataclass(frozen=True, kw_only=True)
 class Int(Format):
-    """Integers with one scale per tensor (activations) and per tensor or output channel (weights).
+    """Integers with one scale per tensor (activations) and per output channel or tensor (weights).
 
     a_bits, b_bits: 2..16 stored bits of activations and weights.
-    granularity: of the weights, "per_tensor" or "per_channel".
+    granularity: of the weights, "per_channel" (one scale and zero point an output channel) or "per_tensor".
     calibration, weight_calibration: "minmax", "percentile" or "mse"; percentile: share kept on each side, in percent, 50..100.
     requantisation: "float" (accumulator x float scale, rounded once to float32) or "integer" (32-bit multiplier and shift to 8..16-bit
     output codes, see `requantise`).
@@ -40,7 +40,7 @@ class Int(Format):
 
     a_bits: int = 8
     b_bits: int = 8
-    granularity: str = "per_tensor"
+    granularity: str = "per_channel"
     calibration: str = "minmax"
     weight_calibration: str = "minmax"
     percentile: float = 99.99

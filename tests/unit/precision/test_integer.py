@@ -68,7 +68,7 @@ def test_constant_zero_still_has_a_scale() -> None:
 def test_short_names() -> None:
     assert precision.get("int8") == Int()
     assert precision.get("w4a8") == Int(a_bits=8, b_bits=4)
-    for form in (Int(b_bits=5), Int(a_bits=16, b_bits=16), Int(b_bits=4, granularity="per_channel"), Int(percentile=99.0)):
+    for form in (Int(b_bits=5), Int(a_bits=16, b_bits=16), Int(b_bits=4, granularity="per_tensor"), Int(percentile=99.0)):
         assert precision.get(form.spec) == form
     assert Int(b_bits=5).spec == "w5a8"
 
