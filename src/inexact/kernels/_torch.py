@@ -21,7 +21,9 @@ FLOAT32_EXACT = 2**24
 def gemm(a: Tensor, b: Tensor, lut: Tensor, peak: int) -> Tensor:
     """a uint8 [M, K], b uint8 [N, K], lut int32 with |lut| <= peak -> int32 [M, N]."""
     rows = lut.shape[0]
-    if a.shape[0] < rows // 2:
+    if a.shape[0] < rows // 2:  # building the tables would cost more than it saves
+        if b.shape[0] >= lut.shape[1] // 2:
+            return gemm(b, a, lut.T, peak).T.contiguous()
         return _gather(a[None], b[None], lut)[0]
     out = torch.zeros(a.shape[0], b.shape[0], dtype=torch.int32, device=a.device)
     dtype = torch.float32 if peak < FLOAT32_EXACT else torch.float64
