@@ -69,7 +69,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
         if name in seen:
             layer.calibrate(*seen[name])
         replace_module(result, name, layer.to(next(source.parameters()).device).eval())
-    return ApproxModel(result, plan, None if inputs is None else tuple(inputs.shape[1:]), unfolded)
+    return ApproxModel(result, plan, None if inputs is None else tuple(inputs.shape[1:]), unfolded).eval()
 
 
 def _check_weights(sources: dict[str, nn.Module]) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from inexact.core.errors import DataError
 from inexact.metrics import wilson
+from inexact.zoo._modes import evaluating
 from inexact.zoo.datasets import Dataset
 
 
@@ -31,13 +32,13 @@ class Agreement:
         return {**asdict(self), "top1_ci": list(self.top1_ci)}
 
 
-@torch.no_grad()
 def agreement(model: nn.Module, reference: nn.Module, data: Dataset | Tensor, *, batch_size: int = 50) -> Agreement:
-    """Compare two classifiers on images [N, C, H, W]. Raises DataError for no images."""
+    """Compare two classifiers, in eval mode, on images [N, C, H, W]. Raises DataError for no images."""
     images = data.images if isinstance(data, Dataset) else data
     if not len(images):
         raise DataError("data must hold at least one image; it is empty")
-    pairs = [(model(batch).double(), reference(batch).double()) for batch in torch.split(images, batch_size)]
+    with evaluating(model, reference):
+        pairs = [(model(batch).double(), reference(batch).double()) for batch in torch.split(images, batch_size)]
     ours, theirs = torch.cat([a for a, _ in pairs]), torch.cat([b for _, b in pairs])
     same = int((ours.argmax(1) == theirs.argmax(1)).sum())
     rmse = float((ours - theirs).square().mean().sqrt())

@@ -13,6 +13,7 @@ from torch import nn
 from inexact.core.errors import CheckpointError
 from inexact.core.files import sha256_file, write_text
 from inexact.metrics import wilson
+from inexact.zoo._modes import evaluating
 from inexact.zoo.datasets import Dataset
 
 
@@ -80,11 +81,11 @@ def read_card(weights: Path) -> Card:
     return card
 
 
-@torch.no_grad()
 def measure(model: nn.Module, dataset: Dataset, *, batch_size: int = 500) -> Accuracy:
-    """Float32 top-1 of a classifier in eval mode."""
+    """Float32 top-1 of a classifier, in eval mode."""
     right = 0
-    for images, labels in zip(torch.split(dataset.images, batch_size), torch.split(dataset.labels, batch_size), strict=True):
-        right += int((model(images).argmax(1) == labels).sum())
+    with evaluating(model):
+        for images, labels in zip(torch.split(dataset.images, batch_size), torch.split(dataset.labels, batch_size), strict=True):
+            right += int((model(images).argmax(1) == labels).sum())
     low, high = wilson(right, len(dataset))
     return Accuracy(split=dataset.split, top1=100 * right / len(dataset), low=100 * low, high=100 * high, n=len(dataset))

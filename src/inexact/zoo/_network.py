@@ -12,6 +12,7 @@ from torch import nn
 from inexact.core.errors import CheckpointError, DataError, InexactError, UnknownNameError, near
 from inexact.zoo import _efficientnet
 from inexact.zoo._card import Card, card_path, read_card
+from inexact.zoo._modes import evaluating
 from inexact.zoo._named_object import is_object_name, named_object
 from inexact.zoo._weights import load_into, read_weights
 from inexact.zoo.datasets import Dataset
@@ -86,18 +87,14 @@ def check_compatible(model: nn.Module, dataset: Dataset) -> None:
     if shape is not None and tuple(shape) != dataset.image_shape:
         wanted = "x".join(map(str, shape))
         raise DataError(f"images must be {wanted} (channels x height x width) for this network; {dataset.name!r} has {came}: resize them")
-    was_training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
+        with evaluating(model):
             scores = model(dataset.images[:1])
     except (RuntimeError, ValueError, IndexError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(
             f"the network does not take images of {came} (channels x height x width) from {dataset.name!r}: {reason}"
         ) from error
-    finally:
-        model.train(was_training)
     if not isinstance(scores, torch.Tensor) or scores.ndim != 2:
         raise DataError(f"the network must return logits of shape [N, classes], not {_described(scores)}")
     highest = int(dataset.labels.max())

@@ -10,7 +10,7 @@ from torch import nn
 
 from inexact import zoo
 from inexact.core.errors import DataError
-from inexact.nn import workload
+from inexact.nn import approximate, evaluate, workload
 
 
 def linear(weight: torch.Tensor) -> nn.Module:
@@ -39,6 +39,32 @@ def test_by_hand() -> None:
 def test_no_images() -> None:
     with pytest.raises(DataError, match=r"data must hold at least one image; it is empty"):
         zoo.agreement(nn.Identity(), nn.Identity(), torch.zeros(0, 1, 2, 2))
+
+
+class Drops(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(784, 10)
+        self.dropout = nn.Dropout(0.5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        result: torch.Tensor = self.dropout(self.fc(x.flatten(1)))
+        return result
+
+
+def test_dropout_is_off_and_modes_come_back() -> None:
+    model = Drops()
+    model.fc.eval()
+    assert zoo.agreement(model, model, zoo.data("fashion-mnist", limit=20)).logit_rmse == 0
+    assert zoo.measure(model, zoo.data("fashion-mnist", limit=20)) == zoo.measure(model, zoo.data("fashion-mnist", limit=20))
+    assert (model.training, model.dropout.training, model.fc.training) == (True, True, False)
+
+
+def test_an_emulated_network_stays_in_eval_mode() -> None:
+    images = zoo.data("fashion-mnist", limit=20)
+    net = approximate(Drops(), "exact", calibrate=images)
+    evaluate(net, images)
+    assert not any(module.training for module in net.modules())
 
 
 @pytest.mark.skipif(
