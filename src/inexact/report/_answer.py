@@ -5,22 +5,9 @@ from __future__ import annotations
 from html import escape
 
 from inexact.core.estimate import Estimate
+from inexact.report._accounts import BOUNDARIES, origin, savings
 from inexact.report._values import Json, finite, fixed, interval, mapping, number, percent, points, text, with_interval
 from inexact.report._view import Trial, View
-
-BOUNDARIES = {
-    "multiplier": "multipliers only",
-    "array": "MAC array",
-    "on_chip": "whole chip, without DRAM",
-    "with_dram": "whole accelerator, with DRAM",
-}
-"""What energy a saving is a share of, from the narrowest to the widest account."""
-
-
-def savings(best: Json) -> dict[str, Estimate]:
-    """Savings in percent by boundary, in the order of `BOUNDARIES`; absent ones are left out."""
-    found = {name: percent(mapping(best.get("savings")).get(name)) for name in BOUNDARIES}
-    return {name: saving for name, saving in found.items() if saving}
 
 
 def answer(view: View) -> str:
@@ -83,6 +70,7 @@ def _notes(view: View) -> list[str]:
         drop = with_interval(validation.get("drop"), validation.get("drop_ci"))
         notes.append(f"Chosen on the validation split: drop {drop} points{images}, limit {points(limit)}. The test images only report.")
     notes += _limit_notes(test, limit)
+    notes += [escape(origin(view.report))] if origin(view.report) else []
     doubtful = {saving.source for saving in savings(view.best).values() if not saving.verified}
     if doubtful:
         sources = "; ".join(sorted(escape(source) for source in doubtful if source)) or "a declared model"
@@ -136,11 +124,14 @@ def _figures(view: View) -> str:
         figures.append(_figure("p-value against exact 8-bit", number(chance, 2), "", "exact McNemar test"))
     area = percent(view.best.get("area_saving"))
     if area:
-        figures.append(_figure("area saved", fixed(area.value, 1), "%", escape(area.source)))
+        figures.append(_figure("area saved", fixed(area.value, 1), "%", _spread(area)))
     for name, saving in savings(view.best).items():
-        spread = f"spread {interval(saving.spread, 1)}" if saving.spread else escape(saving.source)
-        figures.append(_figure(f"energy saved, {BOUNDARIES[name]}", fixed(saving.value, 1), "%", spread))
+        figures.append(_figure(f"energy saved, {BOUNDARIES[name]}", fixed(saving.value, 1), "%", _spread(saving)))
     return f'<dl class="figures">{"".join(figures)}</dl>' if figures else ""
+
+
+def _spread(saving: Estimate) -> str:
+    return f"spread {interval(saving.spread, 1)}" if saving.spread else escape(saving.source)
 
 
 def _detail(found: Json, *keys: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
+
 from inexact.core.estimate import Estimate
-from inexact.report._answer import BOUNDARIES, savings
-from inexact.report._values import Json, energy, energy_scale, estimate, fixed, fold, head, interval, mapping, number, percent, table, text
+from inexact.report._accounts import BOUNDARIES, ceilings, components, contributions, origin, savings
+from inexact.report._values import energy, energy_scale, fixed, fold, head, interval, number, table, text
 from inexact.report._view import View
 from inexact.report.charts import SERIES, Bar, component_order, legend, limit_bars, stacked_bars
 
@@ -13,21 +15,13 @@ _NAMES = {"baseline": "exact 8-bit", "best": "chosen design"}
 
 def energies(view: View) -> str:
     """HTML of the section."""
-    parts = {name: components(mapping(view.report.get("energy")).get(name)) for name in _NAMES}
+    parts = {name: components(view.report, name) for name in _NAMES}
     parts = {name: found for name, found in parts.items() if found}
-    split = _split(parts) if parts else "<p>The result carries no energy by component.</p>"
+    split = _split(parts, view) if parts else "<p>The result carries no energy by component.</p>"
     return f"{split}{_ceilings(view)}"
 
 
-def components(raw: object) -> dict[str, float]:
-    """Component -> picojoules; `raw` is the object itself or holds it under `by_component`."""
-    found = mapping(raw)
-    found = mapping(found["by_component"]) if isinstance(found.get("by_component"), dict) else found
-    values = {str(name): estimate(value) for name, value in found.items() if name != "total"}
-    return {name.replace("_", " "): value.value for name, value in values.items() if value}
-
-
-def _split(parts: dict[str, dict[str, float]]) -> str:
+def _split(parts: dict[str, dict[str, float]], view: View) -> str:
     largest = max(sum(found.values()) for found in parts.values())
     scale, unit = energy_scale(largest)
     small = _small(parts)
@@ -39,8 +33,8 @@ def _split(parts: dict[str, dict[str, float]]) -> str:
     order = component_order([found for _, _, found in bars])
     label = f"Energy of one inference by component, {' and '.join(_NAMES[name] for name in parts)}, in {unit}"
     chart = f"<figure>{stacked_bars(bars, label=label, unit=unit)}{legend(order)}</figure>"
-    listed = _table(parts, component_order(list(parts.values())), largest)
-    return f"<p>Energy of one inference, whole accelerator, in {unit}.</p>{chart}{listed}"
+    listed = _table(parts, component_order(list(parts.values())), contributions(view.report))
+    return f"<p>Energy of one inference, whole accelerator, in {unit}. {escape(origin(view.report, listed=6))}</p>{chart}{listed}"
 
 
 def _small(parts: dict[str, dict[str, float]]) -> set[str]:
@@ -50,9 +44,10 @@ def _small(parts: dict[str, dict[str, float]]) -> set[str]:
     return set(known[SERIES - 1 :]) if len(known) > SERIES else set()
 
 
-def _table(parts: dict[str, dict[str, float]], order: list[str], largest: float) -> str:
-    scale, unit = energy_scale(largest)
+def _table(parts: dict[str, dict[str, float]], order: list[str], saved: dict[str, float]) -> str:
+    scale, unit = energy_scale(max(sum(found.values()) for found in parts.values()))
     columns = [column for name in parts for column in (f"#{_NAMES[name]}, {unit}", "#share, %")]
+    columns += ["#saved, % of the whole"] if saved else []
     body = ""
     for component in order:
         cells = f"<th scope=row>{text(component)}</th>"
@@ -60,18 +55,9 @@ def _table(parts: dict[str, dict[str, float]], order: list[str], largest: float)
             value, whole = found.get(component), sum(found.values())
             share = 100 * value / whole if value is not None and whole else None
             cells += f"<td class=n>{number(value / scale if value is not None else None, 4)}</td><td class=n>{fixed(share, 1)}</td>"
+        cells += f"<td class=n>{fixed(saved.get(component), 2)}</td>" if saved else ""
         body += f"<tr>{cells}</tr>"
     return fold("The same as a table", table(head("component", *columns), body, "Energy by component"))
-
-
-def ceilings(best: Json) -> dict[str, Estimate]:
-    """Largest possible saving in percent by boundary: what a multiplier of zero energy would give."""
-    raw = best.get("ceiling")
-    if not isinstance(raw, dict) or "value" in raw:
-        single = percent(raw)
-        return {"with_dram": single} if single else {}
-    found = {name: percent(raw.get(name)) for name in BOUNDARIES}
-    return {name: value for name, value in found.items() if value}
 
 
 def _ceilings(view: View) -> str:
@@ -83,16 +69,18 @@ def _ceilings(view: View) -> str:
         saving, limit = saved.get(name), limits.get(name)
         if saving is None:
             continue
-        ceiling = f" of at most {fixed(limit.value, 1)} %" if limit else ""
+        ceiling = f", multipliers alone at most {fixed(limit.value, 1)} %" if limit and name != "multiplier" else ""
         shown = f"{fixed(saving.value, 1)} %{ceiling}"
         bars.append(Bar(label=title, value=saving.value, shown=shown, spread=saving.spread, limit=limit.value if limit else None))
     chart = limit_bars(
         bars, label=f"Energy saving and its ceiling: {'; '.join(f'{bar.label} {bar.shown}' for bar in bars)}", title="Energy saved, %"
     )
     said = (
-        "How large a saving looks depends on what it is a share of. The pale bar ends at the ceiling that multipliers alone can reach: "
+        "How large a saving looks depends on what it is a share of. The dashed mark is the ceiling that multipliers alone can reach: "
         "the saving if every multiplication were free. Whiskers span the published sources or the model constants."
     )
+    if any(name in limits and saving.value > limits[name].value for name, saving in saved.items()):
+        said += " A saving beyond its ceiling comes from elsewhere too: narrower operands are cheaper to store and to move."
     return f"<h3>Savings and their ceilings</h3><p>{said}</p><figure>{chart}</figure>{_spreads(saved)}"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from html import escape
 
 from inexact.report._values import Json, energy, estimate, fixed, head, number, rows, table, text
 from inexact.report._view import View
 
-_WORDS = {"sign_magnitude": "sign-magnitude", "bias_correction": "bias correction", "shared_column": "shared column"}
+_BITS = re.compile(r"a_bits=(\d+),b_bits=(\d+),?")
 
 
 def layers(view: View) -> str:
@@ -45,14 +47,24 @@ def _row(layer: Json, index: int, columns: tuple[list[float | None], ...], *, no
     cells = f"<th scope=row>{text(layer.get('name'))}<small>{text(layer.get('kind'), '')}</small></th>"
     cells += f"<td class=macs>{_bar(macs[index], max(value or 0.0 for value in macs), 'mac')}{fixed(macs[index], 0)}</td>"
     cells += f"<td class=spec>{text(layer.get('multiplier'), 'float32, outside the array')}</td>"
-    for key in ("precision", "coding", "recovery"):
-        word = layer.get(key)
-        cells += f"<td>{text(_WORDS.get(str(word), word))}</td>"
+    cells += "".join(f"<td>{short(layer.get(key))}</td>" for key in ("precision", "coding", "recovery"))
     if noise:
         cells += f"<td class=n>{_noise(layer.get('noise'))}</td>"
     pair = _bar(before[index], largest, "s-before") + _bar(after[index], largest, "s0")
     cells += f"<td class=energy>{pair}<small>{energy(before[index])} \u2192 {energy(after[index])}</small></td>"
     return f"<tr>{cells}<td class=n>{_saved(before[index], after[index])}</td></tr>"
+
+
+def short(raw: object) -> str:
+    """A spec for a narrow column: its name, or the bits of a format (activation, weight), and its other arguments in small print."""
+    name, _, arguments = str(raw or "").removesuffix(")").partition("(")
+    bits = _BITS.match(arguments)
+    if bits:
+        name, arguments = f"a {bits[1]}, w {bits[2]} bits", arguments[bits.end() :]
+    detail = escape(arguments.replace(",", ", ").replace("=", " = ").replace("_", " "))
+    return text(name.replace("sign_magnitude", "sign-magnitude").replace("_", " ")) + (
+        f"<small class=wrap>{detail}</small>" if detail else ""
+    )
 
 
 def _noise(raw: object) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from html import escape
+from itertools import groupby
 
 from inexact.report._units import badge
-from inexact.report._values import finite, fixed, fold, head, mapping, number, pair, rows, table, text, with_interval
+from inexact.report._values import Json, finite, fixed, fold, head, mapping, number, pair, rows, table, text, with_interval
 from inexact.report._view import Trial, View
 
 _LINK = re.compile(
@@ -20,23 +21,30 @@ def provenance(view: View) -> str:
     if not found:
         return "<p>The result carries no provenance.</p>"
     doubtful = sum(row.get("verified") is False for row in found)
-    body = "".join(_source_row(row) for row in found)
+    body = ""
+    for _, group in groupby(found, key=lambda row: (row.get("source"), row.get("node"), row.get("verified"))):
+        members = list(group)
+        body += "".join(_source_row(row, span=0 if index else len(members)) for index, row in enumerate(members))
     said = f"{len(found)} quantities. {doubtful} rest on a declared model that no synthesis or citation backs yet; they are marked."
     heading = head("quantity", "#value", "unit", "source", "node", "standing")
     return f"<p>{said}</p>{table(heading, body, 'Provenance of every number', css='provenance')}"
 
 
-def _source_row(row: object) -> str:
-    found = mapping(row)
+def _source_row(found: Json, *, span: int) -> str:
+    """One quantity; `span`: over how many rows its source is written, 0 when a row above has written it."""
     value = finite(found.get("value"))
     shown = number(value, 4) if value is not None else text(found.get("value"))
     spread = pair(found.get("spread"))
-    shown += f" [{number(spread[0], 4)}, {number(spread[1], 4)}]" if spread else ""
+    shown += f" <small>[{number(spread[0], 4)}, {number(spread[1], 4)}]</small>" if spread else ""
     unit = text(found.get("unit"))
     unit = "ratio" if unit == "1" else unit
     cells = f"<th scope=row>{text(found.get('quantity'))}</th><td class=n>{shown}</td><td>{unit}</td>"
-    cells += f"<td>{linked(str(found.get('source') or ''))}</td><td class=w>{text(found.get('node'))}</td>"
-    return f"<tr>{cells}<td>{badge(found.get('verified'))}</td></tr>"
+    if span:
+        cells += (
+            f"<td rowspan={span}>{linked(str(found.get('source') or ''))}</td><td rowspan={span} class=w>{text(found.get('node'))}</td>"
+        )
+        cells += f"<td rowspan={span}>{badge(found.get('verified'))}</td>"
+    return f"<tr>{cells}</tr>"
 
 
 def linked(source: str) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from inexact.report._answer import BOUNDARIES, savings
-from inexact.report._energy import ceilings
+from inexact.report._accounts import BOUNDARIES, ceilings, origin, savings
 from inexact.report._values import finite, fixed, mapping, percent, points, with_interval
 from inexact.report._view import Trial, View, view
 
@@ -58,11 +57,12 @@ def _chosen(seen: View) -> list[str]:
             eight = with_interval(found.get("drop_int8"), found.get("drop_int8_ci"))
             count = fixed(finite(found.get("n")), 0)
             lines.append(f"{split}: drop {drop} points against float32, {eight} against exact 8-bit, {count} images")
-    limits = ceilings(seen.best)
-    for name, saving in savings(seen.best).items():
-        ceiling = f" of at most {fixed(limits[name].value, 1)} %" if name in limits else ""
-        lines.append(f"energy saved, {BOUNDARIES[name]}: {fixed(saving.value, 1)} %{ceiling} ({saving.source or 'source not recorded'})")
-    area = percent(seen.best.get("area_saving"))
-    if area:
-        lines.append(f"area saved: {fixed(area.value, 1)} % ({area.source or 'source not recorded'})")
+    saved, limits, area = savings(seen.best), ceilings(seen.best), percent(seen.best.get("area_saving"))
+    for name, saving in saved.items():
+        ceiling = f"; multipliers alone at most {fixed(limits[name].value, 1)} %" if name in limits and name != "multiplier" else ""
+        lines.append(f"energy saved, {BOUNDARIES[name]}: {fixed(saving.value, 1)} %{ceiling}")
+    lines += [f"area saved: {fixed(area.value, 1)} %"] if area else []
+    lines += [origin(seen.report)] if origin(seen.report) else []
+    known = [*saved.values(), *([area] if area else [])]
+    lines += [f"source: {source}" for source in dict.fromkeys(estimate.source for estimate in known if estimate.source)]
     return lines

@@ -11,6 +11,7 @@ import pytest
 
 from inexact.core.errors import OutputError
 from inexact.report import render, write_html
+from inexact.report._layers import short
 from inexact.report.html import LIMIT, embedded
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -263,3 +264,34 @@ def test_operand_ranges_follow_width_and_sign(report: Report) -> None:
     assert "a, activation 0 to 255" in page.text
     assert "b, weight 0 to 15" in page.text
     assert "a, activation −128 to 127" in page.text
+
+
+def test_answer_says_which_components_the_saving_comes_from(report: Report) -> None:
+    report["energy"]["best"].update(dram=3.7e6, sign_logic=0.5e6)
+    text = Page(render(report)).text
+    assert "Of the 26.8 % saved, in points: DRAM 18.2, multiplier 10.9, all else −2.3." in text
+    assert "the saving if every multiplication were free" in text
+
+
+def test_a_saving_beyond_the_ceiling_of_multipliers_is_explained(report: Report) -> None:
+    explanation = "A saving beyond its ceiling comes from elsewhere too"
+    assert explanation not in Page(render(report)).text
+    report["best"]["savings"]["with_dram"]["value"] = 45.1
+    text = Page(render(report)).text
+    assert explanation in text
+    assert "45.1 %, multipliers alone at most 19.6 %" in text
+
+
+@pytest.mark.parametrize(
+    ("spec", "shown"),
+    [
+        ("int(a_bits=6,b_bits=4,calibration=mse)", "a 6, w 4 bits<small class=wrap>calibration = mse</small>"),
+        ("int8", "int8"),
+        ("bias_correction(gain=true)", "bias correction<small class=wrap>gain = true</small>"),
+        ("sign_magnitude", "sign-magnitude"),
+        (None, "–"),
+        ("<x>(<y>)", "&lt;x&gt;<small class=wrap>&lt;y&gt;</small>"),
+    ],
+)
+def test_specs_fit_a_narrow_column(spec: str | None, shown: str) -> None:
+    assert short(spec) == shown
