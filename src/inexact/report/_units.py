@@ -76,11 +76,16 @@ def _layers(unit: Json, layers: Sequence[Json]) -> str:
 def _card(unit: Json, index: int, used: str) -> str:
     name = _name(unit)
     digest = f'<p class="sha">SHA-256 of its table <code>{text(unit.get("sha256"))}</code></p>'
-    return f'<article class="unit"><h3><code>{escape(name)}</code></h3>{used}{_map(unit, name, index)}{digest}</article>'
+    return f'<article class="unit"><h3><code>{_heading(unit)}</code></h3>{used}{_map(unit, name, index)}{digest}</article>'
 
 
 def _name(unit: Json) -> str:
     return str(unit.get("spec") or "unit without a name")
+
+
+def _heading(unit: Json) -> str:
+    """The unit's name as HTML that may break after a comma."""
+    return escape(_name(unit)).replace(",", ",<wbr>")
 
 
 def _map(unit: Json, name: str, index: int) -> str:
@@ -111,7 +116,7 @@ def _metrics(found: Sequence[Json]) -> str:
         body += f"<tr><th scope=row>{title}</th><td>{escape(CONVENTIONS.get(metric, ''))}</td>{values}</tr>"
     if not body:
         return ""
-    names = (f"#<code>{escape(_name(unit))}</code>" for unit in found)
+    names = (f"#<code>{_heading(unit)}</code>" for unit in found)
     return f"<h3>Error metrics</h3>{table(head('metric', 'convention', *names), body, 'Error metrics', css='metrics')}"
 
 
@@ -129,7 +134,7 @@ def _costs(found: Sequence[Json]) -> str:
         costs = [(str(name), estimate(raw)) for name, raw in mapping(unit.get("cost")).items()]
         known = [(name, cost) for name, cost in costs if cost]
         for index, (name, cost) in enumerate(known):
-            first = f"<th scope=row rowspan={len(known)}><code>{escape(_name(unit))}</code></th>" if index == 0 else ""
+            first = f"<th scope=row rowspan={len(known)}><code>{_heading(unit)}</code></th>" if index == 0 else ""
             body += f"<tr>{first}{_cost(name, cost)}</tr>"
     if not body:
         return ""

@@ -14,7 +14,7 @@ from inexact.report import render, write_html
 from inexact.report._layers import short
 from inexact.report.html import LIMIT, embedded
 
-VOID = {"meta", "link", "br", "img", "input", "hr"}
+VOID = {"meta", "wbr", "link", "br", "img", "input", "hr"}
 Report = dict[str, Any]
 
 
