@@ -69,7 +69,7 @@ def _ceilings(view: View) -> str:
         saving, limit = saved.get(name), limits.get(name)
         if saving is None:
             continue
-        ceiling = f", multipliers alone at most {fixed(limit.value, 1)} %" if limit and name != "multiplier" else ""
+        ceiling = f" (ceiling {fixed(limit.value, 1)} %)" if limit and name != "multiplier" else ""
         shown = f"{fixed(saving.value, 1)} %{ceiling}"
         bars.append(Bar(label=title, value=saving.value, shown=shown, spread=saving.spread, limit=limit.value if limit else None))
     chart = limit_bars(

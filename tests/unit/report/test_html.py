@@ -279,7 +279,7 @@ def test_a_saving_beyond_the_ceiling_of_multipliers_is_explained(report: Report)
     report["best"]["savings"]["with_dram"]["value"] = 45.1
     text = Page(render(report)).text
     assert explanation in text
-    assert "45.1 %, multipliers alone at most 19.6 %" in text
+    assert "45.1 % (ceiling 19.6 %)" in text
 
 
 @pytest.mark.parametrize(
