@@ -139,7 +139,8 @@ def _costs(found: Sequence[Json]) -> str:
     if not body:
         return ""
     heading = head("unit", "quantity", "#value", "#spread", "source", "node", "standing")
-    return f"<h3>Cost, relative to the exact 8 \u00d7 8 multiplier unless a unit is given</h3>{table(heading, body, 'Cost of each unit', css='costs')}"
+    title = "<h3>Cost, relative to the exact 8 \u00d7 8 multiplier unless a unit is given</h3>"
+    return title + table(heading, body, "Cost of each unit", css="costs")
 
 
 def _cost(name: str, cost: Estimate) -> str:
