@@ -55,7 +55,7 @@ def test_plans(capsys: pytest.CaptureFixture[str], tmp_path: Path, key: str, mul
     ("images", "labels", "message"),
     [
         (IMAGES[:0], np.zeros(0, np.int64), "data must hold at least one image; .* is empty"),
-        (IMAGES, np.array([0, 1, 2, 3, 12]), r"labels .*12"),
+        (IMAGES, np.full(5, 12), r"labels must be 0\.\.9 for this network of 10 classes; .*12"),
         (np.zeros((5, 32, 32), np.uint8), np.arange(5), r"images .*28.*32"),
         (np.full((5, 1, 28, 28), np.nan, np.float32), np.arange(5), "NaN"),
     ],
