@@ -17,7 +17,7 @@ from inexact.core.errors import NoDesignError
 if TYPE_CHECKING:
     from inexact.explore import Settings, Store
 
-SAMPLERS = ("nsga2", "optuna_nsga2", "optuna_tpe", "random")
+SAMPLERS = ("assisted", "nsga2", "optuna_nsga2", "optuna_tpe", "random")
 """Named in the help only; any spec of a registered sampler is accepted."""
 
 
@@ -46,7 +46,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same trials.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for study.db, the report and the best design.")
 @click.option("--space", type=click.Path(path_type=Path), help="Search space (TOML) instead of the shipped candidates.")
-@click.option("--sampler", default="nsga2", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
+@click.option("--sampler", default="assisted", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
 @click.option("--calibration", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images for calibration.")
 @click.option("--search-images", type=click.IntRange(min=1), default=512, show_default=True, help="Validation images a trial sees.")
 @click.option("--promote-images", type=click.IntRange(min=1), default=2000, show_default=True, help="Images a promising trial sees.")

@@ -16,10 +16,11 @@ from inexact.nn import Rule, arithmetic
 
 @dataclass(frozen=True, kw_only=True)
 class Total:
-    """Energy of one inference (DRAM included) in pJ, area in um2."""
+    """Energy of one inference (DRAM included) in pJ, area in um2, clock cycles."""
 
     energy_pj: float
     area_um2: float
+    cycles: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +78,12 @@ class Accounting:
 
 
 def total(cost: Cost) -> Total:
-    """Whole energy and area of a cost."""
-    return Total(energy_pj=sum(triple[0] for triple in cost.components.values()), area_um2=sum(triple[0] for triple in cost.area.values()))
+    """Whole energy, area and cycles of a cost."""
+    return Total(
+        energy_pj=sum(triple[0] for triple in cost.components.values()),
+        area_um2=sum(triple[0] for triple in cost.area.values()),
+        cycles=cost.cycles.value,
+    )
 
 
 def layer_energies(cost: Cost) -> dict[str, float]:

@@ -29,7 +29,7 @@ def explore(
     max_drop: float = 1.0,
     seed: int = 0,
     accelerator: str | hardware.Accelerator = "edge-16x16",
-    sampler: str = "nsga2",
+    sampler: str = "assisted",
     out: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Study:

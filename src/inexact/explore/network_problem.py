@@ -130,6 +130,11 @@ class NetworkProblem:
         """Plans the ranking predicts to be good."""
         return initial_genomes(space, self.accounting.predict, count)
 
+    def costs(self, space: Space, genome: Genome) -> dict[str, float]:
+        """Costs of the design a genome stands for."""
+        found = self.accounting.predict({name: option.rule for name, option in space.choose(genome).items()})
+        return {"energy_pj": found.energy_pj, "area_um2": found.area_um2, "cycles": found.cycles}
+
     def reference(self, split: str, kind: str, watch: Watch) -> Correct:
         """Right answers of the float32 network, or of the exact 8-bit one the savings are measured against."""
         net = self.model if kind == "float32" else self.built(Plan(dict.fromkeys(self.candidates, EXACT)))

@@ -40,6 +40,9 @@ class Problem(Protocol):
     def initial(self, space: Space, count: int) -> list[Genome]:
         """Genomes to begin with, at most `count`, the exact one first."""
 
+    def costs(self, space: Space, genome: Genome) -> dict[str, float]:
+        """energy_pj, area_um2 and cycles of a genome's design, before it is built. Fast: a sampler asks thousands of times."""
+
     def reference(self, split: str, kind: str, watch: Watch) -> Correct:
         """bool [images]: right answers of the "float32" or the exact "int8" network."""
 

@@ -10,18 +10,17 @@ from typing import final
 from inexact.explore.ledger import Drop, Ledger
 from inexact.explore.samplers import Genome, Outcome, failed
 from inexact.explore.samplers import get as get_sampler
+from inexact.explore.seeds import FIRST
 from inexact.explore.settings import OBJECTIVES, Settings
 from inexact.explore.space import Space
 from inexact.explore.store import Measurement, TrialRecord
 from inexact.explore.watch import Watch
 from inexact.nn import Plan
 
-SLACK = 2.0
-"""Points above max_drop up to which the search counts a plan as feasible: plans just outside lead to the ones just inside."""
 REPEATS = 500
 """Genomes in a row the sampler may propose again before the space counts as exhausted."""
-FIRST = 20
-"""Genomes the ranking proposes at most; the sampler finds the others."""
+HINTS = 300
+"""Genomes the ranking proposes at most beyond those measured first."""
 
 
 @dataclass
@@ -54,9 +53,15 @@ class Search:
         """Ask, measure, tell, until `settings.trials` different plans were tried or the space is exhausted."""
         settings = self.settings
         previous = {record.genome: record for record in self.ledger.store.trials()}
-        initial = self.ledger.problem.initial(self.space, min(FIRST, settings.trials))
-        objectives = len(settings.objectives)
-        sampling = get_sampler(settings.sampler)(self.space.sizes, objectives=objectives, initial=initial, seed=settings.seed)
+        proposed = self.ledger.problem.initial(self.space, FIRST + HINTS)
+        sampling = get_sampler(settings.sampler)(
+            self.space.sizes,
+            objectives=len(settings.objectives),
+            initial=proposed[:FIRST],
+            hints=proposed[FIRST:],
+            seed=settings.seed,
+            forecast=self._forecast,
+        )
         known: dict[Genome, Outcome] = {}
         self.watch.stage("search", settings.trials)
         repeats = 0
@@ -123,8 +128,18 @@ class Search:
             return failed(len(self.settings.objectives))
         drop = self.ledger.drop(trial.measurement.correct[: trial.record.n], "validation", self.watch).value
         known = {**trial.measurement.accounts, "drop": drop}
-        values = tuple(float(known[OBJECTIVES[name]]) for name in self.settings.objectives)
-        return Outcome(values=values, violation=drop - self.settings.max_drop - SLACK)
+        values = tuple(float(known[OBJECTIVES[name]]) for name in self._ordered())
+        return Outcome(values=values, violation=drop - self.settings.max_drop)
+
+    def _ordered(self) -> list[str]:
+        """The objectives, accuracy first."""
+        return sorted(self.settings.objectives, key=lambda name: name != "top1")
+
+    def _forecast(self, genome: Genome) -> tuple[float, ...]:
+        """What the ranking says of a genome: impact instead of the drop, and the costs."""
+        costs = self.ledger.problem.costs(self.space, genome)
+        known = {**costs, "drop": sum(option.impact for option in self.space.choose(genome).values())}
+        return tuple(known[OBJECTIVES[name]] for name in self._ordered())
 
     def _report(self) -> None:
         good = [t for t in self.trials if t.drop is not None and t.drop.value <= self.settings.max_drop]
@@ -141,11 +156,11 @@ class Search:
         """The trial with the largest saving whose drop on all validation images is at most `max_drop`; None when there is none.
 
         Successive halving: the most saving trial that may still hold is measured on the next larger set of images, until one holds on all.
-        "May still hold" allows one standard error, for the first `promotions` steps.
+        "May still hold" allows one standard error on the search images and a quarter of it after, for the first `promotions` steps.
         """
         done = [t for t in self.trials if t.drop is not None]
         full = self.ledger.problem.images("validation")
-        rungs = sorted({min(r, full) for r in (self.settings.search_images, self.settings.promote_images, full)})
+        rungs = sorted({min(r, full) for r in (self.settings.search_images, self.settings.promote_images, full // 2, full)})
         self.watch.stage("promote", 0)
         steps = 0
         while True:
@@ -165,7 +180,8 @@ class Search:
             self.watch.step(note=f"trial {top.record.id}: {top.energy_saving:.1f} % saved, {_value(top):+.2f} points")
 
     def _may_hold(self, drop: Drop, full: int, lenient: bool) -> bool:
-        slack = drop.error if lenient and drop.n < full else 0.0
+        share = 1.0 if drop.n <= self.settings.search_images else 0.25
+        slack = share * drop.error if lenient and drop.n < full else 0.0
         return drop.value <= self.settings.max_drop + slack
 
 

@@ -20,8 +20,10 @@ from inexact.explore.samplers import Genome
 from inexact.explore.space import Space
 from inexact.nn import Rule
 
+FIRST = 12
+"""Genomes that span the predicted front."""
 PRICES = 16
-HARMLESS, RUINOUS = 1e-5, 0.3
+HARMLESS, RUINOUS = 1e-4, 0.3
 """Predicted error power in the logits, over their own power, between which plans are interesting: below, nothing is lost worth
 measuring; above, the error is of the size of the signal."""
 
@@ -29,7 +31,7 @@ Cost = Callable[[dict[str, Rule]], Total]
 
 
 def initial_genomes(space: Space, cost: Cost, count: int) -> list[Genome]:
-    """At most `count` genomes: all exact first, then predicted non-dominated ones, cheapest prices last.
+    """At most `count` genomes: all exact, then `FIRST` - 1 of the predicted front that span it evenly, then the rest of that front.
 
     cost: energy and area of the design that gives each layer a rule. Deterministic.
     """
@@ -44,7 +46,9 @@ def initial_genomes(space: Space, cost: Cost, count: int) -> list[Genome]:
     rows = np.array([(i, c.energy_pj, c.area_um2) for i, c in zip(impacts, costs, strict=True)])
     front = [ordered[i] for i in np.flatnonzero(non_dominated(rows))]
     kept = [(impact, genome) for impact, genome in zip(impacts, ordered, strict=True) if genome in set(front)]
-    return [exact, *_spread_by_impact(kept, count - 1)]
+    first = _spread_by_impact(kept, FIRST - 1)
+    rest = [genome for _, genome in sorted(kept) if genome not in first]
+    return [exact, *first, *rest][:count]
 
 
 def _spread_by_impact(ranked: list[tuple[float, Genome]], count: int) -> list[Genome]:

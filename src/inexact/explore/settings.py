@@ -34,7 +34,7 @@ class Settings:
     max_drop: float = 1.0
     trials: int = 60
     seed: int = 0
-    sampler: str = "nsga2"
+    sampler: str = "assisted"
     objectives: tuple[str, ...] = ("top1", "energy_pj", "area_um2")
     calibration: int = 128
     rank_images: int = 24

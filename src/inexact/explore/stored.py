@@ -92,6 +92,9 @@ class _Remembered:
     def initial(self, space: Space, count: int) -> list[Genome]:
         raise _unavailable("the network")
 
+    def costs(self, space: Space, genome: Genome) -> dict[str, float]:
+        raise _unavailable("the network")
+
     def reference(self, split: str, kind: str, watch: Watch) -> Correct:
         raise _unavailable(f"the {kind} accuracy")
 

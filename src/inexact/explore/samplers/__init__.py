@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inexact.core.registry import Family
-from inexact.explore.samplers._base import Genome, Outcome, Proposals, Sampler, Search, failed, random_genome
+from inexact.explore.samplers._base import Forecast, Genome, Outcome, Proposals, Sampler, Search, Task, failed, random_genome
 
 samplers: Family[Sampler] = Family("sampler", "inexact.explore.samplers")
 
@@ -13,4 +13,16 @@ def get(spec: str | Sampler) -> Sampler:
     return samplers.get(spec)
 
 
-__all__ = ["Genome", "Outcome", "Proposals", "Sampler", "Search", "failed", "get", "random_genome", "samplers"]
+__all__ = [
+    "Forecast",
+    "Genome",
+    "Outcome",
+    "Proposals",
+    "Sampler",
+    "Search",
+    "Task",
+    "failed",
+    "get",
+    "random_genome",
+    "samplers",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
@@ -18,7 +18,10 @@ Genome = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a genome is worth. values: objectives, all smaller is better. violation: how far it breaks the constraint (<= 0: it holds)."""
+    """What a genome is worth. values: objectives, all smaller is better, the one in doubt (accuracy lost) first.
+
+    violation: how far it breaks the constraint, in the unit of the first objective (<= 0: it holds).
+    """
 
     values: tuple[float, ...]
     violation: float = 0.0
@@ -26,6 +29,27 @@ class Outcome:
 
 Proposals = Generator[Genome, Outcome, None]
 """Yields genomes, is sent their outcomes."""
+
+
+Forecast = Callable[[Genome], tuple[float, ...]]
+"""Cheap guess of a genome's objectives, same order: the first only rises with the true one, on its own scale; the others are right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What a sampler is given.
+
+    sizes: options per layer. objectives: how many. initial: measured first.
+
+    hints: genomes worth breeding from, measured only if chosen. forecast: None if there is none.
+    """
+
+    sizes: tuple[int, ...]
+    objectives: int
+    initial: tuple[Genome, ...]
+    seed: int
+    hints: tuple[Genome, ...] = ()
+    forecast: Forecast | None = None
 
 
 def failed(objectives: int) -> Outcome:
@@ -77,22 +101,33 @@ class Sampler(ABC):
         return spec_of(self)
 
     @final
-    def __call__(self, sizes: Sequence[int], *, objectives: int, initial: Sequence[Genome] = (), seed: int = 0) -> Search:
+    def __call__(
+        self,
+        sizes: Sequence[int],
+        *,
+        objectives: int,
+        initial: Sequence[Genome] = (),
+        hints: Sequence[Genome] = (),
+        seed: int = 0,
+        forecast: Forecast | None = None,
+    ) -> Search:
         """Start a search.
 
         sizes: number of options of each layer, each >= 1. objectives: how many values an outcome has. initial: genomes to measure first.
-        seed: same seed and same outcomes give the same genomes. StudyError for an empty space or a genome outside it.
+        hints: genomes worth breeding from. forecast: used by samplers that can. seed: same seed and same outcomes give the same genomes.
+        Raises StudyError for an empty space or an initial genome outside it.
         """
         if not sizes or min(sizes) < 1:
             raise StudyError(f"every layer of a search space must have at least one option, not {list(sizes)}")
-        for genome in initial:
+        for genome in (*initial, *hints):
             if len(genome) != len(sizes) or any(not 0 <= gene < size for gene, size in zip(genome, sizes, strict=False)):
                 raise StudyError(f"an initial genome must have one index per layer below {list(sizes)}, not {list(genome)}")
-        first = list(dict.fromkeys(tuple(genome) for genome in initial))
-        return Search(self.proposals(tuple(sizes), objectives, first, seed))
+        first = tuple(dict.fromkeys(tuple(genome) for genome in initial))
+        task = Task(sizes=tuple(sizes), objectives=objectives, initial=first, hints=tuple(hints), seed=seed, forecast=forecast)
+        return Search(self.proposals(task))
 
     @abstractmethod
-    def proposals(self, sizes: tuple[int, ...], objectives: int, initial: list[Genome], seed: int) -> Proposals:
+    def proposals(self, task: Task) -> Proposals:
         """Yield genomes for ever (or until the space is exhausted); each `yield` gives back the genome's `Outcome`."""
 
     @classmethod

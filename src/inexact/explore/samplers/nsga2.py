@@ -14,10 +14,10 @@ from pymoo.operators.crossover.ux import UniformCrossover
 
 from inexact.core.errors import require_range
 from inexact.explore.samplers import samplers
-from inexact.explore.samplers._base import Genome, Outcome, Proposals, Sampler, random_genome
+from inexact.explore.samplers._base import Outcome, Proposals, Sampler, Task, random_genome
 
 
-class _Reset(Mutation):  # type: ignore[misc]
+class Reset(Mutation):  # type: ignore[misc]
     """Each gene is redrawn with probability 1/L, at least one per genome, so that no offspring repeats its parent by inaction."""
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
@@ -38,28 +38,30 @@ class _Reset(Mutation):  # type: ignore[misc]
 class NSGA2(Sampler):
     """Non-dominated sorting genetic algorithm II. population: size of a generation, 4..10000.
 
+    slack: violation up to which a genome counts as feasible; genomes just outside lead to those just inside.
     The initial genomes are the first generation (cut or filled up with random ones to `population`).
     Reference: K. Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE TEVC 6(2) (2002),
     DOI 10.1109/4235.996017; implementation: J. Blank, K. Deb, "pymoo", IEEE Access 8 (2020), DOI 10.1109/ACCESS.2020.2990567.
     """
 
     population: int = 20
+    slack: float = 2.0
 
     def __post_init__(self) -> None:
         require_range("population", self.population, 4, 10_000)
 
-    def proposals(self, sizes: tuple[int, ...], objectives: int, initial: list[Genome], seed: int) -> Proposals:
+    def proposals(self, task: Task) -> Proposals:
         """Generation after generation; ends when pymoo finds no genome it has not in its population."""
-        limits = np.asarray(sizes)
-        problem = Problem(n_var=len(sizes), n_obj=objectives, n_ieq_constr=1, xl=np.zeros(len(sizes)), xu=limits - 1, vtype=int)
+        high = np.asarray(task.sizes) - 1
+        problem = Problem(n_var=len(high), n_obj=task.objectives, n_ieq_constr=1, xl=np.zeros(len(high)), xu=high, vtype=int)
         algorithm = pymoo_nsga2.NSGA2(
             pop_size=self.population,
-            sampling=self._first_generation(sizes, initial, seed),
+            sampling=self._first_generation(task),
             crossover=UniformCrossover(prob=0.9),
-            mutation=_Reset(sizes),
+            mutation=Reset(task.sizes),
             eliminate_duplicates=True,
         )
-        algorithm.setup(problem, termination=NoTermination(), seed=seed, verbose=False)
+        algorithm.setup(problem, termination=NoTermination(), seed=task.seed, verbose=False)
         while algorithm.has_next():
             infills = algorithm.ask()
             if infills is None or len(infills) == 0:
@@ -68,18 +70,18 @@ class NSGA2(Sampler):
             for row in infills.get("X"):
                 outcomes.append((yield tuple(int(gene) for gene in row)))
             infills.set("F", np.array([o.values for o in outcomes], dtype=float))
-            infills.set("G", np.array([[max(0.0, o.violation)] for o in outcomes], dtype=float))
+            infills.set("G", np.array([[max(0.0, o.violation - self.slack)] for o in outcomes], dtype=float))
             for individual in infills:
                 individual.evaluated.update({"F", "G"})
             algorithm.tell(infills=infills)
 
-    def _first_generation(self, sizes: tuple[int, ...], initial: list[Genome], seed: int) -> Any:
-        chosen = dict.fromkeys(initial[: self.population])
-        generator = np.random.default_rng(seed)
+    def _first_generation(self, task: Task) -> Any:
+        chosen = dict.fromkeys(task.initial[: self.population])
+        generator = np.random.default_rng(task.seed)
         for _ in range(20 * self.population):
             if len(chosen) >= self.population:
                 break
-            chosen.setdefault(random_genome(sizes, generator))
+            chosen.setdefault(random_genome(task.sizes, generator))
         return np.array(list(chosen), dtype=int)
 
     @classmethod

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from inexact.explore.samplers import samplers
-from inexact.explore.samplers._base import Genome, Proposals, Sampler, random_genome
+from inexact.explore.samplers._base import Proposals, Sampler, Task, random_genome
 
 
 @samplers.register("random")
@@ -20,9 +20,9 @@ class RandomSearch(Sampler):
     Reference: J. Bergstra, Y. Bengio, "Random search for hyper-parameter optimization", JMLR 13 (2012) 281-305.
     """
 
-    def proposals(self, sizes: tuple[int, ...], objectives: int, initial: list[Genome], seed: int) -> Proposals:
+    def proposals(self, task: Task) -> Proposals:
         """Outcomes are ignored."""
-        generator = np.random.default_rng(seed)
-        waiting = list(initial)
+        generator = np.random.default_rng(task.seed)
+        waiting = list(task.initial)
         while True:
-            yield waiting.pop(0) if waiting else random_genome(sizes, generator)
+            yield waiting.pop(0) if waiting else random_genome(task.sizes, generator)

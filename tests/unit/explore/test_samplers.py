@@ -1,0 +1,107 @@
+"""Every sampler: genomes inside the space, initial ones first, same seed same genomes, progress on an easy landscape."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from inexact.core.errors import MissingDependencyError, SpecError, StudyError, UnknownNameError
+from inexact.explore.samplers import Genome, Outcome, Sampler, failed, get, samplers
+
+SIZES = (4, 3, 5, 8, 2)
+INITIAL = [(0, 0, 0, 0, 0), (1, 1, 1, 1, 1)]
+MEMBERS = [member for _, cls in samplers.items() for member in cls.samples()]
+
+
+def worth(genome: Genome) -> Outcome:
+    lost = sum(gene**2 * (1 + place % 3) for place, gene in enumerate(genome)) / 20
+    return Outcome((lost, -float(sum(genome))), violation=lost - 4)
+
+
+def forecast(genome: Genome) -> tuple[float, ...]:
+    return (sum(gene**2 for gene in genome) / 1000, -float(sum(genome)))
+
+
+def walk(sampler: Sampler, count: int, seed: int = 0, sizes: tuple[int, ...] = SIZES) -> list[Genome]:
+    initial = [(0,) * len(sizes), (1,) * len(sizes)]
+    search = sampler(sizes, objectives=2, initial=initial, seed=seed, forecast=forecast)
+    found = []
+    for _ in range(count):
+        genome = search.ask()
+        if genome is None:
+            break
+        assert search.ask() == genome
+        found.append(genome)
+        search.tell(worth(genome))
+    return found
+
+
+@pytest.mark.parametrize("sampler", MEMBERS, ids=lambda s: s.spec)
+def test_contract(sampler: Sampler) -> None:
+    found = walk(sampler, 60)
+    assert found[:2] == INITIAL
+    assert found == walk(sampler, 60)
+    assert found != walk(sampler, 60, seed=1)
+    assert all(len(g) == len(SIZES) and all(0 <= gene < size for gene, size in zip(g, SIZES, strict=True)) for g in found)
+    assert get(sampler.spec) == sampler
+
+
+@pytest.mark.parametrize("spec", ["nsga2(population=8)", "assisted(batch=20,population=40,generations=20)"])
+def test_finds_better_genomes_than_random(spec: str) -> None:
+    def best(sampler: Sampler) -> float:
+        outcomes = [worth(genome) for genome in walk(sampler, 80, sizes=(8,) * 12)]
+        return min(o.values[1] for o in outcomes if o.violation <= 0)
+
+    assert best(get(spec)) < best(get("random"))
+
+
+def test_assisted_without_a_forecast_is_nsga2() -> None:
+    one, other = (get(spec)(SIZES, objectives=2, initial=INITIAL, seed=0) for spec in ("assisted", "nsga2"))
+    for _ in range(30):
+        genome = one.ask()
+        assert genome == other.ask()
+        assert genome is not None
+        one.tell(worth(genome))
+        other.tell(worth(genome))
+
+
+def test_assisted_exhausts_a_small_space() -> None:
+    search = get("assisted(batch=3,generations=2,population=4)")((2, 2), objectives=2, initial=[(0, 0)], forecast=forecast)
+    found = set()
+    while (genome := search.ask()) is not None:
+        found.add(genome)
+        search.tell(worth(genome))
+    assert found == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_failed_genomes_do_not_stop_a_sampler() -> None:
+    for sampler in MEMBERS:
+        search = sampler(SIZES, objectives=2, initial=INITIAL, forecast=forecast)
+        for _ in range(30):
+            assert search.ask() is not None
+            search.tell(failed(2))
+
+
+def test_bad_input() -> None:
+    random = get("random")
+    with pytest.raises(StudyError, match=r"every layer of a search space must have at least one option, not \[3, 0\]"):
+        random((3, 0), objectives=2)
+    with pytest.raises(StudyError, match=r"must have one index per layer below \[3, 2\], not \[0, 2\]"):
+        random((3, 2), objectives=2, initial=[(0, 2)])
+    with pytest.raises(StudyError, match=r"tell\(\) must follow an ask\(\)"):
+        random((3, 2), objectives=2).tell(Outcome((0.0, 0.0)))
+    with pytest.raises(SpecError, match=r"population must be 4\.\.10000, not 1"):
+        get("nsga2(population=1)")
+    with pytest.raises(UnknownNameError, match="no sampler is called 'nsga'; did you mean 'nsga2'"):
+        get("nsga")
+
+
+def test_optuna_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(name: str) -> object:
+        raise ImportError(name)
+
+    monkeypatch.setattr(importlib, "import_module", absent)
+    search = get("optuna_tpe")((3, 2), objectives=2)
+    with pytest.raises(MissingDependencyError, match=r"need optuna 5 or newer; install the extra with: pip install 'inexact\[optuna\]'"):
+        search.ask()

@@ -1,0 +1,151 @@
+"""Search spaces: the shipped one, files, mappings, bare unit specs, JSON; seeds; Pareto sets; settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inexact.core.errors import PlanError, SpecError, StudyError
+from inexact.explore import Settings, Space, candidates
+from inexact.explore.accounts import Total
+from inexact.explore.pareto import non_dominated, spread
+from inexact.explore.plot import plot_front
+from inexact.explore.seeds import initial_genomes
+from inexact.explore.space import EXACT, SpaceText
+from inexact.nn import Rule
+
+from .conftest import made_up_space
+
+LAYERS = {"conv1": "Conv2d", "conv2": "Conv2d", "fc": "Linear"}
+
+
+def test_shipped_space() -> None:
+    found = candidates(None, LAYERS)
+    assert list(found) == list(LAYERS)
+    rules = found["conv1"]
+    assert rules[0] == EXACT
+    assert len(rules) == len(set(rules)) > 30
+    assert {rule.coding for rule in rules} == {"signed", "unsigned", "sign_magnitude"}
+    families = {rule.unit.family_name for rule in rules}
+    assert families >= {"exact", "trunc", "bam", "drum", "mitchell", "kulkarni", "roba", "operand_trunc", "perforation"}
+
+
+def test_mapping_leaves_other_layers_exact() -> None:
+    found = candidates({"conv*": ["exact", "trunc(cut=4)"], "fc": ["drum(k=4)"]}, LAYERS)
+    assert [rule.coding for rule in found["conv1"]] == ["signed", "unsigned", "sign_magnitude"]
+    assert [rule.recovery for rule in found["conv2"][1:]] == ["shared_column(gain=true)", "bias_correction(gain=true)"]
+    assert {rule.unit.family_name for rule in found["fc"]} == {"exact", "drum"}
+    only = candidates({"fc": ["drum(k=4)"]}, LAYERS)
+    assert only["conv1"] == [EXACT]
+
+
+def test_list_holds_for_every_layer() -> None:
+    rule = Rule(multiplier="trunc(cut=2,signed=true)", coding="signed")
+    found = candidates([rule, "trunc(cut=2,width=(8,4))"], LAYERS)
+    assert found["fc"] == found["conv1"]
+    assert rule in found["fc"]
+    assert found["fc"][-1].format.b_bits == 4
+
+
+def test_file_fits_widths(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(
+        '[[group]]\nlayers = ["type:Linear"]\nmultipliers = ["trunc(cut=9)", "mitchell"]\nprecisions = ["w4a8", "int8"]\n'
+        'codings = ["sign_magnitude"]\nrecoveries = ["none"]\n'
+    )
+    rules = candidates(path, LAYERS)["fc"][1:]
+    assert [(r.unit.family_name, r.unit.width) for r in rules] == [
+        ("trunc", (8, 3)),
+        ("trunc", (8, 7)),
+        ("mitchell", (8, 3)),
+        ("mitchell", (8, 7)),
+    ]
+    assert candidates(path, LAYERS)["conv1"] == [EXACT]
+    narrow = SpaceText(text='[[group]]\nmultipliers = ["trunc(cut=12)"]\nprecisions = ["w4a4"]')
+    assert candidates(narrow, LAYERS)["fc"] == [EXACT]  # 12 columns cannot be cut from a 4x4 unit
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[group", "the space file must be TOML"),
+        ("x = 1", r"must hold \[\[group\]\] tables with multipliers"),
+        ('[[group]]\nmultiplier = ["exact"]', "has no entry 'multiplier'; did you mean 'multipliers'"),
+        ("[[group]]\nmultipliers = []", "multipliers in a .* must be a list of texts with at least one entry"),
+        ('[[group]]\nmultipliers = ["trunc(cut=4,width=6)"]', "options of a search space must fit each other: unit and format must agree"),
+    ],
+)
+def test_bad_files(text: str, message: str) -> None:
+    with pytest.raises(StudyError, match=message):
+        candidates(SpaceText(text=text), LAYERS)
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match=r"space file .* must be a readable TOML file"):
+        candidates(tmp_path / "missing.toml", LAYERS)
+    with pytest.raises(PlanError, match="plan key 'conv3' must match a layer; none does; did you mean"):
+        candidates({"conv3": ["exact"]}, LAYERS)
+    with pytest.raises(StudyError, match="must be a list of unit specs or rules, not the text 'exact'"):
+        candidates({"fc": "exact"}, LAYERS)
+
+
+def test_json_round_trip() -> None:
+    space = made_up_space()
+    assert Space.from_json(space.to_json()) == space
+    assert space.plan((0, 1, 2, 3)).rules["four"] == Rule(multiplier="trunc(cut=6)")
+
+
+def test_initial_genomes_are_predicted_to_be_good() -> None:
+    space = made_up_space()
+
+    def cost(rules: dict[str, Rule]) -> Total:
+        energy = {option.rule: option.energy_pj for option in space.layers[0].options}
+        return Total(energy_pj=sum(energy[r] for r in rules.values()), area_um2=10.0 * len(set(rules.values())), cycles=1.0)
+
+    found = initial_genomes(space, cost, 40)
+    assert found[0] == (0, 0, 0, 0)
+    assert len(found) == len(set(found)) <= 40
+    assert found == initial_genomes(space, cost, 40)
+    assert any(len(set(genome)) == 1 and any(genome) for genome in found)  # one unit network-wide
+    rows = [
+        (sum(o.impact for o in space.choose(g).values()), cost({n: o.rule for n, o in space.choose(g).items()}).energy_pj) for g in found
+    ]
+    assert len({row[0] for row in rows}) > 3
+    assert initial_genomes(space, cost, 1) == [(0, 0, 0, 0)]
+
+
+def test_non_dominated_by_brute_force() -> None:
+    points = np.random.default_rng(0).integers(0, 6, size=(60, 3))
+    keep = non_dominated(points)
+    for i, p in enumerate(points):
+        beaten = any((q <= p).all() and (q < p).any() for q in points)
+        twin = any((q == p).all() for q in points[:i])
+        assert keep[i] == (not beaten and not twin)
+
+
+def test_spread_keeps_both_ends() -> None:
+    assert spread([5.0, 1.0, 3.0, 2.0, 4.0], 3) == [1, 2, 0]
+    assert spread([2.0, 1.0], 5) == [1, 0]
+
+
+def test_plot_without_trials() -> None:
+    assert plot_front([]) == "no trial was measured"
+
+
+def test_settings() -> None:
+    known = Settings(network="n", data="d", trials=7)
+    assert Settings.from_json(known.to_json()) == known
+    assert known.agrees(Settings(network="n", data="d", trials=9))
+    assert not known.agrees(Settings(network="n", data="d", trials=7, seed=1))
+    with pytest.raises(SpecError, match=r"trials must be 1\.\.1000000, not 0"):
+        Settings(network="n", data="d", trials=0)
+    with pytest.raises(StudyError, match="no objective is called 'energy'; did you mean 'energy_pj'"):
+        Settings(network="n", data="d", objectives=("top1", "energy"))
+    with pytest.raises(StudyError, match="objectives must be top1 and at least one cost, not energy_pj"):
+        Settings(network="n", data="d", objectives=("energy_pj",))
+    with pytest.raises(StudyError, match="max_drop must be a finite number of points, not nan"):
+        Settings(network="n", data="d", max_drop=float("nan"))
+    with pytest.raises(StudyError, match="written by another version"):
+        Settings.from_json({"network": "n"})
