@@ -135,7 +135,9 @@ def _run(store: Store, settings: Settings, folder: Path, command: str, *, as_jso
     """Run or continue; write the folder; print. Returns the exit code. Raises NoDesignError when nothing meets `max_drop`."""
     from inexact import explore
     from inexact.explore.stored import open_problem
+    from inexact.explore.study import claim
 
+    claim(store, settings, command)
     try:
         with _progress() as watch:
             watch.stage("load network and data", 0)

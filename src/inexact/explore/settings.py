@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inexact.core.errors import StudyError, near, require_range
+from inexact.explore.samplers import get as get_sampler
 
 OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles"}
 """What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles. All are minimised but top1."""
@@ -51,6 +52,7 @@ class Settings:
         for name, high in (("search_images", 10**7), ("promote_images", 10**7), ("finalists", 1000)):
             require_range(name, getattr(self, name), 1, high)
         require_range("promotions", self.promotions, 0, 10**6)
+        get_sampler(self.sampler)
         require_range("seed", self.seed, 0, 2**32 - 1)
         if not math.isfinite(self.max_drop):
             raise StudyError(f"max_drop must be a finite number of points, not {self.max_drop}")

@@ -182,4 +182,4 @@ def _operational(path: str, reason: str) -> OutputError | StudyError:
         return StudyError(f"{path} must be free; another process has been writing to it for {BUSY_SECONDS:.0f} s: wait or stop it")
     if "full" in reason:
         return OutputError(f"{path} could not be written: {reason}; finished trials are kept, free some space and resume the study")
-    return OutputError(f"{path} could not be opened or written: {reason}; check the folder's permissions")
+    return OutputError(f"{path} could not be opened or written: {reason}; check the folder's permissions and free space")

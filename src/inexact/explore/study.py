@@ -35,6 +35,17 @@ class Front(tuple[TrialReport, ...]):
         return plot_front(self, width=width, height=height)
 
 
+def claim(store: Store, settings: Settings, command: str) -> None:
+    """Make a store this study's, before anything is loaded, so that an early interruption can be resumed too.
+
+    Raises StudyError when it already holds another study; only the number of trials may differ.
+    """
+    known = store.settings().get("settings")
+    if known is not None and not Settings.from_json(known).agrees(settings):
+        raise StudyError(f"{store.path} holds a study with other settings; resume that one, or choose another --out")
+    store.save_settings({"settings": settings.to_json(), "command": command})
+
+
 @final
 class Study:
     """A search over plans of one problem, kept in one store.
@@ -51,20 +62,16 @@ class Study:
         self.command = command
         self.best_trial: Trial | None = None
         self.result: StudyReport | None = None
-        self._claim()
+        claim(store, settings, command)
+        self._check_fingerprint()
 
-    def _claim(self) -> None:
-        """Make the store this study's, or check that it already is."""
-        known = self.store.settings()
+    def _check_fingerprint(self) -> None:
         fingerprint = self.problem.fingerprint()
-        if "settings" in known:
-            if not Settings.from_json(known["settings"]).agrees(self.settings):
-                raise StudyError(f"{self.store.path} holds a study with other settings; resume that one, or choose another --out")
-            if known["fingerprint"] != fingerprint:
-                raise StudyError(
-                    f"{self.store.path} holds a study of other weights, data, constants or version of inexact; choose another --out"
-                )
-        self.store.save_settings({"settings": self.settings.to_json(), "fingerprint": fingerprint, "command": self.command})
+        if self.store.settings().get("fingerprint", fingerprint) != fingerprint:
+            raise StudyError(
+                f"{self.store.path} holds a study of other weights, data, constants or version of inexact; choose another --out"
+            )
+        self.store.save_settings({"fingerprint": fingerprint})
 
     def run(self) -> StudyReport:
         """Everything that is not done yet. Finished trials are never repeated.

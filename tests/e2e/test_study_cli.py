@@ -1,0 +1,185 @@
+"""`inexact study` on a real network and real images: run, files, front, report, resume, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import inexact as ix
+from inexact.cli import run
+from inexact.zoo import load_into, read_weights
+
+WEIGHTS = Path(ix.zoo.__file__).parent / "weights"
+TRIALS = 8
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few hundred embedded images as a user's .npz with two splits."""
+    path = tmp_path_factory.mktemp("data") / "few.npz"
+    arrays: dict[str, Any] = {}
+    for split, count in (("validation", 300), ("test", 200)):
+        part = ix.zoo.data("fashion-mnist", split, limit=count)
+        arrays |= {f"{split}_images": part.images.numpy(), f"{split}_labels": part.labels.numpy()}
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small search space."""
+    path = tmp_path_factory.mktemp("space") / "space.toml"
+    path.write_text(
+        '[[group]]\nmultipliers = ["exact", "trunc(cut=4)", "drum(k=4)"]\nprecisions = ["w5a6", "int8"]\ncodings = ["sign_magnitude"]\n'
+        'recoveries = ["bias_correction(gain=true)"]\n'
+    )
+    return path
+
+
+def command(images: Path, space: Path, out: Path, *more: str) -> list[str]:
+    chosen = ["--network", "lenet5", "--data", str(images), "--weights", str(WEIGHTS / "lenet5.fashion-mnist.safetensors")]
+    sizes = ["--trials", str(TRIALS), "--calibration", "40", "--search-images", "120", "--space", str(space), "--max-drop", "3"]
+    return ["study", "run", *chosen, *sizes, "--seed", "0", "--out", str(out), *more]
+
+
+@pytest.fixture(scope="module")
+def finished(images: Path, space: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("study")
+    assert run(command(images, space, out)) == 0
+    return out
+
+
+def test_files(finished: Path) -> None:
+    names = {path.name for path in finished.iterdir() if not path.name.startswith("study.db-")}
+    assert names == {"report.html", "front.csv", "best.plan.toml", "best.safetensors", "study.db", "study.json"}
+    page = (finished / "report.html").read_text()
+    assert len(page) < 1_000_000
+    assert "trunc" in page or "drum" in page or "exact" in page
+    with (finished / "front.csv").open() as handle:
+        assert list(csv.DictReader(handle))
+
+
+def test_content(finished: Path) -> None:
+    content = json.loads((finished / "study.json").read_text())
+    assert len(content["trials"]) == TRIALS
+    assert content["trials"][0]["energy_saving"] == 0.0  # the exact design comes first
+    best = content["best"]
+    assert best["validation"]["n"] == 260
+    assert best["validation"]["drop"] <= 3
+    assert best["test"]["n"] == content["test_float32"]["n"] == 200
+    low, high = best["test"]["drop_ci"]
+    assert low <= best["test"]["drop"] <= high
+    assert set(best["savings"]) == set(best["ceiling"]) == {"multiplier", "array", "on_chip", "with_dram"}
+    energy = sum(layer["energy_pj"] for layer in best["layers"])
+    assert energy == pytest.approx(sum(content["energy"]["best"].values()))
+    baseline = sum(layer["baseline_energy_pj"] for layer in best["layers"])
+    assert best["savings"]["with_dram"]["value"] == pytest.approx(100 * (1 - energy / baseline))
+    assert {unit["spec"] for unit in content["units"]} == {layer["multiplier"] for layer in best["layers"]}
+    assert all(row["source"] and row["unit"] for row in content["provenance"])
+
+
+def test_best_weights_are_the_measured_network(finished: Path, images: Path) -> None:
+    content = json.loads((finished / "study.json").read_text())
+    model = ix.zoo.network("lenet5")
+    net = ix.approximate(model, ix.Plan.load(finished / "best.plan.toml"))
+    load_into(net, read_weights(finished / "best.safetensors"), where="best.safetensors")
+    test = ix.evaluate(net, ix.zoo.data(str(images), "test"), reference=model)
+    assert test.top1 == pytest.approx(content["best"]["test"]["top1"])
+    assert test.drop == pytest.approx(content["best"]["test"]["drop"])
+
+
+def test_running_again_repeats_nothing(finished: Path, images: Path, space: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = json.loads((finished / "study.json").read_text())
+    assert run(command(images, space, finished, "--json")) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["trials"] == TRIALS
+    assert answer["best"] == before["best"]
+    assert [point["trial"] for point in answer["front"]] == [trial["id"] for trial in before["front"]]
+
+
+def test_front_and_report(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["study", "front", str(finished), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["finished"]
+    content = json.loads((finished / "study.json").read_text())
+    assert [point["trial"] for point in answer["front"]] == [trial["id"] for trial in content["front"]]
+    assert run(["study", "front", str(finished)]) == 0
+    assert "points lost" in capsys.readouterr().out
+    (finished / "report.html").unlink()
+    assert run(["study", "report", str(finished)]) == 0
+    assert (finished / "report.html").is_file()
+
+
+def test_resume_extends(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = json.loads((finished / "study.json").read_text())
+    capsys.readouterr()
+    assert run(["study", "resume", str(finished), "--trials", str(TRIALS + 2), "--json", "--no-report"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["trials"] == TRIALS + 2
+    after = json.loads((finished / "study.json").read_text())
+    assert [t["plan_toml"] for t in after["trials"][:TRIALS]] == [t["plan_toml"] for t in before["trials"]]
+
+
+def test_nothing_satisfies(images: Path, space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = command(images, space, tmp_path, "--max-drop", "-20", "--trials", "2", "--json")
+    assert run(arguments) == 3
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["best"] is None
+    last = captured.err.strip().splitlines()[-1]
+    assert last.startswith("error: no design loses at most -20 points: the best of 2 reached")
+    assert (tmp_path / "report.html").is_file()
+    assert not (tmp_path / "best.plan.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["study", "resume", "{tmp}"], "must hold a study"),
+        (["study", "front", "{tmp}/missing"], "must hold a study"),
+        (["study", "run", "--network", "lenet5", "--sampler", "genetic", "--out", "{tmp}/a"], "no sampler is called 'genetic'"),
+        (["study", "run", "--network", "lenet", "--out", "{tmp}/b"], "no network is called 'lenet'; did you mean 'lenet5'"),
+        (["study", "run", "--network", "lenet5", "--accelerator", "edge", "--out", "{tmp}/c"], "edge-16x16"),
+        (["study", "run", "--network", "lenet5", "--space", "{tmp}/none.toml", "--out", "{tmp}/d"], "must be a readable TOML file"),
+        (["study", "run", "--network", "lenet5", "--max-drop", "nan", "--out", "{tmp}/e"], "max_drop must be a finite number"),
+    ],
+)
+def test_bad_input(arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([part.replace("{tmp}", str(tmp_path)) for part in arguments]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    errors = [line for line in captured.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
+
+
+def test_python_face(images: Path, tmp_path: Path) -> None:
+    model = ix.zoo.network("lenet5")
+    data = ix.zoo.data(str(images), "validation")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    candidates = {"conv2": ["exact", "trunc(cut=4)"], "fc1": ["drum(k=4)"]}
+    study = ix.explore(model, candidates, objectives=("top1", "energy_pj"), budget=4, data=data, seed=0, out=tmp_path)
+    assert 1 <= len(study.trials) <= 4
+    assert "points lost" in study.front.plot()
+    assert study.best.test is None
+    assert study.report(tmp_path).is_file()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with pytest.raises(ix.core.errors.DataError, match="a search needs labelled images to measure accuracy: give data="):
+        ix.explore(model, candidates)
+
+
+@pytest.mark.slow
+def test_the_main_job(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    arguments = ["study", "run", "--network", "resnet8", "--data", "fashion-mnist", "--accelerator", "edge-16x16", "--max-drop", "1.0"]
+    assert run([*arguments, "--trials", "60", "--seed", "0", "--out", str(out)]) == 0
+    content = json.loads((out / "study.json").read_text())
+    assert len(content["trials"]) == 60
+    assert content["best"]["validation"]["drop"] <= 1.0
+    assert content["best"]["test"]["n"] == 10000
+    assert content["best"]["savings"]["with_dram"]["value"] > 20
