@@ -96,7 +96,7 @@ class ApproxLayer(nn.Module, ABC):
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
         channels, a_bits = weight.shape[0], rule.format.a_bits
-        b_shape = rule.format.weights(weight, rule.coding).scale.shape
+        b_shape = tuple(channels if size == -1 else size for size in rule.format.scale_shape(weight))
         for buffer in ("a_scale", "a_zero", "out_scale", "out_zero"):
             self.register_buffer(buffer, torch.full((), torch.nan))
         for buffer in ("b_scale", "b_zero"):

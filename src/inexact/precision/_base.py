@@ -48,6 +48,10 @@ class Format(ABC):
         """The weight quantiser of a weight tensor [O, …]."""
 
     @abstractmethod
+    def scale_shape(self, weight: Tensor) -> tuple[int, ...]:
+        """How the weight scale is reshaped to broadcast over a weight [O, …]; -1 stands for O."""
+
+    @abstractmethod
     def outputs(self, observer: Observer) -> Quantiser:
         """The output quantiser, for integer requantisation."""
 

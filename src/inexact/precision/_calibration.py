@@ -13,6 +13,7 @@ from inexact.core.errors import FormatError, SpecError, near
 METHODS = ("minmax", "percentile", "mse")
 _SAMPLE = 1 << 16
 _SHRINK_STEPS = 60
+_LARGEST = 1 << 18
 
 
 class Observer:
@@ -40,29 +41,34 @@ class Observer:
         """All sampled values, float32 [n]."""
         return torch.cat(self._samples)
 
-    def range(self, method: str, *, percentile: float, error: Callable[[float, float, Tensor], float]) -> tuple[float, float]:
-        """The range (low, high) to cover, always holding zero.
-
-        method: "minmax", "percentile" (that share of the values on each side, in percent) or "mse".
-        error: mean squared quantisation error of a candidate range on a sample, for "mse".
-        Raises FormatError when nothing was observed.
-        """
+    def rows(self) -> tuple[Tensor, Tensor, Tensor]:
+        """(low [1], high [1], sample [1, n]) for `ranges`. Raises FormatError when nothing was observed."""
         if not self._samples:
             raise FormatError("calibration must see at least one value; none came")
-        if method == "percentile":
-            tail = torch.quantile(self._thin(), torch.tensor([1 - percentile / 100, percentile / 100]))
-            return min(0.0, float(tail[0])), max(0.0, float(tail[1]))
-        low, high = min(0.0, self.low), max(0.0, self.high)
-        if method == "minmax":
-            return low, high
-        sample = self._thin()
-        factors = [1 - 0.8 * step / _SHRINK_STEPS for step in range(_SHRINK_STEPS)]
-        best = min(factors, key=lambda factor: error(low * factor, high * factor, sample))
-        return low * best, high * best
-
-    def _thin(self) -> Tensor:
         sample = self.sample
-        return sample[:: max(1, sample.numel() // (1 << 18))]
+        thinned = sample[:: max(1, sample.numel() // _LARGEST)]
+        return torch.tensor([self.low], dtype=torch.float64), torch.tensor([self.high], dtype=torch.float64), thinned[None]
+
+
+def ranges(
+    low: Tensor, high: Tensor, rows: Tensor, *, method: str, percentile: float, error: Callable[[Tensor, Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The ranges to cover, (low, high) float64 [G], always holding zero, one for each of G groups of values.
+
+    low, high: float64 [G], least and greatest value. rows: float32 [G, n], values or a sample of them.
+    method: "minmax", "percentile" (that share of the values on each side, in percent) or "mse": the shrunk range with the least error.
+    error: mean squared quantisation error [G] of candidate ranges on `rows`.
+    """
+    if method == "percentile":
+        tail = torch.quantile(rows.double(), torch.tensor([1 - percentile / 100, percentile / 100], dtype=torch.float64), dim=1)
+        return tail[0].clamp(max=0), tail[1].clamp(min=0)
+    low, high = low.clamp(max=0), high.clamp(min=0)
+    if method == "minmax":
+        return low, high
+    factors = [1 - 0.8 * step / _SHRINK_STEPS for step in range(_SHRINK_STEPS)]
+    errors = torch.stack([error(low * factor, high * factor) for factor in factors])
+    best = torch.tensor(factors, dtype=torch.float64)[errors.argmin(0)]
+    return low * best, high * best
 
 
 def check_method(method: str) -> None:

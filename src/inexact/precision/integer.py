@@ -11,7 +11,7 @@ from torch import Tensor
 from inexact.core.errors import SpecError, near, require_range
 from inexact.core.workload import CODINGS, Coding
 from inexact.precision._base import Format, formats
-from inexact.precision._calibration import Observer, check_method
+from inexact.precision._calibration import Observer, check_method, ranges
 from inexact.precision._quantiser import Quantiser
 
 GRANULARITIES = ("per_tensor", "per_channel")
@@ -68,50 +68,45 @@ class Int(Format):
         return self.requantisation == "integer"
 
     def activations(self, observer: Observer, coding: Coding) -> Quantiser:
-        """The activation quantiser for what `observer` saw. Raises FormatError when it saw nothing."""
+        """The activation quantiser for what `observer` saw, scalars. Raises FormatError when it saw nothing."""
         symmetric = _checked(coding) == "signed"
-        return self._quantiser(observer, self.a_bits, symmetric, self.calibration)
+        return self._fitted(*observer.rows(), self.a_bits, symmetric, self.calibration, ())
 
     def outputs(self, observer: Observer) -> Quantiser:
         """The affine quantiser of the layer's output, used by integer requantisation."""
-        return self._quantiser(observer, self.a_bits, False, self.calibration)
+        return self._fitted(*observer.rows(), self.a_bits, False, self.calibration, ())
 
     def weights(self, weight: Tensor, coding: Coding) -> Quantiser:
-        """The weight quantiser; weight [O, …]; per channel it holds one scale and zero point for each of the O rows."""
+        """The weight quantiser; weight [O, …]; its scale and zero point have the shape `scale_shape` gives."""
         symmetric = _checked(coding) != "unsigned"
-        rows = weight.detach().reshape(weight.shape[0], -1)
-        groups = [rows] if self.granularity == "per_tensor" else list(rows)
-        found = []
-        for values in groups:
-            observer = Observer()
-            observer.update(values)
-            found.append(self._quantiser(observer, self.b_bits, symmetric, self.weight_calibration))
-        shape = (-1, *[1] * (weight.dim() - 1)) if self.granularity == "per_channel" else ()
-        scale = torch.stack([q.scale for q in found]).reshape(shape)
-        zero_point = torch.stack([q.zero_point for q in found]).reshape(shape)
-        return Quantiser(scale, zero_point, found[0].low, found[0].high)
+        rows = weight.detach().float().cpu().reshape(weight.shape[0], -1)
+        if self.granularity == "per_tensor":
+            rows = rows.reshape(1, -1)
+        low, high = rows.double().aminmax(dim=1)
+        return self._fitted(low, high, rows, self.b_bits, symmetric, self.weight_calibration, self.scale_shape(weight))
 
-    def _quantiser(self, observer: Observer, bits: int, symmetric: bool, method: str) -> Quantiser:
-        def error(low: float, high: float, sample: Tensor) -> float:
-            quantiser = _spanning(low, high, bits, symmetric)
-            return float((quantiser.dequantise(quantiser.quantise(sample)) - sample).square().mean())
+    def scale_shape(self, weight: Tensor) -> tuple[int, ...]:
+        """() per tensor, [-1, 1, …] per channel."""
+        return (-1, *[1] * (weight.dim() - 1)) if self.granularity == "per_channel" else ()
 
-        return _spanning(*observer.range(method, percentile=self.percentile, error=error), bits, symmetric)
+    def _fitted(
+        self, low: Tensor, high: Tensor, rows: Tensor, bits: int, symmetric: bool, method: str, shape: tuple[int, ...]
+    ) -> Quantiser:
+        def error(lows: Tensor, highs: Tensor) -> Tensor:
+            quantiser = _spanning(lows, highs, bits, symmetric, (-1, 1))
+            return (quantiser.dequantise(quantiser.quantise(rows)) - rows).square().mean(1)
 
-
-def _spanning(low: float, high: float, bits: int, symmetric: bool) -> Quantiser:
-    """The quantiser whose codes span low..high (low <= 0 <= high)."""
-    if symmetric:
-        top = 2 ** (bits - 1) - 1
-        reach = max(-low, high)
-        return Quantiser(_scalar(reach / top or 1.0), _scalar(0.0), -top, top)
-    top = 2**bits - 1
-    scale = float(_scalar((high - low) / top or 1.0))
-    return Quantiser(_scalar(scale), _scalar(min(top, max(0, round(-low / scale)))), 0, top)
+        covered = ranges(low, high, rows, method=method, percentile=self.percentile, error=error)
+        return _spanning(*covered, bits, symmetric, shape)
 
 
-def _scalar(value: float) -> Tensor:
-    return torch.tensor(value, dtype=torch.float32)
+def _spanning(low: Tensor, high: Tensor, bits: int, symmetric: bool, shape: tuple[int, ...]) -> Quantiser:
+    """The quantisers whose codes span low..high (low <= 0 <= high, float64 [G]), scale and zero point reshaped to `shape`."""
+    top = 2 ** (bits - 1) - 1 if symmetric else 2**bits - 1
+    step = (torch.maximum(-low, high) if symmetric else high - low) / top
+    scale = torch.where(step > 0, step, 1.0).float()
+    zero_point = torch.zeros_like(scale) if symmetric else torch.round(-low / scale.double()).clamp(0, top).float()
+    return Quantiser(scale.reshape(shape), zero_point.reshape(shape), -top if symmetric else 0, top)
 
 
 def _checked(coding: Coding) -> Coding:
