@@ -1,0 +1,160 @@
+"""Ranking, accounts and descriptions on a small untrained network with real arithmetic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from inexact import hardware, units
+from inexact.explore import Settings, Silent
+from inexact.explore.accounts import Accounting
+from inexact.explore.describe import describe, error_map
+from inexact.explore.network_problem import NetworkProblem, Pool
+from inexact.explore.ranking import rank
+from inexact.explore.space import EXACT, Space
+from inexact.nn import Plan, Rule, approximate, workload
+
+
+def rule(multiplier: str, coding: str = "sign_magnitude") -> Rule:
+    return Rule(multiplier=multiplier, coding=coding, recovery="bias_correction(gain=true)")
+
+
+MILD, HARSH, COSTLY = rule("trunc(cut=3)"), rule("trunc(cut=9)"), rule("trunc(cut=0)")
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(4), nn.Flatten(), nn.Linear(54, 10)
+    ).eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return torch.randn(20, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def accounting(model: nn.Module) -> Accounting:
+    return Accounting.of(hardware.load("edge-16x16"), workload(model, (1, 12, 12)))
+
+
+@pytest.fixture(scope="module")
+def ranked(model: nn.Module, images: torch.Tensor, accounting: Accounting) -> Space:
+    candidates = {"0": [EXACT, MILD, HARSH, COSTLY], "5": [EXACT, MILD, HARSH]}
+    return rank(model, candidates, images, accounting, seed=0, watch=Silent())
+
+
+def test_exact_comes_first_and_harsh_units_are_noisier(ranked: Space) -> None:
+    for layer in ranked.layers:
+        found = {option.rule: option for option in layer.options}
+        assert layer.options[0].rule == EXACT
+        assert found[HARSH].noise > found[MILD].noise >= 0
+        assert found[HARSH].impact > found[MILD].impact
+        assert found[HARSH].energy_pj < found[MILD].energy_pj < found[EXACT].energy_pj
+        assert COSTLY not in found or layer.layer == "0"
+
+
+def test_noise_is_that_of_the_layer_after_its_own_correction(model: nn.Module, images: torch.Tensor, ranked: Space) -> None:
+    """Recomputed from outside: the first layer sees the images themselves in every network."""
+    net = approximate(model, Plan({"0": HARSH}), calibrate=images)
+    with torch.no_grad():
+        exact = net.layers()["0"].float_layer(images, net.layers()["0"].weight)
+        raw = net.layers()["0"](images)
+        # The free correction is a least squares line per channel, up to the rounding of the bias.
+        residual = torch.zeros_like(raw)
+        for channel in range(raw.shape[1]):
+            x, y = raw[:, channel].flatten().double(), exact[:, channel].flatten().double()
+            slope = ((x - x.mean()) * (y - y.mean())).mean() / x.var(correction=0)
+            residual[:, channel] = (y - y.mean() - slope * (x - x.mean())).reshape(raw[:, channel].shape).float()
+    expected = float(residual.double().square().mean() / exact.double().var(correction=0))
+    found = next(option.noise for option in ranked.layers[0].options if option.rule == HARSH)
+    assert found == pytest.approx(expected, rel=0.15)
+
+
+def test_impact_predicts_the_error_of_the_logits(model: nn.Module, images: torch.Tensor, ranked: Space) -> None:
+    """The last layer is the logits: its impact is the power of its error over the power of the centred logits."""
+    from inexact.recovery import recover
+
+    net = recover(approximate(model, Plan({"5": HARSH, "0": EXACT}), calibrate=images), data=images, size=20)
+    with torch.no_grad():
+        logits, approx = model(images), net(images)
+    error = approx - logits
+    power = (logits - logits.mean(1, keepdim=True)).square().sum(1).mean()
+    expected = float((error - error.mean(1, keepdim=True)).square().sum(1).mean() / power)
+    found = next(option.impact for option in ranked.layers[1].options if option.rule == HARSH)
+    assert expected / 2 < found < expected * 2
+
+
+def test_deterministic(model: nn.Module, images: torch.Tensor, accounting: Accounting, ranked: Space) -> None:
+    candidates = {"0": [EXACT, MILD, HARSH, COSTLY], "5": [EXACT, MILD, HARSH]}
+    assert rank(model, candidates, images, accounting, seed=0, watch=Silent()) == ranked
+
+
+def test_accounts(model: nn.Module, images: torch.Tensor, accounting: Accounting) -> None:
+    exact = approximate(model, Plan({"0": EXACT, "5": EXACT}), calibrate=images)
+    same = accounting.judge(workload(exact))
+    assert same["energy_saving"] == 0.0
+    assert same["area_saving"] == 0.0
+    cheap = approximate(model, Plan({"0": HARSH, "5": HARSH}), calibrate=images)
+    found = accounting.judge(workload(cheap))
+    predicted = accounting.predict({"0": HARSH, "5": HARSH})
+    assert found["energy_saving"] > 0
+    assert found["energy_pj"] == pytest.approx(predicted.energy_pj)
+    assert found["area_um2"] == pytest.approx(predicted.area_um2)
+    assert sum(found["by_layer"].values()) == pytest.approx(found["energy_pj"])
+    assert sum(found["by_component"].values()) == pytest.approx(found["energy_pj"])
+
+
+def test_description(model: nn.Module, images: torch.Tensor, accounting: Accounting, ranked: Space) -> None:
+    plan = Plan({"0": HARSH, "5": EXACT})
+    accounts = accounting.judge(workload(approximate(model, plan, calibrate=images)))
+    parts = describe(accounting, plan, ranked, accounts)
+    first, last = parts["layers"]
+    assert (first["multiplier"], last["multiplier"]) == ("trunc(cut=9)", "exact(signed=true)")
+    assert first["noise"] == next(option.noise for option in ranked.layers[0].options if option.rule == HARSH)
+    assert first["energy_share"] + last["energy_share"] == pytest.approx(1)
+    assert [unit["spec"] for unit in parts["units"]] == ["trunc(cut=9)", "exact(signed=true)"]
+    assert {row["quantity"] for row in parts["provenance"]} >= {
+        "energy saving, with_dram",
+        "area saving",
+        "energy of trunc(cut=9) over exact 8x8",
+    }
+    assert describe(accounting, None, ranked, {})["layers"] == []
+
+
+def test_error_map_is_the_mean_error_of_blocks() -> None:
+    unit = units.get("trunc(cut=7,width=(8,4))")
+    found = np.array(error_map(unit))
+    error = unit.table().astype(float) - unit.exact_table()
+    assert found.shape == (32, 16)
+    assert found[3, 5] == error[24:32, 5].mean()
+    assert found.mean() == pytest.approx(error.mean())
+
+
+def test_pools(model: nn.Module, images: torch.Tensor) -> None:
+    labels = torch.arange(20) % 10
+    pool = Pool.of([(images[:13], labels[:13]), (images[13:], labels[13:])])
+    assert torch.equal(pool.images, images)
+    mixed = pool.shuffled(3)
+    assert torch.equal(mixed.images, pool.shuffled(3).images)
+    assert not torch.equal(mixed.images, images)
+    order = [int((images == image).flatten(1).all(1).nonzero()) for image in mixed.images]
+    assert torch.equal(mixed.labels, labels[order])
+    assert mixed.digest() != pool.digest()
+
+
+def test_problem_keeps_calibration_apart(model: nn.Module, images: torch.Tensor) -> None:
+    data = [(images, torch.arange(20) % 10)]
+    settings = Settings(network="small", data="random", calibration=128)
+    problem = NetworkProblem(model, data, None, hardware.load("edge-16x16"), settings, {"0": ["trunc(cut=4)"]})
+    assert len(problem.calibration) == 5  # a quarter of what there is
+    assert problem.images("validation") == 15
+    assert problem.images("test") == 0
+    seen = {image.sum().item() for image in problem.calibration}
+    assert not seen & {image.sum().item() for image in problem.pools["validation"].images}
+    other = NetworkProblem(model, data, data, hardware.load("edge-16x16"), settings, {"0": ["trunc(cut=4)"]})
+    assert problem.fingerprint() != other.fingerprint()
