@@ -46,7 +46,7 @@ class Probe:
     @cached_property
     def exact(self) -> Tensor:
         """int64, the exact sums of the same codes, shaped as `accumulator`."""
-        return self.layer.exact_sums(self.a, self.b)
+        return self.layer.exact_sums(self.a, self.b).to(torch.int64)
 
     def error_table(self) -> Tensor:
         """int64 [2**a_bits, 2**b_bits], approximate minus exact, indexed by bit pattern."""
@@ -142,7 +142,7 @@ class ApproxLayer(nn.Module, ABC):
 
     def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
         # float64 holds every integer here exactly (all are below 2**53) and is scaled in place
-        total = self.exact_sums(a, b).double() if self.rule.exact else self._approximate_sums(a, b)
+        total = self.exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
         if self.recoverer is not None:
             self.correct(self.recoverer(Probe(self, a, b, total.to(torch.int64))))
         if self.has_column:
@@ -216,6 +216,12 @@ class ApproxLayer(nn.Module, ABC):
                 f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it"
             )
 
+    @property
+    def a_peak(self) -> int:
+        """A bound on |a - za| for every activation code: no code is further from the zero point than the code range is wide."""
+        low, high = _code_range(self.rule.format.a_bits, self.rule.coding == "signed")
+        return high - low
+
     def extra_repr(self) -> str:
         """What the layer's line in `print(model)` shows."""
         return f"{self.rule.multiplier}, {self.rule.precision}, {self.rule.coding}, recovery={self.rule.recovery}"
@@ -235,7 +241,7 @@ class ApproxLayer(nn.Module, ABC):
 
     @abstractmethod
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """int64 `sum_k (a-za)(b-zb)` of padded codes."""
+        """float64 integers `sum_k (a-za)(b-zb)` of padded codes."""
 
     @abstractmethod
     def window_sums(self, plane: Tensor) -> Tensor:

@@ -44,16 +44,23 @@ class ApproxConv2d(ApproxLayer):
         return kernels.conv2d(a, b, self.table, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
 
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """int64 [N, O, H', W']."""
-        a, b = (a - self.a_zero).to(torch.int32), (b - self.b_zero).to(torch.int32)
-        return kernels.exact_conv2d(a, b, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
+        """float64 [N, O, H', W']."""
+        a, b = a - self.a_zero, b - self.b_zero
+        return kernels.exact_conv2d(a, b, self.stride, 0, self.dilation, self.groups, peak=self.a_peak, dtype=torch.float64)
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [N, O, H', W'], or [N, 1, H', W'] without groups."""
         n, _, height, width = plane.shape
         grouped = plane.reshape(n, self.groups, -1, height, width).sum(2, dtype=torch.float64)
+        if self.dilation == (1, 1):
+            sums = F.avg_pool2d(grouped, (self.weight.shape[2], self.weight.shape[3]), self.stride, divisor_override=1)
+            return self._to_outputs(sums)
         ones = torch.ones(self.groups, 1, *self.weight.shape[2:], dtype=torch.float64, device=plane.device)
         sums = F.conv2d(grouped, ones, stride=self.stride, dilation=self.dilation, groups=self.groups)
+        return self._to_outputs(sums)
+
+    def _to_outputs(self, sums: Tensor) -> Tensor:
+        """[N, groups, H', W'] as one plane an output channel; a single group broadcasts."""
         return sums if self.groups == 1 else sums.repeat_interleave(self.weight.shape[0] // self.groups, dim=1)
 
     def padding_sums(self, weight: Tensor, shape: torch.Size) -> Tensor:
@@ -101,9 +108,9 @@ class ApproxLinear(ApproxLayer):
         return kernels.gemm(a.reshape(-1, a.shape[-1]), b, self.table).reshape(*a.shape[:-1], -1)
 
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """int64 [..., O]."""
-        rows = (a - self.a_zero).to(torch.int32).reshape(-1, a.shape[-1])
-        return kernels.exact_gemm(rows, (b - self.b_zero).to(torch.int32)).reshape(*a.shape[:-1], -1)
+        """float64 [..., O]."""
+        rows = (a - self.a_zero).reshape(-1, a.shape[-1])
+        return kernels.exact_gemm(rows, b - self.b_zero, peak=self.a_peak, dtype=torch.float64).reshape(*a.shape[:-1], -1)
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [..., 1]."""

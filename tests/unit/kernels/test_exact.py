@@ -80,3 +80,15 @@ def test_values_must_be_integers() -> None:
 def test_empty_inputs() -> None:
     assert exact_gemm(values(0, 4, low=0, high=1), values(3, 4, low=0, high=1)).shape == (0, 3)
     assert exact_conv2d(values(0, 2, 5, 5, low=0, high=1), values(3, 2, 3, 3, low=0, high=1)).shape == (0, 3, 3, 3)
+
+
+def test_a_declared_peak_takes_float_integers_and_keeps_the_answer() -> None:
+    generator = torch.Generator().manual_seed(4)
+    a = torch.randint(-255, 256, (2, 6, 7, 5), generator=generator)
+    w = torch.randint(-127, 128, (4, 3, 3, 2), generator=generator)
+    expected = exact_conv2d(a, w, groups=2)
+    found = exact_conv2d(a.float(), w.float(), groups=2, peak=255, dtype=torch.float64)
+    assert found.dtype == torch.float64
+    assert torch.equal(found.to(torch.int64), expected)
+    rows, columns = a.reshape(-1, 5), w.reshape(-1, 2)[:, :1].expand(-1, 5)
+    assert torch.equal(exact_gemm(rows.float(), columns.float(), peak=255), exact_gemm(rows, columns))
