@@ -48,9 +48,9 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--space", type=click.Path(path_type=Path), help="Search space (TOML) instead of the shipped candidates.")
 @click.option("--sampler", default="assisted", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
 @click.option("--calibration", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images for calibration.")
-@click.option("--search-images", type=click.IntRange(min=1), default=512, show_default=True, help="Validation images a trial sees.")
-@click.option("--promote-images", type=click.IntRange(min=1), default=2000, show_default=True, help="Images a promising trial sees.")
-@click.option("--finalists", type=click.IntRange(min=1), default=2, show_default=True, help="Designs measured on the test images.")
+@click.option("--search-images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images a trial sees.")
+@click.option("--promote-images", type=click.IntRange(min=1), default=3000, show_default=True, help="Images a promising trial sees.")
+@click.option("--finalists", type=click.IntRange(min=1), default=3, show_default=True, help="Designs measured on the test images.")
 @_common
 def run_study(
     out: Path, weights: Path | None, space: Path | None, as_json: bool, no_report: bool, threads: int | None, **settings: Any

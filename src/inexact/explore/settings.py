@@ -41,10 +41,10 @@ class Settings:
     rank_images: int = 24
     screen_images: int = 128
     hopeless: float = 8.0
-    search_images: int = 512
-    promote_images: int = 2000
+    search_images: int = 1000
+    promote_images: int = 3000
     promotions: int = 8
-    finalists: int = 2
+    finalists: int = 3
 
     def __post_init__(self) -> None:
         for name, high in (("trials", 10**6), ("calibration", 10**6), ("rank_images", 10**6), ("screen_images", 10**7)):
