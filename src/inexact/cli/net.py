@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -134,7 +135,11 @@ def evaluate_network(
     _use_threads(threads)
     images = zoo.data(data, split, limit)
     original, emulated = _networks(network, data, images, plan, weights, calibrate)
-    exact = None if emulated is None else nn.approximate(original, nn.Plan(precision="int8"), calibrate=_calibration(data, calibrate))
+    exact = (
+        None
+        if emulated is None
+        else nn.approximate(original, nn.Plan(precision="int8", coding="signed"), calibrate=_calibration(data, calibrate))
+    )
     with _bar() as bar:
         task = bar.add_task(f"evaluating on {len(images)} images", total=len(images) * (1 if exact is None else 3))
 
@@ -249,15 +254,21 @@ def _show_evaluation(result: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _show_estimate(result: dict[str, Any]) -> None:
-    table = Table("figure", "value", "unit", "source")
+    table = Table("figure", "value", "spread", "unit", "source")
     rows = [("cycles", result["cycles"]), ("latency", result["latency_ms"]), ("energy", result["energy_pj"]["total"])]
     rows += [(f"  {name}", figure) for name, figure in result["energy_pj"]["by_component"].items() if figure["value"]]
     rows += [("area", result["area_um2"]["total"])]
     rows += [(f"saving, {name}", figure) for name, figure in result["savings"].items()]
+    sources: dict[str, int] = {}
     for name, figure in rows:
         source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
-        table.add_row(name, f"{figure['value']:,.4g}", figure["unit"], source)
-    Console().print(table)
+        number = sources.setdefault(source, len(sources) + 1)
+        spread = "" if figure["spread"] is None else " … ".join(f"{end:,.4g}" for end in figure["spread"])
+        table.add_row(name, f"{figure['value']:,.4g}", spread, figure["unit"], escape(f"[{number}]"))
+    console = Console()
+    console.print(table)
+    for source, number in sources.items():
+        console.print(escape(f"[{number}] {source}"), highlight=False)
 
 
 def _use_threads(threads: int | None) -> None:
