@@ -36,7 +36,8 @@ def doctor(as_json: bool) -> None:
 
 
 def report() -> dict[str, Any]:
-    """What `doctor --json` prints: version, isa, isas, engines, threads, torch, optional."""
+    """What `doctor --json` prints: version, isa, isas, engines, engine (in use), threads, torch, optional."""
+    import numpy as np
     import torch
 
     from inexact import kernels
@@ -46,6 +47,7 @@ def report() -> dict[str, Any]:
         "isa": kernels.isa(),
         "isas": list(kernels.isas()),
         "engines": kernels.engines(),
+        "engine": kernels.engine_for(np.zeros((256, 256), np.int32), (64, 64, 64)),
         "threads": kernels.threads(),
         "torch": str(torch.__version__),
         "optional": {name: _package(name) for name in PACKAGES} | {name: _program(name, flag) for name, (flag, _) in TOOLS.items()},
@@ -78,7 +80,7 @@ def _text(found: dict[str, Any]) -> str:
     lines = [
         f"inexact      {found['version']}",
         f"torch        {found['torch']}",
-        f"engines      {engines}",
+        f"engines      {engines}; in use: {found['engine']}",
         f"ISA          {found['isa']} (this machine: {', '.join(found['isas']) or 'no compiled core'})",
         f"threads      {found['threads']}",
         "optional",
