@@ -25,20 +25,17 @@ class Total:
 
 @dataclass(frozen=True, kw_only=True)
 class Accounting:
-    """A network on an accelerator. workload: its layers, any arithmetic. baseline: the cost of the exact 8-bit design."""
+    """A network on an accelerator. workload: its layers, all exact 8-bit. baseline: the cost of the exact 8-bit design."""
 
     machine: Accelerator
     workload: Workload
     baseline: Cost
 
     @classmethod
-    def of(cls, machine: Accelerator, workload: Workload, kept: frozenset[str] = frozenset()) -> Accounting:
-        """The account of a workload. kept: layers outside the space, which stay in float32 in the baseline too."""
+    def of(cls, machine: Accelerator, workload: Workload) -> Accounting:
+        """The account of a workload, whatever arithmetic it names."""
         exact = hardware.baseline(workload)
-        originals = {layer.name: layer for layer in workload.layers}
-        layers = tuple(originals[layer.name] if layer.name in kept else layer for layer in exact.layers)
-        start = Workload(network=workload.network, layers=layers)
-        return cls(machine=machine, workload=start, baseline=machine.evaluate(start))
+        return cls(machine=machine, workload=exact, baseline=machine.evaluate(exact))
 
     def planned(self, rules: Mapping[str, Rule]) -> Workload:
         """The workload under these rules; layers without one stay as in the baseline. A shared column is assumed to be used."""

@@ -36,10 +36,10 @@ def explore(
     """Search for plans of `model` that cost least for little accuracy; returns the finished study.
 
     space: None (the shipped candidates), unit specs or rules for every layer, a mapping from plan keys to such lists, or a TOML file.
-    data: labelled images for calibration and search. test: labelled images for the final figures; never used to choose.
+    data: labelled images for calibration and search. test: labelled images for the final figures only.
     objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. max_drop: points `study.best` may lose.
     sampler: spec. out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
-    Raises DataError without data, StudyError for objectives that do not exist and an `out` that holds another study.
+    Raises DataError without data, StudyError for unknown objectives and for an `out` that holds another study.
     """
     if data is None:
         raise DataError("a search needs labelled images to measure accuracy: give data=, a data set or a loader of (image, label)")
@@ -55,7 +55,7 @@ def explore(
         objectives=tuple(objectives),
     )
     problem = NetworkProblem(model, data, test, machine, settings, space)
-    store = Store(":memory:" if out is None else ensure_folder(out) / STORE)
-    study = Study(problem, settings, store, watch=watch, command="inexact.explore(…)")
-    study.run()
+    with Store(":memory:" if out is None else ensure_folder(out) / STORE) as store:
+        study = Study(problem, settings, store, watch=watch, command="inexact.explore(…)")
+        study.run()
     return study

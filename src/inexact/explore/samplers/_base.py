@@ -52,9 +52,13 @@ class Task:
     forecast: Forecast | None = None
 
 
+FAILED = 1e6
+"""Objectives and violation of a genome that could not be measured."""
+
+
 def failed(objectives: int) -> Outcome:
     """The outcome of a genome that could not be measured: worse than anything measured, and infeasible."""
-    return Outcome(values=(1e6,) * objectives, violation=1e6)
+    return Outcome(values=(FAILED,) * objectives, violation=FAILED)
 
 
 def random_genome(sizes: Sequence[int], generator: np.random.Generator) -> Genome:

@@ -17,7 +17,7 @@ from pymoo.optimize import minimize
 
 from inexact.core.errors import require_range
 from inexact.explore.samplers import samplers
-from inexact.explore.samplers._base import Genome, Outcome, Proposals, Sampler, Task, random_genome
+from inexact.explore.samplers._base import FAILED, Genome, Outcome, Proposals, Sampler, Task, random_genome
 from inexact.explore.samplers.nsga2 import NSGA2, Reset
 
 NEAR = (0.4, 1.6)
@@ -93,7 +93,8 @@ class Assisted(Sampler):
         if not fresh:
             return []
         rows = np.array([guess(genome) for genome in fresh])
-        limit = _boundary([(guess(genome)[0], outcome.violation <= 0) for genome, outcome in told.items()])
+        judged = [(guess(genome)[0], outcome.violation <= 0) for genome, outcome in told.items() if outcome.violation < FAILED]
+        limit = _boundary(judged) if judged else float(np.median(rows[:, 0]))
         near = max(1, 3 * self.batch // 4)
         chosen: dict[int, None] = {}
         for target in limit * np.geomspace(*NEAR, near):
