@@ -36,14 +36,14 @@ def explore(
     """Search for plans of `model` that cost least for little accuracy; returns the finished study.
 
     space: None (the shipped candidates), unit specs or rules for every layer, a mapping from plan keys to such lists, or a TOML file.
-    data: labelled images for calibration and search. test: labelled images for the final figures only.
-    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. max_drop: points `study.best` may lose.
-    sampler: spec. out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
-    Raises DataError without data, StudyError for unknown objectives and for an `out` that holds another study.
+    data: labelled images for calibration and search; test: for the final figures only. max_drop: points `study.best` may lose.
+    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. sampler: spec.
+    out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
+    Raises DataError without data, StudyError for unknown objectives or an `out` that holds another study.
     """
     if data is None:
         raise DataError("a search needs labelled images to measure accuracy: give data=, a data set or a loader of (image, label)")
-    machine = accelerator if isinstance(accelerator, hardware.Accelerator) else hardware.load(accelerator)
+    machine = hardware.load(accelerator) if isinstance(accelerator, str) else accelerator
     settings = Settings(
         network=type(model).__name__,
         data=str(getattr(data, "name", type(data).__name__)),
