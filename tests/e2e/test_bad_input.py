@@ -61,7 +61,7 @@ def test_plans(capsys: pytest.CaptureFixture[str], tmp_path: Path, key: str, mul
     ],
     ids=["empty", "labels", "size", "nan"],
 )
-def test_data(capsys: pytest.CaptureFixture[str], tmp_path: Path, images: np.ndarray, labels: np.ndarray, message: str) -> None:  # type: ignore[type-arg]
+def test_data(capsys: pytest.CaptureFixture[str], tmp_path: Path, images: np.ndarray, labels: np.ndarray, message: str) -> None:
     np.savez(tmp_path / "d.npz", images=images, labels=labels)
     refused(capsys, [*LENET, "--data", str(tmp_path / "d.npz"), "--weights", "fashion-mnist"], message)
 
