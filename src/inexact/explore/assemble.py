@@ -29,8 +29,9 @@ def assemble(search: Search, best: Trial | None, *, command: str, message: str) 
     accounts = None if best is None or best.measurement is None else best.measurement.accounts
     parts = ledger.problem.describe(None if best is None else best.plan, search.space, accounts or {})
     energy = {"unit": "pJ", "baseline": parts.get("baseline_components", {}), "best": (accounts or {}).get("by_component", {})}
+    limit = f"{settings.max_drop:g} point" + ("" if settings.max_drop == 1 else "s")
     return StudyReport(
-        title=f"{settings.network} on {settings.data}, {settings.accelerator}: at most {settings.max_drop:g} points of accuracy lost",
+        title=f"{settings.network} on {settings.data}, {settings.accelerator}: at most {limit} of accuracy lost",
         command=command,
         network=settings.network,
         data=settings.data,
