@@ -18,7 +18,8 @@ def test_example_runs(example: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "top-1" in done.stdout
-    assert (tmp_path / "out" / "quickstart" / "report.html").stat().st_size > 10_000
+    if example.stem == "01_quickstart":
+        assert (tmp_path / "out" / "quickstart" / "report.html").stat().st_size > 10_000
 
 
 def test_help_needs_no_torch() -> None:
