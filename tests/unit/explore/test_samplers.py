@@ -8,6 +8,7 @@ import pytest
 
 from inexact.core.errors import MissingDependencyError, SpecError, StudyError, UnknownNameError
 from inexact.explore.samplers import Genome, Outcome, Sampler, failed, get, samplers
+from inexact.explore.samplers.assisted import _boundary
 
 SIZES = (4, 3, 5, 8, 2)
 INITIAL = [(0, 0, 0, 0, 0), (1, 1, 1, 1, 1)]
@@ -105,3 +106,10 @@ def test_optuna_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     search = get("optuna_tpe")((3, 2), objectives=2)
     with pytest.raises(MissingDependencyError, match=r"need optuna 5 or newer; install the extra with: pip install 'inexact\[optuna\]'"):
         search.ask()
+
+
+def test_boundary_tells_genomes_that_hold_from_those_that_do_not() -> None:
+    assert 0.01 < _boundary([(0.3, False), (0.001, True), (0.01, True), (0.02, False)]) < 0.02
+    assert _boundary([(0.001, True), (0.01, False), (0.012, True), (0.02, False)]) > 0.012  # of equally good ones the largest
+    assert _boundary([(0.5, True)]) == 1.0
+    assert _boundary([(0.5, False)]) == 0.25
