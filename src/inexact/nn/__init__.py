@@ -1,7 +1,7 @@
 """Plans and emulated networks: what is approximated where, and a module that computes exactly that."""
 
 from inexact.nn._approximate import ApproxModel, approximate
-from inexact.nn._data import Data, batches, first_inputs
+from inexact.nn._data import Data, batches, device_of, first_inputs
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._layer import ApproxLayer, Correction, Probe
 from inexact.nn._plan import Plan
@@ -24,6 +24,7 @@ __all__ = [
     "arithmetic",
     "batches",
     "correct_answers",
+    "device_of",
     "estimate",
     "evaluate",
     "first_inputs",

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from inexact.core.errors import FormatError, PlanError
-from inexact.nn._data import Data, first_inputs
+from inexact.nn._data import Data, device_of, first_inputs
 from inexact.nn._fold import fold_batch_norm, replace_module
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._plan import Plan
@@ -61,7 +61,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     chosen = {name: rule for name, rule in plan.resolve(kinds).items() if rule is not None}
     sources = {name: result.get_submodule(name) for name in chosen}
     _check_weights(sources)
-    inputs = None if calibrate is None else first_inputs(calibrate, calibration_size)
+    inputs = None if calibrate is None else first_inputs(calibrate, calibration_size).to(device_of(result))
     seen = _observe(result, sources, inputs) if inputs is not None else {}
     for name, rule in chosen.items():
         source = sources[name]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from inexact.core.errors import DataError
@@ -41,3 +41,9 @@ def first_inputs(data: Data, limit: int) -> Tensor:
     if not count:
         raise DataError("calibration data must hold at least one input; it is empty")
     return torch.cat(found)
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where a model's first parameter lives; the CPU for one without parameters."""
+    parameter = next(model.parameters(), None)
+    return torch.device("cpu") if parameter is None else parameter.device

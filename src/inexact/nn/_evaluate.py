@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from inexact.core.errors import DataError
 from inexact.metrics import paired_difference, wilson
-from inexact.nn._data import Data, batches
+from inexact.nn._data import Data, batches, device_of
 
 Correct = NDArray[np.bool_]
 Progress = Callable[[int], None]
@@ -89,20 +89,21 @@ def correct_answers(model: nn.Module, data: Data, *, batch_size: int = 250, prog
     was_training = model.training
     model.eval()
     found: list[Tensor] = []
+    device = device_of(model)
     try:
         for inputs, labels in batches(data, batch_size):
             if labels is None:
                 raise DataError("accuracy needs labels: give batches of (inputs, labels)")
-            scores = model(inputs)
+            scores = model(inputs.to(device))
             _check_labels(labels, scores.shape[1])
-            found.append(scores.argmax(1) == labels)
+            found.append(scores.argmax(1).cpu() == labels.cpu())
             if progress is not None:
                 progress(len(labels))
     finally:
         model.train(was_training)
     if not found:
         raise DataError("data must hold at least one image; it is empty")
-    return torch.cat(found).cpu().numpy()
+    return torch.cat(found).numpy()
 
 
 def _check_labels(labels: Tensor, classes: int) -> None:

@@ -12,6 +12,7 @@ from inexact import hardware
 from inexact.core.errors import DataError
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload
 from inexact.nn._approximate import PLANNABLE
+from inexact.nn._data import device_of
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._rule import Rule
 from inexact.nn.layers import ApproxConv2d
@@ -38,10 +39,9 @@ def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, na
     for module_name, module in probe.named_modules():
         if isinstance(module, (*PLANNABLE, ApproxLayer)):
             watch(module_name.removeprefix("model.") if isinstance(module, ApproxLayer) else module_name, module)
-    parameter = next(probe.parameters(), None)
     with torch.no_grad():
         try:
-            probe(torch.zeros(1, *shape, device=None if parameter is None else parameter.device))
+            probe(torch.zeros(1, *shape, device=device_of(probe)))
         except RuntimeError as error:
             raise DataError(f"an input of shape {shape} must fit the network: {error}") from error
     return Workload(network=name or type(getattr(model, "model", model)).__name__, layers=tuple(layers))

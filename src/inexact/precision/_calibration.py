@@ -60,7 +60,8 @@ def ranges(
     error: mean squared quantisation error [G] of candidate ranges on `rows`.
     """
     if method == "percentile":
-        tail = torch.quantile(rows.double(), torch.tensor([1 - percentile / 100, percentile / 100], dtype=torch.float64), dim=1)
+        thinned = rows[:, :: max(1, rows.shape[1] // _LARGEST)]  # torch.quantile takes no more than 2**24 values
+        tail = torch.quantile(thinned.double(), torch.tensor([1 - percentile / 100, percentile / 100], dtype=torch.float64), dim=1)
         return tail[0].clamp(max=0), tail[1].clamp(min=0)
     low, high = low.clamp(max=0), high.clamp(min=0)
     if method == "minmax":

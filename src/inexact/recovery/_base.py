@@ -10,7 +10,7 @@ import torch
 
 from inexact.core.errors import PlanError
 from inexact.core.registry import Family, spec_of
-from inexact.nn import ApproxModel, Correction, Data, Probe, first_inputs
+from inexact.nn import ApproxModel, Correction, Data, Probe, device_of, first_inputs
 
 
 class Recovery(ABC):
@@ -44,7 +44,7 @@ def recover(
         raise PlanError("recover() needs an emulated network: call approximate() first")
     result = copy.deepcopy(net)
     chosen = {name: recoveries.get(recovery or layer.rule.recovery) for name, layer in result.layers().items()}
-    inputs = first_inputs(data, size)
+    inputs = first_inputs(data, size).to(device_of(result))
     layers = result.layers()
     try:
         for name, method in chosen.items():

@@ -98,3 +98,9 @@ def test_observing_nan_or_infinity_is_refused(bad: float) -> None:
 def test_observing_nothing_is_refused() -> None:
     with pytest.raises(FormatError, match="calibration must see at least one value"):
         Int().activations(Observer(), "unsigned")
+
+
+def test_percentile_of_more_values_than_a_quantile_takes() -> None:
+    weight = torch.linspace(-1, 1, 2**24 + 4096).reshape(2, -1)
+    quantiser = Int(granularity="per_tensor", weight_calibration="percentile", percentile=99.0).weights(weight, "signed")
+    assert float(quantiser.scale) * 127 == pytest.approx(0.98, abs=1e-3)
