@@ -24,7 +24,7 @@ class MinimallyBiased(Multiplier):
     Error: two-sided, nearly unbiased; exact on zero. The largest products exceed wa+wb bits slightly; nothing is saturated.
 
     Reference: H. Saadat, H. Bokhari, S. Parameswaran, "Minimally biased multipliers for approximate integer and floating-point
-    multiplication", IEEE TCAD 37(11), 2018, doi:10.1109/TCAD.2018.2857262
+    multiplication", IEEE TCAD 37(11), 2018
     """
 
     width: tuple[int, int] = (8, 8)
