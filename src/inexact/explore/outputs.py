@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from inexact.core.files import write_text
 from inexact.explore.result import StudyReport, front_point
@@ -44,11 +42,3 @@ def front_csv(report: StudyReport) -> str:
         middle = (point["drop"], low, high, point["n_images"], point["energy_saving"], point["area_saving"])
         writer.writerow([trial.id, *middle, point["plan"]])
     return text.getvalue()
-
-
-def write_report(report: Mapping[str, Any], folder: Path) -> Path:
-    """report.html in `folder`; returns its path."""
-    # The report is a layer above; it is asked for by name, so that exploring does not depend on it.
-    writer = importlib.import_module("inexact.report")
-    path: Path = writer.write_html(report, folder / "report.html")
-    return path

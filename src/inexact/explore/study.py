@@ -20,6 +20,7 @@ from inexact.explore.settings import Settings
 from inexact.explore.space import Space
 from inexact.explore.store import Store
 from inexact.explore.watch import Silent, Watch
+from inexact.report import write_html
 
 STORE = "study.db"
 
@@ -139,7 +140,7 @@ class Study:
     def report(self, folder: str | Path) -> Path:
         """Write all files and report.html to `folder`; return the path of the report."""
         self.write(folder)
-        return outputs.write_report(self._finished().to_json(), Path(folder))
+        return write_html(self._finished().to_json(), Path(folder) / "report.html")
 
     def _finished(self) -> StudyReport:
         if self.result is None:
