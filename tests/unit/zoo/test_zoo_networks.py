@@ -15,6 +15,7 @@ SIZES = {
     "lenet5": (61_706, 0.42),
     "resnet8": (77_754, 9.35),
     "resnet20": (272_186, 31.0),
+    "resnet18": (11_175_370, 33.011),
     "vgg7": (298_410, 29.1),
     "mobilenetv2s": (62_218, 4.21),
     "vit_tiny": (333_066, 17.7 - 1.84),
@@ -32,6 +33,13 @@ def test_size(name: str) -> None:
     parameters, macs = SIZES[name]
     assert sum(p.numel() for p in model.parameters()) == parameters
     assert workload(model, architecture.input_shape).macs / 1e6 == pytest.approx(macs, rel=3e-3, abs=5e-3)
+
+
+def test_resnet18_at_its_published_size() -> None:
+    architecture = architecture_of("resnet18(classes=1000,channels=3,size=224)")
+    model = untrained(architecture)
+    assert sum(p.numel() for p in model.parameters()) == 11_689_512  # He et al., as counted by every framework
+    assert workload(model, architecture.input_shape).macs == 1_814_073_344
 
 
 def test_attention_products_of_vit() -> None:

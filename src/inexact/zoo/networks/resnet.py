@@ -1,4 +1,4 @@
-"""Residual networks for small images: three stages of 16, 32 and 64 channels."""
+"""Residual networks: three stages of 16, 32 and 64 channels for small images, four of 64 to 512 for large ones."""
 
 from __future__ import annotations
 
@@ -31,13 +31,15 @@ class BasicBlock(nn.Module):
 
 
 def _residual(channels: int, classes: int, *, blocks: int) -> nn.Module:
+    return _stages(conv_bn(channels, 16), [], (16, 32, 64), classes, blocks=blocks)
+
+
+def _stages(stem: list[nn.Module], pool: list[nn.Module], widths: tuple[int, ...], classes: int, *, blocks: int) -> nn.Module:
     model = nn.Sequential()
-    conv, norm = conv_bn(channels, 16)
-    model.add_module("conv1", conv)
-    model.add_module("bn1", norm)
-    model.add_module("relu1", nn.ReLU())
-    width = 16
-    for stage, outputs in enumerate((16, 32, 64), start=1):
+    for name, module in zip(("conv1", "bn1", "relu1", "maxpool"), (*stem, nn.ReLU(), *pool), strict=False):
+        model.add_module(name, module)
+    width = widths[0]
+    for stage, outputs in enumerate(widths, start=1):
         layers = []
         for block in range(blocks):
             layers.append(BasicBlock(width, outputs, stride=2 if block == 0 and stage > 1 else 1))
@@ -75,3 +77,19 @@ class ResNet20(Architecture):
     def build(self) -> nn.Module:
         """Stem, nine blocks, pooled features, one linear layer."""
         return _residual(self.channels, self.classes, blocks=3)
+
+
+@architectures.register("resnet18")
+@final
+@dataclass(frozen=True, kw_only=True)
+class ResNet18(Architecture):
+    """Two residual blocks a stage, 7x7 stem; at 224x224x3 and 1000 classes 11,689,512 parameters and 1.81 G MACs.
+
+    For images of 64 pixels and more. Reference: K. He et al., Deep residual learning, CVPR 2016, doi:10.1109/CVPR.2016.90
+    (table 1, 1x1 shortcuts where the shape changes).
+    """
+
+    def build(self) -> nn.Module:
+        """Stem, eight blocks, pooled features, one linear layer."""
+        stem = conv_bn(self.channels, 64, kernel=7, stride=2)
+        return _stages(stem, [nn.MaxPool2d(3, stride=2, padding=1)], (64, 128, 256, 512), self.classes, blocks=2)
