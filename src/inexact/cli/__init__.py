@@ -12,7 +12,7 @@ import click
 from inexact.core.errors import InexactError
 
 COMMANDS = {
-    "bench": ("inexact.cli.bench", "Measure emulation speed on this machine."),
+    "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
     "net": ("inexact.cli.net", "Train, evaluate and cost networks."),
