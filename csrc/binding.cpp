@@ -6,11 +6,14 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "drive/sink.hpp"
+#include "drive/source.hpp"
 #include "inexact.hpp"
 
 namespace nb = nanobind;
@@ -22,6 +25,7 @@ namespace {
 template <typename T, size_t N>
 using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
 using Pair = std::array<int64_t, 2>;
+using Sides = std::array<int64_t, 4>;  // top, bottom, left, right
 
 void require(bool holds, const char* message) {
   if (!holds) throw std::invalid_argument(message);
@@ -62,22 +66,27 @@ void gemm(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, Array<const int3
   }
   const MakeRows make = path_of(isa);
   const nb::gil_scoped_release unlocked;
-  table_gemm(a.data(), b.data(), table, m, n, k, threads, make, operand, out.data());
+  table_gemm(a.data(), b.data(), table, m, n, k, threads, make, operand, Int32Sink::of_rows(out.data(), n));
 }
 
 Convolution shape_of(const Array<const uint8_t, 4>& a, const Array<const uint8_t, 4>& w, const Array<int32_t, 4>& out, Pair stride,
-                     Pair padding, Pair dilation, int64_t groups, uint8_t pad_code) {
+                     Sides padding, Pair dilation, int64_t groups, uint8_t pad_code) {
   const Convolution s{dim(a, 0),   dim(a, 1),   dim(a, 2),   dim(a, 3),  dim(w, 0),  dim(w, 1 + 1), dim(w, 3),   dim(out, 2), dim(out, 3),
-                      stride[0],   stride[1],   padding[0],  padding[1], dilation[0], dilation[1],  groups,      pad_code};
-  require(stride[0] > 0 && stride[1] > 0 && dilation[0] > 0 && dilation[1] > 0 && padding[0] >= 0 && padding[1] >= 0, "bad geometry");
+                      stride[0],   stride[1],   padding[0],  padding[2], dilation[0], dilation[1],  groups,      pad_code};
+  require(stride[0] > 0 && stride[1] > 0 && dilation[0] > 0 && dilation[1] > 0, "stride and dilation must be positive");
+  require(*std::min_element(padding.begin(), padding.end()) >= 0, "padding must not be negative");
   require(groups > 0 && s.channels % groups == 0 && s.out_channels % groups == 0, "groups must divide the channels");
   require(dim(w, 1) == s.group_in() && dim(out, 0) == s.batch && dim(out, 1) == s.out_channels, "shapes of a, w and out must agree");
   require(s.window() > 0 && s.out_h > 0 && s.out_w > 0, "window and output must not be empty");
+  const auto extent = [](int64_t size, int64_t kernel, int64_t step, int64_t spread) { return (size - spread * (kernel - 1) - 1) / step + 1; };
+  require(s.out_h == extent(s.height + padding[0] + padding[1], s.kernel_h, stride[0], dilation[0]) &&
+              s.out_w == extent(s.width + padding[2] + padding[3], s.kernel_w, stride[1], dilation[1]),
+          "shape of out must follow from the geometry");
   return s;
 }
 
 void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<int32_t, 4> out, Pair stride,
-            Pair padding, Pair dilation, int64_t groups, uint8_t pad_code, int threads, const std::string& isa,
+            Sides padding, Pair dilation, int64_t groups, uint8_t pad_code, int threads, const std::string& isa,
             const std::string& fixed) {
   const Lut table = lut_of(lut);
   const Convolution shape = shape_of(a, w, out, stride, padding, dilation, groups, pad_code);
@@ -89,7 +98,8 @@ void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const in
   }
   const MakeRows make = path_of(isa);
   const nb::gil_scoped_release unlocked;
-  table_conv(a.data(), w.data(), table, shape, threads, make, operand, out.data());
+  table_conv(CodeSource(a.data()), w.data(), table, shape, threads, make, operand,
+             Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 
 std::vector<std::string> isas() {

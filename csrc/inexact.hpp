@@ -7,6 +7,9 @@
 
 namespace inexact {
 
+class Sink;
+class Source;
+
 // A table lut[a, b] of int32, a = activation code, b = weight code. Codes outside it are refused before the core is called.
 struct Lut {
   const int32_t* values;
@@ -64,9 +67,10 @@ void reference_conv(const uint8_t* a, const uint8_t* w, const Lut& lut, const Co
 // Which operand is fixed: decided by cost, or forced (tests run both).
 enum class Fixed { choose, weight, activation };
 
+// Codes come from a Source (drive/source.hpp), finished sums go to a Sink (drive/sink.hpp).
 void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, MakeRows make,
-                Fixed fixed, int32_t* out);
-void table_conv(const uint8_t* a, const uint8_t* w, const Lut& lut, const Convolution& shape, int threads, MakeRows make,
-                Fixed fixed, int32_t* out);
+                Fixed fixed, const Sink& out);
+void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& shape, int threads, MakeRows make,
+                Fixed fixed, const Sink& out);
 
 }  // namespace inexact

@@ -1,10 +1,13 @@
 // Convolution through the table, without im2col in memory: padded planes (layout.hpp) are read at shifted positions.
 #include <algorithm>
+#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "drive/layout.hpp"
 #include "drive/parallel.hpp"
+#include "drive/sink.hpp"
+#include "drive/source.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -16,24 +19,30 @@ struct Job {
   const uint8_t* planes;   // laid out as `l` says
   const uint8_t* weights;  // [out_channels, window]
   int threads;
-  int32_t* out;
+  const Sink& out;
 
   // Byte 0 of a group in one run.
   const uint8_t* group(int64_t run, int64_t g) const { return planes + run * l.run_step + g * s.group_in() * l.channel_step; }
 };
 
-// Copies the sums of positions [p0, p1) of a run to the planes of one output channel; positions that belong to no output are dropped.
-void store(const int32_t* sums, int64_t p0, int64_t p1, const Job& job, int64_t run, int64_t channel) {
+// Hands over the sums of positions [p0, p1) of a run. Positions that belong to no output are dropped: the others close up, image by image.
+void hand_over(int32_t* sums, int64_t p0, int64_t p1, const Job& job, int64_t run, int64_t channel) {
   const Convolution& s = job.s;
+  const Layout& l = job.l;
   for (int64_t p = p0; p < p1;) {
-    const int64_t image = p / job.l.image_positions(), rest = p % job.l.image_positions();
-    const int64_t y = rest / job.l.pitch_w, x = rest % job.l.pitch_w, end = std::min(p1, p + job.l.pitch_w - x);
-    const int64_t keep = y < s.out_h ? std::min(s.out_w - x, end - p) : 0;
-    if (keep > 0) {
-      int32_t* plane = job.out + ((run + image) * s.out_channels + channel) * s.pixels();
-      std::copy(sums + (p - p0), sums + (p - p0) + keep, plane + y * s.out_w + x);
+    const int64_t image = p / l.image_positions(), rest = p % l.image_positions();
+    const int64_t end = std::min(p1, (image + 1) * l.image_positions());
+    const int64_t first = std::min(rest / l.pitch_w * s.out_w + std::min(rest % l.pitch_w, s.out_w), s.pixels());
+    int32_t* const start = sums + (p - p0);
+    int64_t kept = 0;
+    while (p < end) {
+      const int64_t y = p % l.image_positions() / l.pitch_w, x = p % l.pitch_w, next = std::min(end, p + l.pitch_w - x);
+      const int64_t keep = y < s.out_h ? std::max<int64_t>(0, std::min(s.out_w - x, next - p)) : 0;
+      if (keep > 0) std::memmove(start + kept, sums + (p - p0), static_cast<size_t>(keep) * sizeof(int32_t));
+      kept += keep;
+      p = next;
     }
-    p = end;
+    if (kept > 0) job.out.plane(run + image, channel, first, kept, start);
   }
 }
 
@@ -52,9 +61,10 @@ void along_pixels(const Job& job, const RowTable& table) {
     std::vector<int32_t> sums(static_cast<size_t>(p1 - p0));
     for (int64_t o = part * share; o < std::min(s.group_out(), (part + 1) * share); ++o) {
       const int64_t channel = g * s.group_out() + o;
-      int32_t* target = direct ? job.out + (run * s.out_channels + channel) * s.pixels() + p0 : sums.data();
+      int32_t* storage = direct ? job.out.plane_storage(run, channel, p0) : nullptr;
+      int32_t* target = storage ? storage : sums.data();
       table.sum(job.weights + channel * s.window(), s.window(), job.group(run, g) + p0, job.l.offsets.data(), p1 - p0, target);
-      if (!direct) store(sums.data(), p0, p1, job, run, channel);
+      if (!storage) hand_over(sums.data(), p0, p1, job, run, channel);
     }
   });
 }
@@ -83,9 +93,10 @@ void along_channels(const Job& job, const RowTable& table) {
                   sums.data() + (q - q0) * outs + o0);
       }
     }
-    int32_t* out = job.out + (image * s.out_channels + g * outs) * s.pixels();
     for (int64_t o = 0; o < outs; ++o) {
-      for (int64_t q = q0; q < q1; ++q) out[o * s.pixels() + q] = sums[(q - q0) * outs + o];
+      int32_t segment[pixels];
+      for (int64_t q = q0; q < q1; ++q) segment[q - q0] = sums[(q - q0) * outs + o];
+      job.out.plane(image, g * outs + o, q0, q1 - q0, segment);
     }
   });
 }
@@ -99,16 +110,16 @@ double cost_of(const RowTable& table, int64_t vectors, int64_t length) {
 
 }  // namespace
 
-void table_conv(const uint8_t* a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, MakeRows make, Fixed fixed,
-                int32_t* out) {
-  const Layout l = layout_of(s);
+void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, MakeRows make, Fixed fixed,
+                const Sink& out) {
+  const Layout l = layout_of(s, a.codes() != nullptr);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
   std::unique_ptr<uint8_t[]> packed;
   if (!l.in_place) {
     packed.reset(new uint8_t[static_cast<size_t>(s.channels * l.channel_step)]);
-    pack(a, s, l, threads, packed.get());
+    a.pack(s, l, threads, packed.get());
   }
-  const Job job{s, l, l.in_place ? a : packed.get(), w, threads, out};
+  const Job job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};
   // Few channels or long runs: no need to prepare both tables to know.
   if (fixed == Fixed::choose && (s.group_out() < 32 || l.run >= 4 * s.group_out())) fixed = Fixed::weight;
   std::unique_ptr<RowTable> by_a, by_b;

@@ -51,13 +51,14 @@ void pack_phase(const uint8_t* plane, const Convolution& s, const Layout& l, int
 
 }  // namespace
 
-Layout layout_of(const Convolution& s) {
+Layout layout_of(const Convolution& s, bool in_memory) {
   Layout l{};
   const int64_t need_h = (s.out_h - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1;
   const int64_t need_w = (s.out_w - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1;
   const bool plain = s.stride_h == 1 && s.stride_w == 1;
   // Small planes are worth a copy: side by side they fill the vectors.
-  l.in_place = plain && s.pad_top == 0 && s.pad_left == 0 && need_h <= s.height && need_w == s.width && (s.batch == 1 || s.pixels() >= 1024);
+  l.in_place = in_memory && plain && s.pad_top == 0 && s.pad_left == 0 && need_h <= s.height && need_w == s.width &&
+               (s.batch == 1 || s.pixels() >= 1024);
   l.phase_h = ceil_div(need_h, s.stride_h);
   l.phase_w = ceil_div(need_w, s.stride_w);
   // At most what the kernel reaches beyond the outputs: two outputs cannot have one position.

@@ -29,7 +29,8 @@ struct Layout {
   int64_t phase_size(int64_t batch) const { return (batch - 1) * image_positions() + phase_h * pitch_w + phase_w - pitch_w; }
 };
 
-Layout layout_of(const Convolution& s);
+// in_memory: the codes [N, C, H, W] exist and may serve where they lie.
+Layout layout_of(const Convolution& s, bool in_memory);
 
 // Fills packed[channels * channel_step]; not needed when in place.
 void pack(const uint8_t* a, const Convolution& s, const Layout& l, int threads, uint8_t* packed);

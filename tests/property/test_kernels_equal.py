@@ -20,8 +20,8 @@ PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 def convolutions(draw: st.DrawFn) -> dict[str, Any]:
     groups, inputs, outputs = draw(st.integers(1, 4)), draw(st.integers(1, 5)), draw(st.integers(1, 40))
     kernel, stride, dilation = draw(PAIR), draw(PAIR), draw(PAIR)
-    padding = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    least = [max(1, dilation[i] * (kernel[i] - 1) + 1 - 2 * padding[i]) for i in range(2)]
+    padding = draw(st.tuples(*[st.integers(0, 3)] * 4))
+    least = [max(1, dilation[i] * (kernel[i] - 1) + 1 - padding[2 * i] - padding[2 * i + 1]) for i in range(2)]
     size = [draw(st.integers(least[i], least[i] + 24)) for i in range(2)]
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     low = draw(st.integers(-(2**21), 2**21))

@@ -52,8 +52,13 @@ def exact_conv2d(
     convolve: Callable[..., Tensor] = functional.conv2d
     # NNPACK may choose Winograd, whose transforms divide: exact sums need a direct algorithm.
     with torch.backends.nnpack.flags(enabled=False):
-        sums = convolve(a.to(inner), w.to(inner), None, geometry.stride, geometry.padding, geometry.dilation, groups)
+        sums = convolve(_padded(a.to(inner), geometry), w.to(inner), None, geometry.stride, 0, geometry.dilation, groups)
     return sums.to(dtype)
+
+
+def _padded(a: Tensor, geometry: Geometry) -> Tensor:
+    top, bottom, left, right = geometry.padding
+    return functional.pad(a, (left, right, top, bottom)) if any(geometry.padding) else a
 
 
 def _certified(a: Tensor, w: Tensor, peak: int | None = None) -> torch.dtype:

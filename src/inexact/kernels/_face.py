@@ -71,7 +71,8 @@ def conv2d(
     """Convolution in which every product is lut[activation code, weight code].
 
     a: uint8 codes [N, C, H, W]; w: uint8 codes [O, C/groups, kh, kw]; lut, engine, result and errors as for `gemm`.
-    stride, padding, dilation: one integer or (vertical, horizontal). Padded positions hold `pad_code` and are multiplied like any other.
+    stride, padding, dilation: one integer or (vertical, horizontal); padding also (top, bottom, left, right).
+    Padded positions hold `pad_code` and are multiplied like any other.
     Returns int32 [N, O, H', W'].
     """
     g = Geometry.of(stride, padding, dilation, groups)

@@ -22,12 +22,23 @@ def pair(name: str, value: int | Sequence[int], low: int) -> tuple[int, int]:
     return int(both[0]), int(both[1])
 
 
+def sides(value: int | Sequence[int]) -> tuple[int, int, int, int]:
+    """Padding as (top, bottom, left, right), given as one integer, (vertical, horizontal) or all four; FormatError otherwise."""
+    if isinstance(value, Sequence) and len(value) == 4:
+        (top, bottom), (left, right) = pair("padding", value[:2], 0), pair("padding", value[2:], 0)
+        return top, bottom, left, right
+    if isinstance(value, Sequence) and len(value) != 2:
+        raise FormatError(f"padding must be an integer, (vertical, horizontal) or (top, bottom, left, right), not {value!r}")
+    vertical, horizontal = pair("padding", value, 0)
+    return vertical, vertical, horizontal, horizontal
+
+
 @dataclass(frozen=True, kw_only=True)
 class Geometry:
-    """Stride, padding, dilation (vertical, horizontal) and groups of a convolution."""
+    """Stride and dilation (vertical, horizontal), padding (top, bottom, left, right) and groups of a convolution."""
 
     stride: tuple[int, int] = (1, 1)
-    padding: tuple[int, int] = (0, 0)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     dilation: tuple[int, int] = (1, 1)
     groups: int = 1
 
@@ -36,9 +47,7 @@ class Geometry:
         """Geometry from what a caller wrote; FormatError for values outside their range."""
         if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
             raise FormatError(f"groups must be an integer of at least 1, not {groups!r}")
-        return cls(
-            stride=pair("stride", stride, 1), padding=pair("padding", padding, 0), dilation=pair("dilation", dilation, 1), groups=groups
-        )
+        return cls(stride=pair("stride", stride, 1), padding=sides(padding), dilation=pair("dilation", dilation, 1), groups=groups)
 
     def output(self, a: Sequence[int], w: Sequence[int]) -> tuple[int, int, int, int]:
         """Shape of the result for activations [N, C, H, W] and weights [O, C/groups, kh, kw]; FormatError when they do not fit."""
@@ -58,7 +67,7 @@ class Geometry:
     def extent(self, size: int, kernel: int, axis: int) -> int:
         """Output size along one axis (0 = vertical)."""
         window = self.dilation[axis] * (kernel - 1) + 1
-        padded = size + 2 * self.padding[axis]
+        padded = size + self.padding[2 * axis] + self.padding[2 * axis + 1]
         if padded < window:
             raise FormatError(
                 f"the dilated kernel must fit the padded input, but it spans {window} and the input {padded} along axis {'HW'[axis]}"

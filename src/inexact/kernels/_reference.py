@@ -21,8 +21,8 @@ def gemm(a: Codes, b: Codes, lut: Sums) -> Sums:
 
 def conv2d(a: Codes, w: Codes, lut: Sums, geometry: Geometry, pad_code: int) -> Sums:
     """a [N, C, H, W], w [O, C/groups, kh, kw] -> int32 [N, O, H', W']; padded positions hold `pad_code`."""
-    (top, left), (sy, sx), (dy, dx) = geometry.padding, geometry.stride, geometry.dilation
-    padded = np.pad(a, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=pad_code)
+    (top, bottom, left, right), (sy, sx), (dy, dx) = geometry.padding, geometry.stride, geometry.dilation
+    padded = np.pad(a, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=pad_code)
     out = np.zeros(geometry.output(a.shape, w.shape), np.int32)
     inputs, outputs = w.shape[1], w.shape[0] // geometry.groups
     tall, wide = dy * (w.shape[2] - 1) + 1, dx * (w.shape[3] - 1) + 1

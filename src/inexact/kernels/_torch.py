@@ -62,8 +62,8 @@ def _gather(a: Tensor, b: Tensor, lut: Tensor) -> Tensor:
 
 def windows(a: Tensor, kernel: tuple[int, int], geometry: Geometry, pad_code: int) -> Tensor:
     """View [N, C, kh, kw, H', W'] of the padded codes: the windows of a convolution, nothing copied but the padding."""
-    (top, left), (sy, sx), (dy, dx) = geometry.padding, geometry.stride, geometry.dilation
-    padded = functional.pad(a, (left, left, top, top), value=pad_code).contiguous()
+    (top, bottom, left, right), (sy, sx), (dy, dx) = geometry.padding, geometry.stride, geometry.dilation
+    padded = functional.pad(a, (left, right, top, bottom), value=pad_code).contiguous()
     height, width = (geometry.extent(a.shape[2 + i], kernel[i], i) for i in range(2))
     n, c, h, w = padded.stride()
     return padded.as_strided((*a.shape[:2], *kernel, height, width), (n, c, dy * h, dx * w, sy * h, sx * w))

@@ -26,7 +26,8 @@ def convolution(a: Tensor, w: Tensor, geometry: Geometry) -> Tensor:
 
 @pytest.mark.parametrize("dtype", [torch.int16, torch.int32])
 @pytest.mark.parametrize(
-    ("stride", "padding", "dilation", "groups"), [(1, 0, 1, 1), (2, 1, 1, 2), ((1, 3), (2, 1), (2, 1), 4), (1, 1, 1, 16)]
+    ("stride", "padding", "dilation", "groups"),
+    [(1, 0, 1, 1), (2, 1, 1, 2), ((1, 3), (2, 1), (2, 1), 4), (1, (0, 3, 1, 2), 1, 1), (1, 1, 1, 16)],
 )
 def test_convolution_of_ordinary_values(dtype: torch.dtype, stride: int, padding: int, dilation: int, groups: int) -> None:
     a, w = values(17, 16, 12, 11, low=-255, high=255, dtype=dtype), values(32, 16 // groups, 3, 3, low=-128, high=127, dtype=dtype)
@@ -41,7 +42,7 @@ def test_float32_just_below_its_bound_and_float64_just_above() -> None:
         a = values(20, 2, 9, 9, low=peak - 2, high=peak)
         a[0, 0, 0, 0] = peak
         assert _exact._certified(a, w.flatten(1)) == dtype
-        assert torch.equal(exact_conv2d(a, w, padding=1), convolution(a, w, Geometry(padding=(1, 1))))
+        assert torch.equal(exact_conv2d(a, w, padding=1), convolution(a, w, Geometry.of(1, 1, 1, 1)))
 
 
 def test_product_near_the_float64_bound_is_exact() -> None:

@@ -76,6 +76,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "no groups": ({"groups": 0}, "groups must be an integer of at least 1, not 0"),
     "channels": ({"w": codes(3, 1, 3, 3)}, r"weights must have C/groups = 2/1 input channels, not 1"),
     "padding": ({"padding": -1}, "padding must be at least 0, not -1"),
+    "one of four paddings": ({"padding": (0, 1, -2, 0)}, r"padding must be at least 0, not \(-2, 0\)"),
+    "three paddings": ({"padding": (1, 1, 1)}, r"an integer, \(vertical, horizontal\) or \(top, bottom, left, right\), not \(1, 1, 1\)"),
     "stride": ({"stride": (1, 0)}, r"stride must be at least 1, not \(1, 0\)"),
     "dilation": ({"dilation": 1.5}, "dilation must be an integer or a pair of integers"),
     "triple": ({"stride": (1, 1, 1)}, "stride must be an integer or a pair of integers"),

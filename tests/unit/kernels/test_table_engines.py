@@ -39,6 +39,9 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]
     "many outputs, few pixels": ((2, 17, 4, 4), (130, 17, 3, 3), {"padding": 1}),
     "padding beyond the kernel": ((1, 2, 3, 3), (3, 2, 1, 1), {"padding": 3}),
     "image smaller than the padding": ((1, 2, 1, 2), (3, 2, 5, 5), {"padding": 4, "stride": 2}),
+    "four paddings": ((2, 3, 8, 7), (5, 3, 3, 3), {"padding": (0, 2, 3, 1)}),
+    "padding below and right only": ((1, 3, 11, 70), (4, 3, 3, 3), {"padding": (0, 1, 0, 1), "stride": 2}),
+    "padding above and left only": ((3, 2, 5, 5), (40, 2, 3, 3), {"padding": (2, 0, 1, 0)}),
     "rows left over": ((1, 2, 10, 10), (3, 2, 2, 2), {"stride": 4}),
 }
 PRODUCTS = [(1, 1, 1), (1, 300, 33), (300, 1, 33), (7, 9, 31), (63, 65, 257), (129, 127, 64), (65, 300, 9), (3, 4, 2000), (260, 10, 100)]
@@ -127,7 +130,7 @@ def test_smaller_tables(engine: str, shape: tuple[int, int]) -> None:
     lut = table((-5000, 5000), shape)
     a, w = codes(2, 3, 9, 9, top=shape[0]), codes(40, 3, 3, 3, top=shape[1])
     found = kernels.conv2d(a, w, lut, padding=1, pad_code=1, engine=engine)
-    np.testing.assert_array_equal(found, _reference.conv2d(a, w, lut, Geometry(padding=(1, 1)), 1))
+    np.testing.assert_array_equal(found, _reference.conv2d(a, w, lut, Geometry.of(1, 1, 1, 1), 1))
     rows, columns = codes(30, 12, top=shape[0]), codes(20, 12, top=shape[1])
     np.testing.assert_array_equal(kernels.gemm(rows, columns, lut, engine), _reference.gemm(rows, columns, lut))
 
