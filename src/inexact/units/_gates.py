@@ -216,3 +216,32 @@ def segment_multiplier(width: tuple[int, int], segment: int) -> GateCount:
     amounts = ripple_adder(max(shifts).bit_length()) if all(shifts) else GateCount()
     product = array_gates(np.ones(segments, dtype=bool)) + amounts
     return front.then(product).then(barrel_shifter(sum(segments), sum(shifts)))
+
+
+def constant_lookup(values: Sequence[int], bits: int) -> GateCount:
+    """A table of 2**k constants of `bits` bits: multiplexers, equal subtrees shared; constant inputs make them AND, OR, inverter or wire.
+
+    One shared decision diagram per output bit; the index's lowest bit decides next to the constants.
+    """
+    counts = dict.fromkeys(("mux2", "and2", "or2", "inv"), 0)
+    depth = max(len(values) - 1, 0).bit_length()
+    for bit in range(bits):
+        row: list[object] = [(value >> bit) & 1 for value in values]
+        for level in range(depth):
+            pairs = list(zip(row[::2], row[1::2], strict=True))
+            for low, high in {pair for pair in pairs if pair[0] != pair[1]}:
+                for gate in _selected(low, high):
+                    counts[gate] += 1
+            row = [low if low == high else (level, low, high) for low, high in pairs]
+    return GateCount(**counts, levels=depth * _delay("mux2"))
+
+
+def _selected(low: object, high: object) -> tuple[str, ...]:
+    """Gates that give `low` or `high` by a line; 0 and 1 are constants."""
+    if (low, high) in ((0, 1), (1, 0)):
+        return () if high == 1 else ("inv",)
+    if 0 in (low, high):
+        return ("and2",) if low == 0 else ("and2", "inv")
+    if 1 in (low, high):
+        return ("or2",) if high == 1 else ("or2", "inv")
+    return ("mux2",)

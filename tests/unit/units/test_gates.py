@@ -10,6 +10,7 @@ from inexact.units._gates import (
     GateCount,
     array_gates,
     barrel_shifter,
+    constant_lookup,
     encoder,
     fixed_shift,
     leading_one,
@@ -100,3 +101,13 @@ def test_kulkarni_block_saves_the_half_adders() -> None:
     gates = units.get("kulkarni(width=2)").gates()
     assert gates is not None
     assert gates.counts() == {"and2": 4, "or2": 1}
+
+
+def test_constant_lookup_shares_equal_subtrees() -> None:
+    assert constant_lookup([5], 3) == GateCount()
+    assert constant_lookup([0, 1], 1).counts() == {}  # the index itself
+    assert constant_lookup([1, 0], 1).counts() == {"inv": 1}
+    assert constant_lookup([0, 0, 0, 1], 1).counts() == {"and2": 1}
+    assert constant_lookup([0, 1, 1, 0], 1).counts() == {"inv": 1, "mux2": 1}  # XOR
+    # both halves hold the same pairs: the upper index bit decides nothing
+    assert constant_lookup([2, 1, 2, 1], 2).counts() == {"inv": 1}

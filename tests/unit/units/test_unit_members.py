@@ -33,6 +33,21 @@ from inexact.metrics import profile
         ("drum(k=5,width=4)", r"k must be 2\.\.max\(width\) \(2\.\.4\), not 5"),
         ("ssm(m=3)", r"m must be max\(width\)/2\.\.max\(width\), the segments cover the operand \(4\.\.8\), not 3"),
         ("dsm(m=9)", r"m must be 2\.\.max\(width\) \(2\.\.8\), not 9"),
+        ("tosam(t=8)", r"t must be 0\.\.max\(width\)-1, the fraction's bits \(0\.\.7\), not 8"),
+        ("tosam(h=4,t=3)", r"h must be 0\.\.t \(0\.\.3\), not 4"),
+        ("mitchw(w=1)", r"w must be 2\.\.max\(width\) \(2\.\.8\), not 1"),
+        ("realm(segments=3)", r"segments must be 1, 2, 4, 8 or 16 \(segments of each operand's fraction\), not 3"),
+        ("realm(segments=16,width=4)", r"segments must be at most 2\*\*\(max\(width\)-1\) \(8\), not 16; widen the unit"),
+        ("realm(segments=8,drop=5)", r"drop must be 0\.\.max\(width\)-1-log2\(segments\), the index bits stay \(0\.\.4\), not 5"),
+        ("scaletrim(h=8)", r"h must be 1\.\.max\(width\)-1, the fraction's bits \(1\.\.7\), not 8"),
+        ("scaletrim(segments=5)", r"segments must be 0, 1, 2, 4, 8 or 16 \(constants over the sum of the fractions\), not 5"),
+        ("scaletrim(h=2,segments=16)", r"segments must be at most 2\*\*\(h\+1\) \(8\), the sums there are, not 16"),
+        ("scaletrim(constant_bits=0)", r"constant_bits must be 1\.\.16, not 0"),
+        ("asm(alphabets=3)", r"alphabets must be 1, 2, 4 or 8 \(the sets \{1\}, \{1,3\}, \{1,3,5,7\} and all odd digits\), not 3"),
+        ("pr(signed=false)", r"pr multiplies two's complement operands \(Booth digits\); signed must be true, not False"),
+        ("pr(width=7)", r"the bits of b must be even \(radix-4 Booth digits\), not 7; widen b by one"),
+        ("pr(k=4)", r"k must be 0\.\.bits of b / 2 - 1 \(0\.\.3\), not 4"),
+        ("pr(m=8)", r"m must be 0\.\.bits of a - 1 \(0\.\.7\), not 8"),
         ("ilm(blocks=8)", r"blocks must be 0\.\.min\(width\)-1 \(0\.\.7\), not 8"),
     ],
 )
@@ -108,6 +123,71 @@ def cells(a: int, b: int, kept: Callable[[int, int], bool]) -> int:
     return sum(((a >> i) & 1) * ((b >> j) & 1) << (i + j) for i in range(12) for j in range(12) if kept(i, j))
 
 
+def fractions_of(a: int, b: int) -> tuple[Fraction, Fraction, int]:
+    """The fractions of two positive numbers and the sum of their exponents."""
+    ka, kb = a.bit_length() - 1, b.bit_length() - 1
+    return Fraction(a, 1 << ka) - 1, Fraction(b, 1 << kb) - 1, ka + kb
+
+
+def cut(x: Fraction, bits: int) -> Fraction:
+    return Fraction(math.floor(x * (1 << bits)), 1 << bits)
+
+
+def tosam(a: int, b: int, h: int, t: int) -> int:
+    """Equation of the paper in rational arithmetic."""
+    if a == 0 or b == 0:
+        return 0
+    x, y, k = fractions_of(a, b)
+    half = Fraction(1, 2 << h)
+    return math.floor((1 << k) * (1 + cut(x, t) + cut(y, t) + (cut(x, h) + half) * (cut(y, h) + half)))
+
+
+def mitchw(a: int, b: int, w: int) -> int:
+    """Mitchell on fractions of w - 1 bits."""
+    if a == 0 or b == 0:
+        return 0
+    x, y, k = fractions_of(a, b)
+    x, y = cut(x, w - 1), cut(y, w - 1)
+    return math.floor((1 << k) * (1 + x + y) if x + y < 1 else (2 << k) * (x + y))
+
+
+def realm(a: int, b: int) -> int:
+    """Two segments a fraction, factors by brute numerical integration."""
+    if a == 0 or b == 0:
+        return 0
+    x, y, k = fractions_of(a, b)
+    s = Fraction(int(REALM_2[int(2 * x), int(2 * y)]), 64)
+    return math.floor((1 << k) * (1 + x + y + s) if x + y < 1 else (2 << k) * (x + y + s / 2))
+
+
+def _realm_factors(segments: int) -> np.ndarray:
+    grid = (np.arange(1200) + 0.5) / 1200
+    x, y = np.meshgrid(grid, grid, indexing="ij")
+    weight = 1 / ((1 + x) * (1 + y))
+    error = np.where(x + y < 1, 1 + x + y, 2 * (x + y)) * weight - 1
+    e, w = (part.reshape(segments, 1200 // segments, segments, -1).sum(axis=(1, 3)) for part in (error, weight))
+    return np.asarray(np.rint(-64 * e / w), dtype=np.int64)
+
+
+REALM_2 = _realm_factors(2)
+
+
+def booth(a: int, b: int, k: int, m: int) -> int:
+    """Sum over the Booth digits of b from the k-th on, a rounded by the bit below its m-th."""
+    if m:
+        a = ((a >> m) + ((a >> (m - 1)) & 1)) << m
+    bits = [(b >> i) & 1 for i in range(8)]
+    digits = [-2 * bits[2 * j + 1] + bits[2 * j] + (bits[2 * j - 1] if j else 0) for j in range(4)]
+    return sum(a * digit * 4**j for j, digit in enumerate(digits) if j >= k)
+
+
+def asm(a: int, b: int, alphabets: set[int]) -> int:
+    """Every weight of the set tried."""
+    digits = [0, *(n << s for n in alphabets for s in range(4) if n << s < 16)]
+    held = sorted(16 * high + low for high in digits for low in digits)
+    return a * min(held, key=lambda weight: (abs(weight - b), weight))
+
+
 DEFINITIONS: dict[str, Callable[[int, int], int]] = {
     "kulkarni": lambda a, b: kulkarni(a, b, 8),
     "drum(k=3,width=(8,5))": lambda a, b: drum(a, 3) * drum(b, 3),
@@ -116,6 +196,12 @@ DEFINITIONS: dict[str, Callable[[int, int], int]] = {
     "mitchell(width=(9,4))": mitchell,
     "mbm(width=(7,6))": mbm,
     "roba(width=(8,5))": roba,
+    "tosam(h=1,t=5)": lambda a, b: tosam(a, b, 1, 5),
+    "tosam(h=0,t=3,width=(8,5))": lambda a, b: tosam(a, b, 0, 3),
+    "mitchw(w=4,width=(8,5))": lambda a, b: mitchw(a, b, 4),
+    "realm(segments=2,width=(8,5))": realm,
+    "asm(alphabets=2,width=(3,8))": lambda a, b: asm(a, b, {1, 3}),
+    "asm(alphabets=4,width=(3,8))": lambda a, b: asm(a, b, {1, 3, 5, 7}),
     "trunc(cut=5,width=(8,4))": lambda a, b: cells(a, b, lambda i, j: i + j >= 5),
     "trunc(cut=9,width=(8,4))": lambda a, b: cells(a, b, lambda i, j: i + j >= 9),
     "bam(hbl=2,vbl=5,width=(8,4))": lambda a, b: cells(a, b, lambda i, j: i + j >= 5 and j >= 2),
@@ -129,6 +215,37 @@ def test_table_follows_the_slow_definition(spec: str) -> None:
     unit, define = units.get(spec), DEFINITIONS[spec]
     expected = [[define(a, b) for b in range(1 << unit.width[1])] for a in range(1 << unit.width[0])]
     assert np.array_equal(unit.table(), expected)
+
+
+@pytest.mark.parametrize(("k", "m"), [(0, 0), (1, 0), (2, 0), (0, 3), (1, 2), (3, 7)])
+def test_pr_follows_the_booth_digits(k: int, m: int) -> None:
+    unit = units.get(f"pr(k={k},m={m})")
+    for a in range(-128, 128, 5):
+        for b in range(-128, 128):
+            assert int(unit(a, b)) == booth(a, b, k, m)
+
+
+def test_scaletrim_constants_centre_every_segment() -> None:
+    # 16-bit operands: the mean residue of each segment of the truncated sum is what the constants' word length leaves
+    generator = np.random.default_rng(5)
+    a, b = generator.integers(1 << 15, 1 << 16, size=(2, 400_000))
+    relative = units.get("scaletrim(h=4,segments=8,width=16)")(a, b) / 2.0**30 - (a / 2.0**15) * (b / 2.0**15)
+    total = (a - 32768 >> 11) + (b - 32768 >> 11)
+    for segment in range(8):
+        residue = relative[total * 8 >> 5 == segment]
+        assert abs(residue.mean()) <= 2**-9 + 5 * residue.std() / math.sqrt(residue.size)
+
+
+def test_scaletrim_line_is_the_least_squares_one() -> None:
+    for h in (2, 3, 4, 5):
+        grid = (np.arange(1024) + 0.5) / 1024
+        cut_off = np.floor(grid * 2**h) / 2**h
+        s = np.add.outer(cut_off, cut_off)
+        target = np.add.outer(grid, grid) + np.multiply.outer(grid, grid)
+        excess = float((s * target).sum() / (s * s).sum()) - 1
+        unit = units.get(f"scaletrim(h={h},segments=0,width=16)")
+        # with fractions of one half the line gives 1 + 1 + 2**-d
+        assert int(unit(3 << 14, 3 << 14)) == 2**30 * (2 + 2.0 ** round(math.log2(excess)))
 
 
 @pytest.mark.parametrize("spec", ["operand_trunc(cut_a=2,cut_b=1,signed=true)", "perforation(start=1,count=2,signed=true)"])
