@@ -20,6 +20,9 @@ namespace nb = nanobind;
 using namespace nb::literals;
 
 namespace inexact {
+
+void bind_circuits(nb::module_& m);  // circuits/binding.cpp
+
 namespace {
 
 template <typename T, size_t N>
@@ -120,4 +123,5 @@ NB_MODULE(_core, m) {
         "out[m, n] = sum over k of lut[a[m, k], b[n, k]].");
   m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "lut"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
         "threads"_a, "isa"_a, "fixed"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
+  inexact::bind_circuits(m);
 }

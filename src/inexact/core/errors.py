@@ -36,6 +36,10 @@ class CheckpointError(InexactError, ValueError):
     """Weights that cannot be loaded: truncated, foreign, of another network, or a pickle that would run code."""
 
 
+class CircuitError(InexactError, ValueError):
+    """A netlist that cannot be read, built or simulated: malformed, cyclic, undriven, driven twice, with memory, too wide."""
+
+
 class HardwareError(InexactError, ValueError):
     """An accelerator description or workload that cannot be evaluated."""
 

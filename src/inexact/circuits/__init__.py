@@ -1,0 +1,47 @@
+"""Gate-level circuits: a netlist type, generators, bit-parallel simulation, equivalence. Needs numpy only.
+
+>>> import numpy as np
+>>> from inexact import circuits
+>>> circuit = circuits.multiplier(8, kind="dadda")
+>>> int(circuits.evaluate(circuit, 13, 200))
+2600
+>>> circuits.table(circuit).shape
+(256, 256)
+"""
+
+from __future__ import annotations
+
+from inexact.circuits._builder import Builder, simplified
+from inexact.circuits._circuit import CELL, FAN_IN, FAN_OUT, ONE, ZERO, Bus, Circuit, Op, Wires
+from inexact.circuits._simulate import evaluate, stream, table
+from inexact.circuits.adders import ADDERS, adder
+from inexact.circuits.columns import TREES, Columns, Compressor, add_columns, table_compressor
+from inexact.circuits.logic import synthesize
+from inexact.circuits.multipliers import multiplier, partial_products
+
+__all__ = [
+    "ADDERS",
+    "CELL",
+    "FAN_IN",
+    "FAN_OUT",
+    "ONE",
+    "TREES",
+    "ZERO",
+    "Builder",
+    "Bus",
+    "Circuit",
+    "Columns",
+    "Compressor",
+    "Op",
+    "Wires",
+    "add_columns",
+    "adder",
+    "evaluate",
+    "multiplier",
+    "partial_products",
+    "simplified",
+    "stream",
+    "synthesize",
+    "table",
+    "table_compressor",
+]

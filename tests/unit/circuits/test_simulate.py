@@ -1,0 +1,117 @@
+"""The simulator: every path and the numpy specification give the same values; blocks, broadcasting, refusals."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from inexact.circuits import Builder, Circuit, Op, _simulate, evaluate, multiplier, stream, table
+from inexact.circuits._circuit import FAN_IN
+from inexact.core.errors import CircuitError, FormatError
+from inexact.kernels import isas
+
+
+@pytest.fixture(params=[*isas(), "numpy"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "numpy":
+        monkeypatch.setattr(_simulate, "core", lambda: None)
+    else:
+        monkeypatch.setenv("INEXACT_ISA", request.param)
+    return str(request.param)
+
+
+def random_circuit(seed: int, widths: tuple[int, ...] = (5, 9, 3), cells: int = 400, outputs: int = 21, *, signed: bool = False) -> Circuit:
+    """Cells of every kind on random earlier wires, constants among them."""
+    rng = np.random.default_rng(seed)
+    b = Builder("random", simplify=False)
+    wires = [0, 1, *(w for i, width in enumerate(widths) for w in b.input(f"i{i}", width))]
+    for _ in range(cells):
+        op = Op(int(rng.integers(len(Op))))
+        wires.extend(b.place(op, [wires[i] for i in rng.integers(0, len(wires), FAN_IN[op])]))
+    b.output("low", [wires[i] for i in rng.integers(0, len(wires), outputs - 4)])
+    b.output("high", [wires[i] for i in rng.integers(0, len(wires), 4)], signed=signed)
+    return b.build()
+
+
+def one_by_one(circuit: Circuit, *patterns: int) -> int:
+    """The circuit's definition, cell by cell."""
+    bits = [0, 1] + [p >> i & 1 for p, bus in zip(patterns, circuit.inputs, strict=True) for i in range(bus.width)]
+    for op, sources, _ in circuit.gates():
+        x, y, z = ([bits[s] for s in sources] + [0, 0])[:3]
+        single = [1 - x, x & y, x | y, x ^ y, 1 - (x & y), 1 - (x | y), 1 - (x ^ y), z if x else y]
+        total = x + y + z
+        bits.extend([single[op]] if op < Op.HALF else [total & 1, total >> 1])
+    value: int = sum(bits[w] << i for i, w in enumerate(circuit.output_wires.tolist()))
+    return value - (1 << circuit.output_bits) if circuit.signed and value >> (circuit.output_bits - 1) else value
+
+
+@pytest.mark.parametrize("outputs", [5, 21, 32, 33, 63])
+@pytest.mark.parametrize("signed", [False, True])
+def test_random_circuits_follow_the_definition(path: str, outputs: int, signed: bool) -> None:
+    circuit = random_circuit(outputs, outputs=outputs, signed=signed)
+    found = table(circuit)
+    assert found.shape == (32, 512, 8)
+    rng = np.random.default_rng(1)
+    for index in zip(*(rng.integers(0, n, 200) for n in found.shape), strict=True):
+        assert found[index] == one_by_one(circuit, *(int(i) for i in index)), index
+
+
+@pytest.mark.parametrize("widths", [(1,), (3,), (2, 3), (6,), (10, 1), (12,)])
+def test_few_operands(path: str, widths: tuple[int, ...]) -> None:
+    circuit = random_circuit(7, widths, cells=60, outputs=9)
+    wanted = [one_by_one(circuit, *p) for p in itertools.product(*(range(1 << w) for w in widths))]
+    np.testing.assert_array_equal(table(circuit).ravel(), wanted)
+
+
+def test_stream_is_the_table_in_blocks(path: str) -> None:
+    circuit = random_circuit(3)
+    flat = table(circuit).ravel()
+    for block in (1, 5000, 2048, 1 << 20):
+        start = 131072 - 4 if block == 1 else 0
+        parts = list(stream(circuit, block=block, start=start))
+        assert [first for first, _ in parts] == list(range(start, flat.size, block))
+        np.testing.assert_array_equal(np.concatenate([values for _, values in parts]), flat[start:])
+    np.testing.assert_array_equal(next(stream(circuit, block=3000, start=1999, stop=2999))[1], flat[1999:2999])
+
+
+@pytest.mark.parametrize("count", [0, 1, 63, 64, 2047, 2048, 2049, 70001])
+def test_evaluate_listed_operands(path: str, count: int) -> None:
+    rng = np.random.default_rng(count)
+    a, b = rng.integers(-2048, 2048, count), rng.integers(-32, 32, count)
+    np.testing.assert_array_equal(evaluate(multiplier((12, 6), signed=True), a, b), a * b)
+
+
+def test_evaluate_broadcasts_and_takes_any_integers(path: str) -> None:
+    circuit = multiplier(8)
+    a, b = np.arange(256, dtype=np.uint8), np.arange(0, 256, 5)
+    np.testing.assert_array_equal(evaluate(circuit, a[:, None], b), np.multiply.outer(a.astype(int), b))
+    assert evaluate(circuit, 255, 255).shape == ()
+    assert int(evaluate(circuit, 255, 255)) == 65025
+
+
+def test_result_does_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    circuit = random_circuit(11, (12, 8))
+    tables = []
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("INEXACT_THREADS", threads)
+        tables.append(table(circuit))
+    np.testing.assert_array_equal(tables[0], tables[1])
+    np.testing.assert_array_equal(tables[0], tables[2])
+
+
+def test_refusals() -> None:
+    circuit = multiplier(8)
+    with pytest.raises(FormatError, match="needs 2 operands, not 1"):
+        evaluate(circuit, 3)
+    with pytest.raises(FormatError, match=r"operand b of mul_array_8x8u must be 0..255, not -1..-1"):
+        evaluate(circuit, 3, -1)
+    with pytest.raises(FormatError, match="operand a of mul_array_8x8u must hold integers, not float64"):
+        evaluate(circuit, 3.5, 1)
+    with pytest.raises(CircuitError, match="a table needs at most 28 operand bits, not 32"):
+        table(multiplier(16))
+    with pytest.raises(CircuitError, match="all operands can be listed up to 62 bits, not 64"):
+        next(stream(multiplier(32)))
+    with pytest.raises(FormatError, match=r"must lie within 0\.\.65536"):
+        next(stream(circuit, start=70000))
