@@ -91,10 +91,11 @@ def profile(unit: Multiplier | Adder, a: ArrayLike | None = None, b: ArrayLike |
     """All error metrics of a unit, exhaustively.
 
     a, b: operand histograms over bit patterns, `2**wa` and `2**wb` non-negative weights (any scale; None = uniform); operands are
-    taken as independent. Raises DataError for histograms of the wrong size, with negative or non-finite entries, or all zero.
+    taken as independent. Raises DataError for histograms of the wrong size, with negative or non-finite entries, or all zero, SpecError
+    for operands too wide for a table.
     """
-    p = np.outer(_weights("a", a, unit.width[0]), _weights("b", b, unit.width[1]))
     approx, exact = unit.table().astype(np.int64), unit.exact_table().astype(np.int64)
+    p = np.outer(_weights("a", a, unit.width[0]), _weights("b", b, unit.width[1]))
     error = approx - exact
     size, magnitude = np.abs(error), np.abs(exact)
     occurs, nonzero = p > 0, exact != 0

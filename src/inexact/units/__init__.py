@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from inexact.units._base import Adder, Golden, Multiplier, adders, multipliers
 from inexact.units._gates import GateCount
+from inexact.units.accumulator import Accumulator
 from inexact.units.table import from_table
 
-__all__ = ["Adder", "GateCount", "Golden", "Multiplier", "adders", "from_table", "get", "multipliers"]
+__all__ = ["Accumulator", "Adder", "GateCount", "Golden", "Multiplier", "adders", "from_table", "get", "multipliers"]
 
 
 def get(spec: str | Multiplier) -> Multiplier:

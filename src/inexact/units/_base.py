@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inexact.core.accumulation import BitRule
 from inexact.core.errors import FormatError, SpecError, require_range
 from inexact.core.files import sha256
 from inexact.core.registry import Family, spec_of
@@ -24,6 +25,7 @@ Table = NDArray[np.int32]
 
 MIN_WIDTH = 2
 MAX_WIDTH = 16
+MAX_ADDER_WIDTH = 62  # a sum with its carry out fits int64
 MAX_TABLE_BITS = 20
 
 
@@ -59,6 +61,7 @@ class Unit(ABC):
     """
 
     family_name: ClassVar[str]
+    widest: ClassVar[int]
 
     @property
     @abstractmethod
@@ -76,7 +79,7 @@ class Unit(ABC):
         if not isinstance(self.signed, bool):
             raise SpecError(f"signed must be true or false, not {self.signed!r}")
         for bits in self.width:
-            require_range("width", bits, MIN_WIDTH, MAX_WIDTH, bound="bits of an operand")
+            require_range("width", bits, MIN_WIDTH, self.widest, bound="bits of an operand")
         self.check()
 
     def check(self) -> None:  # noqa: B027  a hook: most members have nothing to check
@@ -170,6 +173,8 @@ class Unit(ABC):
 class Multiplier(Unit):
     """Approximate (or exact) product of an activation a and a weight b. A member writes one hook: `product`."""
 
+    widest: ClassVar[int] = MAX_WIDTH
+
     @abstractmethod
     def product(self, a: Integers, b: Integers) -> Integers:
         """Hook: products of checked operand values, int64 arrays of one shape."""
@@ -186,7 +191,12 @@ class Multiplier(Unit):
 
 
 class Adder(Unit):
-    """Approximate (or exact) sum of two unsigned numbers of equal width, with carry out. A member writes one hook: `sum`."""
+    """Approximate (or exact) sum of two unsigned numbers of equal width, with carry out. A member writes one hook: `sum`.
+
+    Operands have up to 62 bits, so that an adder may serve an accumulator.
+    """
+
+    widest: ClassVar[int] = MAX_ADDER_WIDTH
 
     @abstractmethod
     def sum(self, a: Integers, b: Integers) -> Integers:
@@ -201,6 +211,10 @@ class Adder(Unit):
     def approx(self, a: Integers, b: Integers) -> Integers:
         """This unit's sum, without checks."""
         return self.sum(a, b)
+
+    def bit_rule(self) -> BitRule | None:
+        """The same sum, modulo 2**width, as data for the fast engines; None when it is none of the rules they know."""
+        return None
 
 
 multipliers: Family[Multiplier] = Family("multiplier", "inexact.units")

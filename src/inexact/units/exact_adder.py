@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.core.accumulation import BitRule
 from inexact.units._base import Adder, Golden, Integers, adders, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
 
@@ -28,6 +29,10 @@ class ExactAdder(Adder):
     def sum(self, a: Integers, b: Integers) -> Integers:
         """a + b."""
         return a + b
+
+    def bit_rule(self) -> BitRule:
+        """The exact sum."""
+        return BitRule()
 
     def golden(self) -> Golden:
         """No error at all."""

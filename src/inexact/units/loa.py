@@ -8,6 +8,7 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.core.accumulation import BitRule
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
@@ -45,6 +46,10 @@ class LowerPartOr(Adder):
         carried = (a & b) >> (self.low - 1) & 1 if self.carry else np.zeros_like(a)
         lower = (a | b) & ((1 << self.low) - 1)
         return ((a >> self.low) + (b >> self.low) + carried << self.low) | lower
+
+    def bit_rule(self) -> BitRule:
+        """A lower part by OR."""
+        return BitRule(kind="lower_or_carry" if self.carry else "lower_or", low=self.low)
 
     def golden(self) -> Golden | None:
         """Closed forms of the lower part; they do not depend on the width."""

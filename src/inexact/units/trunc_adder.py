@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
@@ -34,6 +35,10 @@ class TruncatedAdder(Adder):
     def sum(self, a: Integers, b: Integers) -> Integers:
         """Sum of the upper parts."""
         return ((a >> self.cut) + (b >> self.cut)) << self.cut
+
+    def bit_rule(self) -> BitRule:
+        """A lower part of zeros."""
+        return BitRule(kind="truncated", low=self.cut)
 
     def golden(self) -> Golden:
         """The error is minus the sum of two uniform lower parts."""

@@ -121,3 +121,10 @@ def test_the_documented_catalogue_is_current() -> None:
     page = (Path(__file__).parents[3] / "docs" / "units.md").read_text(encoding="utf-8")
     held = page.split("<!-- catalogue: inexact unit list --markdown -->\n")[1].split("\n<!-- end of catalogue -->")[0]
     assert held == markdown(), "replace it by the output of `inexact unit list --markdown`"
+
+
+def test_adders_are_shown_and_wide_ones_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "show", "gear(r=2,p=2)")
+    assert (found["kind"], found["metrics"]["mae"], found["metrics"]["wce"]) == ("adder", 7.5, 64)
+    assert run(["unit", "show", "loa(low=8,width=24)"]) == 1
+    assert "a table needs at most 20 operand bits together, not 48 (loa(low=8,width=24))" in capsys.readouterr().err

@@ -63,6 +63,12 @@ def test_multiplier_parameters_out_of_range(spec: str, message: str) -> None:
         ("loa(carry=1)", r"carry must be true or false, not 1"),
         ("loa(width=(8,4))", r"loa needs operands of equal width \(its bits are added pairwise\), not 8x4"),
         ("trunc_adder(cut=9)", r"cut must be 0\.\.width \(0\.\.8\), not 9"),
+        ("copy_adder(low=9)", r"low must be 0\.\.width \(0\.\.8\), not 9"),
+        ("eta1(low=-1)", r"low must be 0\.\.width \(0\.\.8\), not -1"),
+        ("eta2(block=0)", r"block must be 1\.\.width \(1\.\.8\), not 0"),
+        ("aca(window=9)", r"window must be 1\.\.width \(1\.\.8\), not 9"),
+        ("gear(r=9)", r"r must be 1\.\.width \(1\.\.8\), not 9"),
+        ("gear(r=4,p=5)", r"p must be 0\.\.width-r \(0\.\.4\), not 5"),
     ],
 )
 def test_adder_parameters_out_of_range(spec: str, message: str) -> None:
