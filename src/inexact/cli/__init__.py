@@ -17,7 +17,7 @@ COMMANDS = {
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
     "net": ("inexact.cli.net", "Train, evaluate and cost networks."),
     "study": ("inexact.cli.study", "Search for the accelerator that saves most within an accuracy budget."),
-    "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare."),
+    "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare, import."),
 }
 """command -> (module that defines it under the same name, one-line help)."""
 

@@ -14,7 +14,7 @@ from inexact.cli._unit_text import comparison_table, list_table, markdown, show_
 
 @click.group()
 def unit() -> None:
-    """Approximate arithmetic units: list, show, compare."""
+    """Approximate arithmetic units: list, show, compare, import."""
 
 
 @unit.command("list")
@@ -40,6 +40,44 @@ def show(spec: str, as_json: bool) -> None:
         click.echo(json.dumps(found))
     else:
         show_text(found)
+
+
+@unit.command("import")
+@click.argument("source", metavar="FILE[:FUNCTION]")
+@click.option("--out", default=None, metavar="PATH", help="Where the unit is written (default: FILE's name with .npy, in this folder).")
+@click.option("--width", default=None, metavar="BITS", help="Bits of the operands: 8, or 8x4 for a of 8 bits and b of 4.")
+@click.option("--signed/--unsigned", "signed", default=None, help="Whether operands are two's complement.")
+@click.option("--first", type=click.Choice(["a", "b"]), default=None, help="The first index or parameter: a = activation, b = weight.")
+@click.option("--index", type=click.Choice(["pattern", "numeric"]), default=None, help="Order of a signed table's rows and columns.")
+@click.option("--trust", is_flag=True, help="Allow FILE, which is code, to run on this machine.")
+@click.option("--limit", default=60.0, show_default=True, metavar="SECONDS", help="Time limit for code.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def import_unit(
+    source: str,
+    out: str | None,
+    width: str | None,
+    signed: bool | None,
+    first: str | None,
+    index: Any,
+    trust: bool,
+    limit: float,
+    as_json: bool,
+) -> None:
+    """Make a unit of a table (.npy .npz .csv .txt .h .bin), a C file or a Python function.
+
+    Widths, sign, index order and operand order are found by evidence unless stated. What was assumed is said, and a table that could be
+    read in two ways is refused. The unit is written as .npy; its spec can be used wherever a unit is asked for.
+    """
+    from inexact.cli._unit_import import imported
+
+    found = imported(source, out, width=width, signed=signed, first=first, index=index, trust=trust, limit_s=limit)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for assumption in found["assumptions"]:
+        click.echo(f"assumed: {assumption}")
+    click.echo(f"written: {found['path']}\nspec:    {found['unit']['spec']}\n")
+    show_text(found["unit"])
 
 
 @unit.command()

@@ -1,0 +1,8 @@
+"""Importing a stranger's unit: what it is is judged by evidence, said aloud, and refused where two readings are possible."""
+
+from __future__ import annotations
+
+from inexact.importers._import import import_unit
+from inexact.importers._table_file import Imported, Statement
+
+__all__ = ["Imported", "Statement", "import_unit"]
