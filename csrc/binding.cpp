@@ -15,6 +15,7 @@
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "inexact.hpp"
+#include "layer/binding.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -124,4 +125,5 @@ NB_MODULE(_core, m) {
   m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "lut"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
         "threads"_a, "isa"_a, "fixed"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
   inexact::bind_circuits(m);
+  inexact::bind_layers(m);
 }

@@ -9,5 +9,22 @@ array([[34]], dtype=int32)
 from inexact.kernels._dispatch import engine_for, engines, isa, isas, threads
 from inexact.kernels._exact import exact_conv2d, exact_gemm
 from inexact.kernels._face import conv2d, gemm
+from inexact.kernels._geometry import Geometry
+from inexact.kernels._layer import Surroundings, compiled_layer_serves, conv2d_layer, linear_layer
 
-__all__ = ["conv2d", "engine_for", "engines", "exact_conv2d", "exact_gemm", "gemm", "isa", "isas", "threads"]
+__all__ = [
+    "Geometry",
+    "Surroundings",
+    "compiled_layer_serves",
+    "conv2d",
+    "conv2d_layer",
+    "engine_for",
+    "engines",
+    "exact_conv2d",
+    "exact_gemm",
+    "gemm",
+    "isa",
+    "isas",
+    "linear_layer",
+    "threads",
+]

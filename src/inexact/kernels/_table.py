@@ -18,7 +18,7 @@ def gemm(a: Tensor, b: Tensor, lut: Tensor, path: str, fixed: str = "auto") -> T
     path: an instruction set of `isas()`, or "reference". fixed: operand whose table row is held, "weight", "activation" or "auto".
     """
     out = torch.empty(a.shape[0], b.shape[0], dtype=torch.int32)
-    _core().gemm(_array(a), _array(b), _array(lut), out.numpy(), _dispatch.threads(), path, fixed)
+    compiled().gemm(_array(a), _array(b), _array(lut), out.numpy(), _dispatch.threads(), path, fixed)
     return out
 
 
@@ -27,7 +27,7 @@ def conv2d(a: Tensor, w: Tensor, lut: Tensor, geometry: Geometry, pad_code: int,
     out = torch.empty(geometry.output(a.shape, w.shape), dtype=torch.int32)
     g = geometry
     arrays = (_array(a), _array(w), _array(lut), out.numpy())
-    _core().conv2d(*arrays, g.stride, g.padding, g.dilation, g.groups, pad_code, _dispatch.threads(), path, fixed)
+    compiled().conv2d(*arrays, g.stride, g.padding, g.dilation, g.groups, pad_code, _dispatch.threads(), path, fixed)
     return out
 
 
@@ -35,7 +35,8 @@ def _array(tensor: Tensor) -> object:
     return tensor.detach().contiguous().numpy()
 
 
-def _core() -> ModuleType:
+def compiled() -> ModuleType:
+    """The compiled core. Raises MissingDependencyError without it."""
     module = _dispatch.core()
     if module is None:
         raise MissingDependencyError(f"the compiled core is not installed; {_dispatch.CORE_ADVICE}")

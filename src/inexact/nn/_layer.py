@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from inexact.core.errors import FormatError
+from inexact.kernels import compiled_layer_serves
+from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._rule import Rule
 from inexact.nn._tables import coded_table, error_table
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
@@ -108,6 +110,7 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
         self.calibrated = False
         self.has_column = False
+        self._cache = Cache()
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
 
     def calibrate(self, inputs: Observer, outputs: Observer) -> None:
@@ -130,17 +133,39 @@ class ApproxLayer(nn.Module, ABC):
 
     def forward(self, x: Tensor) -> Tensor:
         """The emulated layer; x float32, shaped as the original layer's input. Raises FormatError for NaN or infinity."""
-        self._check(x)
-        a = self._a_quantiser().quantise(self.padded(x))  # zero always has a code, so padding first is the same
-        b = self._b_quantiser().quantise(self.weight)
+        self._check_calibrated()
         with torch.no_grad():
-            result = self._emulated(a.detach(), b.detach())
+            result = self.compiled(x.detach(), self._prepared()) if self._compiles(x) else self._emulated(x.detach())
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             smooth = self._straight_through(x)
             return smooth + (result - smooth).detach()
         return result
 
-    def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
+    def _compiles(self, x: Tensor) -> bool:
+        fusible = self.recoverer is None and not self.rule.exact and not torch.compiler.is_compiling()
+        return fusible and compiled_layer_serves(x)
+
+    def _prepared(self) -> Prepared:
+        scales = (self.a_scale, self.a_zero, self.b_scale, self.b_zero, self.out_scale, self.out_zero)
+        sources = (self.weight, *scales, self.fold, self.gain, self.column)
+        return self._cache.get(sources if self.bias is None else (*sources, self.bias), lambda: prepare(self))
+
+    @property
+    def skips_padding(self) -> bool:
+        """Whether padded positions reach no unit."""
+        return self.rule.padding == "skipped" and self.pads
+
+    def padding_errors(self, patterns: Tensor) -> Tensor:
+        """float64, shaped as the weight: each weight's error with the code of zero."""
+        errors = torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)).to(patterns.device)
+        at_zero = errors[self.a_zero.long() & (2**self.rule.format.a_bits - 1)]
+        return at_zero[patterns.long()].double()
+
+    def _emulated(self, x: Tensor) -> Tensor:
+        """The layer by torch operators, on any device: what `compiled` must equal bit for bit."""
+        self._check_finite(x)
+        a = self.a_quantiser().quantise(self.padded(x))  # zero always has a code, so padding first is the same
+        b = self.b_quantiser().quantise(self.weight)
         # float64 holds every integer here exactly (all are below 2**53) and is scaled in place
         total = self.exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
         if self.recoverer is not None:
@@ -165,53 +190,57 @@ class ApproxLayer(nn.Module, ABC):
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum (a-za)(b-zb)` with the products through the unit, float64 integers; the correction sums are exact."""
-        patterns = self._b_patterns(b)
-        total = self.table_sums(self._a_patterns(a), patterns).double()
+        patterns = self.b_patterns(b)
+        total = self.table_sums(self.a_patterns(a), patterns).double()
         b_sums = b.double().reshape(b.shape[0], -1).sum(1)
         if self.rule.coding == "unsigned":  # sum ab - zb sum a - za sum b + K za zb, with zb per tensor or per channel
             zb = self.b_zero.double().reshape(-1).expand(b.shape[0])
             total -= self.window_sums(a) * self.per_channel(zb)
             b_sums = b_sums - b[0].numel() * zb
         total -= self.per_channel(self.a_zero.double() * b_sums)
-        if self.rule.padding == "skipped" and self.pads:
-            errors = torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)).to(b.device)
-            at_zero = errors[self.a_zero.long() & (2**self.rule.format.a_bits - 1)]
-            total -= self.padding_sums(at_zero[patterns.long()].double(), a.shape)
+        if self.skips_padding:
+            total -= self.padding_sums(self.padding_errors(patterns), a.shape)
         return total
 
-    def _a_patterns(self, a: Tensor) -> Tensor:
+    def a_patterns(self, a: Tensor) -> Tensor:
+        """uint8 bit patterns of activation codes."""
         if self.rule.coding != "signed":
             return a.to(torch.uint8)
         return torch.bitwise_and(a.to(torch.int16), 2**self.rule.format.a_bits - 1).to(torch.uint8)
 
-    def _b_patterns(self, b: Tensor) -> Tensor:
+    def b_patterns(self, b: Tensor) -> Tensor:
+        """uint8 bit patterns of weight codes."""
         return torch.bitwise_and(b.to(torch.int16), 2**self.rule.format.b_bits - 1).to(torch.uint8)
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
         """float64 integers, `sum_k f(a_k)` of every window; skipped padding adds nothing."""
-        plane = column.to(a.device).float()[self._a_patterns(a).int()]
-        if self.rule.padding == "skipped" and self.pads:
+        plane = column.to(a.device).float()[self.a_patterns(a).int()]
+        if self.skips_padding:
             plane = plane * self.inside(a.shape)
         return self.window_sums(plane)
 
-    def _a_quantiser(self) -> Quantiser:
+    def a_quantiser(self) -> Quantiser:
+        """float32 to activation codes."""
         bits, signed = self.rule.format.a_bits, self.rule.coding == "signed"
         return Quantiser(self.a_scale, self.a_zero, *_code_range(bits, signed))
 
-    def _b_quantiser(self) -> Quantiser:
+    def b_quantiser(self) -> Quantiser:
+        """float32 to weight codes."""
         bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
         return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed))
 
     def _straight_through(self, x: Tensor) -> Tensor:
-        a, b = self._a_quantiser(), self._b_quantiser()
+        a, b = self.a_quantiser(), self.b_quantiser()
         return self.float_layer(_pass_through(x, a), _pass_through(self.weight, b))
 
-    def _check(self, x: Tensor) -> None:
-        if torch.compiler.is_compiling():
-            return
+    def _check_calibrated(self) -> None:
         if not self.calibrated:
             raise FormatError(f"layer {self.name} must be calibrated: give `calibrate=` to approximate() or load a state dict first")
-        if not bool(torch.isfinite(x.detach().sum())):  # one pass: a sum is finite only if every term is
+
+    def _check_finite(self, x: Tensor) -> None:
+        if not torch.compiler.is_compiling() and not bool(
+            torch.isfinite(x.sum(dtype=torch.float64))
+        ):  # one pass: a sum is finite only if every term is
             raise FormatError(
                 f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it"
             )
@@ -234,6 +263,10 @@ class ApproxLayer(nn.Module, ABC):
     @abstractmethod
     def padded(self, x: Tensor) -> Tensor:
         """x with the layer's padding."""
+
+    @abstractmethod
+    def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """The layer by the compiled core, float32 like x."""
 
     @abstractmethod
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:

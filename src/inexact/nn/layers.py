@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import final
 
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from inexact import kernels
 from inexact.core.errors import FormatError
 from inexact.nn._layer import ApproxLayer
+from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
 
 
@@ -33,11 +35,27 @@ class ApproxConv2d(ApproxLayer):
 
     def padded(self, x: Tensor) -> Tensor:
         """x with this layer's padding mode. Raises FormatError unless x is [N, C, H, W]."""
-        if x.dim() != 4:
-            raise FormatError(f"input of layer {self.name} must be [N, C, H, W], not of shape {list(x.shape)}; add a batch dimension")
+        self._check_shape(x)
         if not any(self.padding):
             return x
         return F.pad(x, self.padding, mode="constant" if self.padding_mode == "zeros" else self.padding_mode)
+
+    def _check_shape(self, x: Tensor) -> None:
+        if x.dim() != 4:
+            raise FormatError(f"input of layer {self.name} must be [N, C, H, W], not of shape {list(x.shape)}; add a batch dimension")
+
+    def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """float32 [N, O, H', W']; zeros are padded as codes, other modes before."""
+        self._check_shape(x)
+        left, right, top, bottom = self.padding
+        sides, x = ((top, bottom, left, right), x) if self.padding_mode == "zeros" else ((0, 0, 0, 0), self.padded(x))
+        geometry = kernels.Geometry(stride=self.stride, padding=sides, dilation=self.dilation, groups=self.groups)
+        around = prepared.around
+        if prepared.padding_errors is not None:
+            reach = torch.Size((*x.shape[:2], x.shape[2] + top + bottom, x.shape[3] + left + right))
+            errors = self.padding_sums(prepared.padding_errors, reach)
+            around = replace(around, padding=errors.reshape(errors.shape[1], -1))
+        return kernels.conv2d_layer(x, prepared.patterns, self.table, around, geometry)
 
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [N, O, H', W']."""
@@ -102,6 +120,11 @@ class ApproxLinear(ApproxLayer):
     def padded(self, x: Tensor) -> Tensor:
         """x itself."""
         return x
+
+    def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
+        """float32 [..., O]."""
+        rows = kernels.linear_layer(x.reshape(-1, x.shape[-1]), prepared.patterns, self.table, prepared.around)
+        return rows.reshape(*x.shape[:-1], -1)
 
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [..., O]."""

@@ -1,0 +1,218 @@
+"""Whole layers through the compiled core: float32 in, float32 out, one pass over the activations and one over the outputs.
+
+The torch operators `inexact::conv2d_layer` and `inexact::linear_layer` quantise, sum through the table, correct and scale. Each step
+has the arithmetic of the portable path in `inexact.nn`, in the same order: results agree bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inexact.core.errors import FormatError
+from inexact.kernels import _dispatch
+from inexact.kernels._check import check_codes, check_overflow, check_range, checked_table
+from inexact.kernels._geometry import Geometry, gemm_output
+from inexact.kernels._table import compiled
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a layer of O output channels does before and after its sums.
+
+    scale, zero, low, high, bits: the quantiser of the activations and the bits of its patterns.
+    constants: float64 [3, O], integers but for the second row. An output is `(sum - constants[0] - constants[2] * (sum of the codes in
+    its window) - (sum of column[code]) - padding) * constants[1]`, rounded to float32, plus `bias`.
+    bias: float32 [O]. column: int32 [2**bits]. padding: float64 [O, pixels of the output]. None stands for zeros.
+    skip_padding: padded positions add nothing to the sums of `column`.
+    integer: int64 [2, O], multipliers and exponents of an integer requantisation, which then replaces constants[1] and the bias;
+    integer_out: zero point, scale, least and greatest code of its result.
+    name: of the layer, for messages.
+    """
+
+    name: str
+    scale: float
+    zero: int
+    low: int
+    high: int
+    bits: int
+    constants: Tensor
+    bias: Tensor | None = None
+    column: Tensor | None = None
+    padding: Tensor | None = None
+    skip_padding: bool = False
+    integer: Tensor | None = None
+    integer_out: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
+        """constants, bias, column, padding, integer."""
+        return self.constants, self.bias, self.column, self.padding, self.integer
+
+    @property
+    def codes(self) -> list[int]:
+        """zero, low, high, bits, and whether padding is skipped."""
+        return [self.zero, self.low, self.high, self.bits, int(self.skip_padding)]
+
+    @property
+    def reals(self) -> list[float]:
+        """scale and integer_out."""
+        return [self.scale, *self.integer_out]
+
+
+def compiled_layer_serves(x: Tensor) -> bool:
+    """Whether the compiled core can take this input: an ordinary, not empty float32 tensor on the CPU."""
+    plain = type(x) in (Tensor, torch.nn.Parameter) and x.dtype == torch.float32 and x.device.type == "cpu" and x.numel() > 0
+    return plain and _dispatch.core() is not None
+
+
+def conv2d_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings, geometry: Geometry) -> Tensor:
+    """A convolution of float32 x [N, C, H, W] with patterns w [O, C/groups, kh, kw] -> float32 [N, O, H', W'].
+
+    x may be contiguous or channels_last; the result is contiguous.
+    FormatError for activations that are not finite, and whatever `conv2d` refuses.
+    """
+    g = geometry
+    spread = [*g.stride, *g.padding, *g.dilation, g.groups]
+    found: Tensor = _conv2d_layer(x, w, lut, *around.tensors, around.codes, around.reals, spread, around.name)
+    return found
+
+
+def linear_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings) -> Tensor:
+    """A linear layer of float32 x [M, K] with patterns w [O, K] -> float32 [M, O]; errors as for `conv2d_layer`."""
+    found: Tensor = _linear_layer(x, w, lut, *around.tensors, around.codes, around.reals, around.name)
+    return found
+
+
+@torch.library.custom_op("inexact::conv2d_layer", mutates_args=())
+def _conv2d_layer(
+    x: Tensor,
+    w: Tensor,
+    lut: Tensor,
+    constants: Tensor,
+    bias: Tensor | None,
+    column: Tensor | None,
+    padding: Tensor | None,
+    integer: Tensor | None,
+    codes: Sequence[int],
+    reals: Sequence[float],
+    spread: Sequence[int],
+    name: str,
+) -> Tensor:
+    shape = _geometry(spread).output(x.shape, w.shape)
+    lut = _certified(w, lut, codes)
+    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    source = x.permute(0, 2, 3, 1) if last else x.contiguous()
+    out = torch.empty(shape, dtype=torch.float32)
+    around = _around(constants, bias, column, padding, integer, codes, reals)
+    arrays = (w.contiguous().numpy(), lut.numpy(), out.numpy())
+    finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), around, _dispatch.threads(), _dispatch.isa())
+    return _checked(out, name, finite=finite)
+
+
+@_conv2d_layer.register_fake
+def _(
+    x: Tensor,
+    w: Tensor,
+    lut: Tensor,
+    constants: Tensor,
+    bias: Tensor | None,
+    column: Tensor | None,
+    padding: Tensor | None,
+    integer: Tensor | None,
+    codes: Sequence[int],
+    reals: Sequence[float],
+    spread: Sequence[int],
+    name: str,
+) -> Tensor:
+    return x.new_empty(_geometry(spread).output(x.shape, w.shape))
+
+
+@torch.library.custom_op("inexact::linear_layer", mutates_args=())
+def _linear_layer(
+    x: Tensor,
+    w: Tensor,
+    lut: Tensor,
+    constants: Tensor,
+    bias: Tensor | None,
+    column: Tensor | None,
+    padding: Tensor | None,
+    integer: Tensor | None,
+    codes: Sequence[int],
+    reals: Sequence[float],
+    name: str,
+) -> Tensor:
+    shape = gemm_output(x.shape, w.shape)
+    lut = _certified(w, lut, codes)
+    out = torch.empty(shape, dtype=torch.float32)
+    around = _around(constants, bias, column, padding, integer, codes, reals)
+    arrays = (x.contiguous().numpy(), w.contiguous().numpy(), lut.numpy(), out.numpy())
+    return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa()))
+
+
+@_linear_layer.register_fake
+def _(
+    x: Tensor,
+    w: Tensor,
+    lut: Tensor,
+    constants: Tensor,
+    bias: Tensor | None,
+    column: Tensor | None,
+    padding: Tensor | None,
+    integer: Tensor | None,
+    codes: Sequence[int],
+    reals: Sequence[float],
+    name: str,
+) -> Tensor:
+    return x.new_empty(gemm_output(x.shape, w.shape))
+
+
+def _geometry(spread: Sequence[int]) -> Geometry:
+    numbers = list(spread)
+    return Geometry.of(numbers[:2], numbers[2:6], numbers[6:8], numbers[8])
+
+
+def _certified(w: Tensor, lut: Tensor, codes: Sequence[int]) -> Tensor:
+    """The table, checked: no code outside it, no sum beyond int32."""
+    check_codes("w", w, lut)
+    lut = checked_table(lut)
+    if 2 ** codes[3] > lut.shape[0]:
+        raise FormatError(f"activation codes of {codes[3]} bits need a table of {2 ** codes[3]} rows, not {lut.shape[0]}")
+    check_range("w", w, lut.shape[1])
+    check_overflow(lut, w[0].numel())
+    return lut
+
+
+def _around(
+    constants: Tensor,
+    bias: Tensor | None,
+    column: Tensor | None,
+    padding: Tensor | None,
+    integer: Tensor | None,
+    codes: Sequence[int],
+    reals: Sequence[float],
+) -> object:
+    arrays = [None if t is None else t.detach().contiguous().numpy() for t in (bias, column, padding, integer)]
+    return compiled().Surroundings(
+        scale=reals[0],
+        numbers=tuple(codes[:4]),
+        constants=constants.contiguous().numpy(),
+        bias=arrays[0],
+        column=arrays[1],
+        skip_padding=bool(codes[4]),
+        padding=arrays[2],
+        integer=arrays[3],
+        integer_out=tuple(reals[1:]),
+        relu=False,
+    )
+
+
+def _checked(out: Tensor, name: str, *, finite: bool) -> Tensor:
+    if not finite:
+        raise FormatError(
+            f"activations entering layer {name} must be finite; NaN or infinity came: check the input and the weights before it"
+        )
+    return out
