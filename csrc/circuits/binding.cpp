@@ -1,6 +1,7 @@
 // Python face of the bit-parallel simulator. A program is checked here completely: nothing later looks at a slot number again.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 #include <optional>

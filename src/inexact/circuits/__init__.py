@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from inexact.circuits._builder import Builder, simplified
 from inexact.circuits._circuit import CELL, FAN_IN, FAN_OUT, ONE, ZERO, Bus, Circuit, Op, Wires
+from inexact.circuits._errors import ErrorRows, error_rows
 from inexact.circuits._simulate import evaluate, stream, table
 from inexact.circuits.adders import ADDERS, adder
 from inexact.circuits.columns import TREES, Columns, Compressor, add_columns, table_compressor
+from inexact.circuits.equivalence import Equivalence, equivalent
 from inexact.circuits.logic import synthesize
 from inexact.circuits.multipliers import multiplier, partial_products
 
@@ -32,10 +34,14 @@ __all__ = [
     "Circuit",
     "Columns",
     "Compressor",
+    "Equivalence",
+    "ErrorRows",
     "Op",
     "Wires",
     "add_columns",
     "adder",
+    "equivalent",
+    "error_rows",
     "evaluate",
     "multiplier",
     "partial_products",

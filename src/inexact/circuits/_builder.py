@@ -55,10 +55,14 @@ class Builder:
 
     def build(self) -> Circuit:
         """The circuit. Raises CircuitError when it has no output, two buses share a name or a wire does not exist."""
+        circuit = self.unpruned()
+        return _without_dead_cells(circuit) if self.simplify else circuit
+
+    def unpruned(self) -> Circuit:
+        """The circuit with every cell placed so far, read or not; its wires are the builder's."""
         wires = [wire for _, word in self._outputs for wire in word]
         cells = np.array(self._cells, dtype=CELL)
-        circuit = Circuit(self.name, tuple(self._inputs), tuple(bus for bus, _ in self._outputs), cells, np.array(wires, np.int32))
-        return _without_dead_cells(circuit) if self.simplify else circuit
+        return Circuit(self.name, tuple(self._inputs), tuple(bus for bus, _ in self._outputs), cells, np.array(wires, np.int32))
 
     def not_(self, x: int) -> int:
         """Inverse of x."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from inexact.circuits import Builder, Circuit, Op, _simulate, evaluate, multiplier, stream, table
-from inexact.circuits._circuit import FAN_IN
+from inexact.circuits import Circuit, Op, _simulate, evaluate, multiplier, stream, table
 from inexact.core.errors import CircuitError, FormatError
 from inexact.kernels import isas
+
+RandomCircuit = Callable[..., Circuit]
 
 
 @pytest.fixture(params=[*isas(), "numpy"])
@@ -20,19 +22,6 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     else:
         monkeypatch.setenv("INEXACT_ISA", request.param)
     return str(request.param)
-
-
-def random_circuit(seed: int, widths: tuple[int, ...] = (5, 9, 3), cells: int = 400, outputs: int = 21, *, signed: bool = False) -> Circuit:
-    """Cells of every kind on random earlier wires, constants among them."""
-    rng = np.random.default_rng(seed)
-    b = Builder("random", simplify=False)
-    wires = [0, 1, *(w for i, width in enumerate(widths) for w in b.input(f"i{i}", width))]
-    for _ in range(cells):
-        op = Op(int(rng.integers(len(Op))))
-        wires.extend(b.place(op, [wires[i] for i in rng.integers(0, len(wires), FAN_IN[op])]))
-    b.output("low", [wires[i] for i in rng.integers(0, len(wires), outputs - 4)])
-    b.output("high", [wires[i] for i in rng.integers(0, len(wires), 4)], signed=signed)
-    return b.build()
 
 
 def one_by_one(circuit: Circuit, *patterns: int) -> int:
@@ -49,7 +38,7 @@ def one_by_one(circuit: Circuit, *patterns: int) -> int:
 
 @pytest.mark.parametrize("outputs", [5, 21, 32, 33, 63])
 @pytest.mark.parametrize("signed", [False, True])
-def test_random_circuits_follow_the_definition(path: str, outputs: int, signed: bool) -> None:
+def test_random_circuits_follow_the_definition(path: str, outputs: int, signed: bool, random_circuit: RandomCircuit) -> None:
     circuit = random_circuit(outputs, outputs=outputs, signed=signed)
     found = table(circuit)
     assert found.shape == (32, 512, 8)
@@ -59,13 +48,13 @@ def test_random_circuits_follow_the_definition(path: str, outputs: int, signed: 
 
 
 @pytest.mark.parametrize("widths", [(1,), (3,), (2, 3), (6,), (10, 1), (12,)])
-def test_few_operands(path: str, widths: tuple[int, ...]) -> None:
+def test_few_operands(path: str, widths: tuple[int, ...], random_circuit: RandomCircuit) -> None:
     circuit = random_circuit(7, widths, cells=60, outputs=9)
     wanted = [one_by_one(circuit, *p) for p in itertools.product(*(range(1 << w) for w in widths))]
     np.testing.assert_array_equal(table(circuit).ravel(), wanted)
 
 
-def test_stream_is_the_table_in_blocks(path: str) -> None:
+def test_stream_is_the_table_in_blocks(path: str, random_circuit: RandomCircuit) -> None:
     circuit = random_circuit(3)
     flat = table(circuit).ravel()
     for block in (1, 5000, 2048, 1 << 20):
@@ -77,13 +66,13 @@ def test_stream_is_the_table_in_blocks(path: str) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 63, 64, 2047, 2048, 2049, 70001])
-def test_evaluate_listed_operands(path: str, count: int) -> None:
+def test_evaluate_listed_operands(path: str, count: int, random_circuit: RandomCircuit) -> None:
     rng = np.random.default_rng(count)
     a, b = rng.integers(-2048, 2048, count), rng.integers(-32, 32, count)
     np.testing.assert_array_equal(evaluate(multiplier((12, 6), signed=True), a, b), a * b)
 
 
-def test_evaluate_broadcasts_and_takes_any_integers(path: str) -> None:
+def test_evaluate_broadcasts_and_takes_any_integers(path: str, random_circuit: RandomCircuit) -> None:
     circuit = multiplier(8)
     a, b = np.arange(256, dtype=np.uint8), np.arange(0, 256, 5)
     np.testing.assert_array_equal(evaluate(circuit, a[:, None], b), np.multiply.outer(a.astype(int), b))
@@ -91,7 +80,7 @@ def test_evaluate_broadcasts_and_takes_any_integers(path: str) -> None:
     assert int(evaluate(circuit, 255, 255)) == 65025
 
 
-def test_result_does_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_result_does_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch, random_circuit: RandomCircuit) -> None:
     circuit = random_circuit(11, (12, 8))
     tables = []
     for threads in ("1", "2", "5"):
