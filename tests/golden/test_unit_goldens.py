@@ -156,6 +156,16 @@ def test_realm_with_one_segment_is_mbm() -> None:
     assert units.get("realm(segments=1)").sha256 == units.get("mbm").sha256
 
 
+def test_perforation_with_rounding_16_bits() -> None:
+    # PR with k = 2, m = 4: mean relative error 0.23 % over the full range of signed operands
+    generator = np.random.default_rng(11)
+    a, b = generator.integers(-(1 << 15), 1 << 15, size=(2, 1_000_000))
+    exact = a * b
+    nonzero = exact != 0
+    relative = abs(units.get("pr(k=2,m=4,width=16)")(a, b) - exact)[nonzero] / abs(exact[nonzero])
+    assert agree(100 * relative.mean(), "0.23")
+
+
 def test_tosam_worked_example() -> None:
     # the paper's example: 11761 x 2482, 0.99 % below the product
     product = int(units.get("tosam(h=3,t=7,width=16)")(11761, 2482))

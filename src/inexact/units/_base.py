@@ -221,7 +221,7 @@ multipliers: Family[Multiplier] = Family("multiplier", "inexact.units")
 adders: Family[Adder] = Family("adder", "inexact.units")
 
 
-def principal(default: int) -> Any:
+def principal(default: int | str) -> Any:
     """A field that says what a member is, so its spec always shows it: `trunc(cut=4)`, also at the default."""
     return field(default=default, metadata={"written": True})
 

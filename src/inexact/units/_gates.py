@@ -117,9 +117,10 @@ def _add_bits(arrivals: list[int], carries: list[int], counts: dict[str, int], l
     carries.append(late + _delay(f"{kind}_carry"))
 
 
-def array_gates(kept: NDArray[np.bool_], *, signed: bool = False, constant: int = 0) -> GateCount:
+def array_gates(kept: NDArray[np.bool_], *, signed: bool = False, constant: int = 0, raised: int = 0) -> GateCount:
     """Array multiplier with the partial-product cells `kept[i, j]` (bit i of a, bit j of b), plus an added constant.
 
+    raised: further cells added in the lowest kept column.
     signed: modified Baugh-Wooley: cells with exactly one sign bit become NAND and constant ones are added.
     Columns below the first kept cell cost nothing. Exact, trunc, bam, perforation and operand truncation are counted by this.
     """
@@ -133,8 +134,10 @@ def array_gates(kept: NDArray[np.bool_], *, signed: bool = False, constant: int 
         constant -= sum(1 << int(c) for c in columns[inverted])
     constant %= 1 << (wa + wb)
     lowest = next((c for c, h in enumerate(heights) if h), wa + wb)
+    if raised:
+        heights[lowest] += raised
     nands = int(inverted.sum())
-    cells = GateCount(and2=int(kept.sum()) - nands, nand2=nands, levels=_delay("gate") if kept.any() else 0)
+    cells = GateCount(and2=int(kept.sum()) - nands + raised, nand2=nands, levels=_delay("gate") if kept.any() else 0)
     return cells.then(reduce_columns(heights[lowest:], constant >> lowest))
 
 

@@ -21,7 +21,7 @@ class PerforatedRounded(Multiplier):
 
     k: Booth digits of b left out, 0..wb/2-1; by the recoding this rounds b to the nearest multiple of 4**k (ties up).
     m: bits of a rounded away, 0..wa-1: its m lowest bits go, the highest of them is added to what is left (ties up). width: bits of
-    (a, b); b's even, as its digits have two bits. signed is always true.
+    (a, b); b's even, as its digits have two bits. Always signed.
     Error: two-sided, rounding in both operands: nearly unbiased; exact on zero; rank at most 2.
 
     Reference: V. Leon, G. Zervakis, S. Xydis, D. Soudris, K. Pekmestzi, "Walking through the energy-error Pareto frontier of
@@ -30,13 +30,15 @@ class PerforatedRounded(Multiplier):
 
     k: int = principal(1)
     m: int = principal(2)
-    signed: bool = True
     width: tuple[int, int] = (8, 8)
 
+    @property
+    def signed(self) -> bool:
+        """Two's complement."""
+        return True
+
     def check(self) -> None:
-        """Two's complement, whole digits, something left of both operands."""
-        if not self.signed:
-            raise SpecError("pr multiplies two's complement operands (Booth digits); signed must be true, not False")
+        """Whole digits, something left of both operands."""
         if self.width[1] % 2:
             raise SpecError(f"the bits of b must be even (radix-4 Booth digits), not {self.width[1]}; widen b by one")
         require_range("k", self.k, 0, self.width[1] // 2 - 1, bound="0..bits of b / 2 - 1")

@@ -1,0 +1,70 @@
+"""CSD weights: only the leading signed digits of a weight are multiplied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, final
+
+import numpy as np
+
+from inexact.core.errors import require_range
+from inexact.units._base import Integers, Multiplier, multipliers, principal
+from inexact.units._gates import GateCount, barrel_shifter, ripple_adder, total
+
+
+@multipliers.register("csd")
+@final
+@dataclass(frozen=True, kw_only=True)
+class SignedDigits(Multiplier):
+    """`a * r(b)`: of the weight's canonical signed digits (no two neighbours non-zero) the `digits` most significant are kept.
+
+    digits: non-zero digits kept, 1..floor(wb/2)+1; a weight of that many is exact. signed: two's complement. width: bits of (a, b).
+    Error: a times the rounding of b: two-sided, rank 1, below a third of the last kept digit's place times 2; exact on zero. In the
+    product of what a network stores, nothing is lost: weights are recoded before, and best retrained so.
+
+    Reference: M. Riaz, R. Hafiz, S. A. Khaliq, M. Faisal, H. T. Iqbal, M. Ali, M. Shafique, "CAxCNN: towards the use of canonic sign
+    digit based approximation for hardware-friendly convolutional neural networks", IEEE Access 8, 2020
+    """
+
+    digits: int = principal(2)
+    signed: bool = False
+    width: tuple[int, int] = (8, 8)
+
+    def check(self) -> None:
+        """As many digits as a weight can have."""
+        require_range("digits", self.digits, 1, self.width[1] // 2 + 1, bound="1..bits of b / 2 + 1, the digits of a weight")
+
+    def product(self, a: Integers, b: Integers) -> Integers:
+        """Activation times the weight's leading digits."""
+        return a * leading_digits(b, self.digits)
+
+    def gates(self) -> GateCount:
+        """Per digit a shifter of the activation and a sign, adders that join them; the weight is stored recoded."""
+        term = barrel_shifter(self.width[0], self.width[1]) + GateCount(xor2=sum(self.width), levels=2)
+        return total(term for _ in range(self.digits)).then(total(ripple_adder(sum(self.width)) for _ in range(self.digits - 1)))
+
+    @classmethod
+    def samples(cls) -> Sequence[Self]:
+        """One to four digits, signed, other widths."""
+        counts = [cls(digits=n) for n in (1, 2, 3, 4)]
+        return [*counts, cls(signed=True), cls(width=(8, 4)), cls(digits=1, width=(4, 4)), cls(signed=True, width=(7, 7))]
+
+
+def leading_digits(x: Integers, count: int) -> Integers:
+    """The value of the `count` most significant non-zero digits of x's canonical signed digit form."""
+    # positions of +1: bits of 3x above those of x; of -1 the reverse (Prodinger): both words from one subtraction and one XOR
+    size = np.abs(x)
+    half = size >> 1
+    plus, minus = (size + half) & ~half, half & ~(size + half)
+    found = np.zeros_like(size)
+    rest = plus | minus
+    for _ in range(count):
+        top = np.where(rest == 0, 0, np.int64(1) << _leading(rest))
+        found = found + np.where(plus & top, top, 0) - np.where(minus & top, top, 0)
+        rest = rest & ~top
+    return np.where(x < 0, -found, found)
+
+
+def _leading(x: Integers) -> Integers:
+    return np.asarray(np.maximum(np.frexp(x.astype(np.float64))[1] - 1, 0), dtype=np.int64)

@@ -1,0 +1,63 @@
+"""Power-of-two weights: a weight is a sum of few signed powers of two, found greedily."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, final
+
+import numpy as np
+
+from inexact.core.errors import require_range
+from inexact.units._base import Integers, Multiplier, multipliers, principal
+from inexact.units._gates import GateCount, barrel_shifter, ripple_adder, total
+from inexact.units._log import floor_log2
+
+
+@multipliers.register("powers")
+@final
+@dataclass(frozen=True, kw_only=True)
+class PowersOfTwo(Multiplier):
+    """`a * r(b)`: r(b) is a sum of `terms` signed powers of two, each the one nearest to what the earlier ones left.
+
+    terms: powers, 1..wb; nearest: a tie (3 * 2**k, halfway between 2**(k+1) and 2**(k+2)) takes the smaller, 1 stays 1, and a rest
+    of 0 takes none. signed: two's complement. width: bits of (a, b).
+    Error: a times the rounding of b: rank 1, relative at most 3**-terms; exact on zero, on powers of two, and whenever b is the sum.
+
+    Reference: D. A. Gudovskiy, L. Rigazio, "ShiftCNN: generalized low-precision architecture for inference of convolutional neural
+    networks", 2017, doi:10.48550/arXiv.1706.02393
+    """
+
+    terms: int = principal(1)
+    signed: bool = False
+    width: tuple[int, int] = (8, 8)
+
+    def check(self) -> None:
+        """At least one, at most one per bit."""
+        require_range("terms", self.terms, 1, self.width[1], bound="1..bits of b")
+
+    def product(self, a: Integers, b: Integers) -> Integers:
+        """Activation times the sum of powers."""
+        rest = b
+        for _ in range(self.terms):
+            rest = rest - nearest_signed_power(rest)
+        return a * (b - rest)
+
+    def gates(self) -> GateCount:
+        """Per term a shifter of the activation and a sign, adders that join them; the weight is stored as exponents and signs."""
+        term = barrel_shifter(self.width[0], self.width[1]) + GateCount(xor2=sum(self.width), levels=2)
+        return total(term for _ in range(self.terms)).then(total(ripple_adder(sum(self.width)) for _ in range(self.terms - 1)))
+
+    @classmethod
+    def samples(cls) -> Sequence[Self]:
+        """One to three terms, signed, other widths."""
+        counts = [cls(terms=n) for n in (1, 2, 3)]
+        return [*counts, cls(terms=2, signed=True), cls(width=(8, 4)), cls(width=(4, 4)), cls(terms=2, signed=True, width=(7, 7))]
+
+
+def nearest_signed_power(x: Integers) -> Integers:
+    """The signed power of two nearest to x, ties to the smaller magnitude; 0 for 0."""
+    size = np.abs(x)
+    leading = np.int64(1) << floor_log2(size)
+    power = np.where(2 * size > 3 * leading, 2 * leading, leading)
+    return np.where(x == 0, 0, np.where(x < 0, -power, power))

@@ -1,0 +1,122 @@
+"""Stochastic multiplication: operands become bit streams, their AND is counted."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inexact.core.errors import SpecError, near, require_range
+from inexact.units._base import Integers, Multiplier, multipliers, principal
+from inexact.units._gates import GateCount, ripple_adder
+
+GENERATORS = ("counter", "lfsr")
+TAPS = {
+    2: 0x3,
+    3: 0x6,
+    4: 0xC,
+    5: 0x14,
+    6: 0x30,
+    7: 0x60,
+    8: 0xB8,
+    9: 0x110,
+    10: 0x240,
+    11: 0x500,
+    12: 0xE08,
+    13: 0x1C80,
+    14: 0x3802,
+    15: 0x6000,
+    16: 0xD008,
+}
+"""Feedback taps of maximal-length linear feedback shift registers (Galois form, shift right) by length."""
+
+
+@multipliers.register("stochastic")
+@final
+@dataclass(frozen=True, kw_only=True)
+class Stochastic(Multiplier):
+    """Unipolar stochastic multiplier: stream bit t of an operand x of n bits is 1 when x > r(t), r(t) a number of n bits; the ones of
+    the AND of both streams, times 2**(wa+wb) / 2**length, are the product (rounded to the nearest, ties up).
+
+    length: log2 of the stream's bits, 1..16. generator: "counter", a's r counts up and b's is the same count with reversed bits (van
+    der Corput): a low-discrepancy pair; or "lfsr", two maximal-length shift registers of wa and wb bits, b's read with its bits
+    reversed. seed: start state of b's register, 1..2**wb-1 (a's starts at 1), for lfsr only. Deterministic; the streams belong to
+    the unit, not to the operands. width: bits of (a, b), unsigned.
+    Error: two-sided, for counter never below exact at full length; a few 2**(-length/2) of full scale for lfsr, about
+    length * 2**-length for counter; exact on zero.
+
+    Reference: B. R. Gaines, "Stochastic computing systems", Advances in Information Systems Science 2, 1969 (lfsr); H. Sim, J. Lee,
+    "A new stochastic computing multiplier with application to deep convolutional neural networks", DAC 2017,
+    doi:10.1145/3061639.3062290 (counter)
+    """
+
+    length: int = principal(8)
+    generator: str = principal("counter")
+    seed: int = 1
+    width: tuple[int, int] = (8, 8)
+
+    def check(self) -> None:
+        """Stream length, generator, a start state that is not the register's dead one."""
+        require_range("length", self.length, 1, 16, bound="log2 of the stream's bits")
+        if self.generator not in GENERATORS:
+            raise SpecError(f"generator must be counter or lfsr, not {self.generator!r}{near(str(self.generator), GENERATORS)}")
+        require_range("seed", self.seed, 1, (1 << self.width[1]) - 1, bound="1..2**(bits of b)-1, a register of zeros stays so")
+
+    def product(self, a: Integers, b: Integers) -> Integers:
+        """Ones of the AND of the operands' streams, scaled."""
+        ones = _joint_ones(self.length, self.generator, self.seed, self.width)[a, b]
+        scale = sum(self.width) - self.length
+        return ones << scale if scale >= 0 else (ones + (1 << (-scale - 1))) >> -scale
+
+    def gates(self) -> GateCount:
+        """Two generators, two comparators, the AND, an adder of the counter; flip-flops are left out: a gate count holds logic only."""
+        compare = GateCount(full_adder=sum(self.width), inv=sum(self.width), levels=2 * max(self.width))
+        feedback = GateCount(xor2=6) if self.generator == "lfsr" else ripple_adder(self.length)
+        return feedback.then(compare).then(GateCount(and2=1, levels=1)).then(GateCount(half_adder=self.length, levels=self.length))
+
+    @classmethod
+    def samples(cls) -> Sequence[Self]:
+        """Short and full streams of both generators, another seed, other widths."""
+        kinds = [cls(length=n, generator=g) for g in GENERATORS for n in (4, 6, 8)]
+        return [*kinds, cls(generator="lfsr", seed=77), cls(width=(8, 4)), cls(length=4, width=(4, 4)), cls(length=10, width=(7, 7))]
+
+
+@functools.lru_cache(maxsize=8)
+def _joint_ones(length: int, generator: str, seed: int, width: tuple[int, int]) -> NDArray[np.int64]:
+    """`[2**wa, 2**wb]`: how often a > ra(t) and b > rb(t) within the stream: the cumulative histogram of the pairs of random numbers."""
+    time = np.arange(1 << length, dtype=np.int64)
+    if generator == "counter":
+        first = _resized(time, length, width[0])
+        second = _resized(_reversed(time, length), length, width[1])
+    else:
+        first, second = _register(width[0], 1, len(time)), _reversed(_register(width[1], seed, len(time)), width[1])
+        first, second = first - 1, second - 1
+    counts = np.zeros((1 << width[0], 1 << width[1]), dtype=np.int64)
+    np.add.at(counts, (first, second), 1)
+    joint = np.zeros_like(counts)
+    joint[1:, 1:] = counts.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
+    return joint
+
+
+def _resized(x: NDArray[np.int64], bits: int, wanted: int) -> NDArray[np.int64]:
+    """A number of `bits` bits as the leading part of one of `wanted` bits; missing low bits become the middle of the gap."""
+    if bits >= wanted:
+        return x >> (bits - wanted)
+    return (x << (wanted - bits)) + (1 << (wanted - bits - 1))
+
+
+def _reversed(x: NDArray[np.int64], bits: int) -> NDArray[np.int64]:
+    return np.asarray(sum(((x >> i) & 1) << (bits - 1 - i) for i in range(bits)), dtype=np.int64)
+
+
+def _register(bits: int, state: int, count: int) -> NDArray[np.int64]:
+    """Successive states of a maximal-length shift register of `bits` bits: 1..2**bits-1 in a fixed order."""
+    states = np.empty(count, dtype=np.int64)
+    for step in range(count):
+        states[step] = state
+        state = (state >> 1) ^ (TAPS[bits] if state & 1 else 0)
+    return states
