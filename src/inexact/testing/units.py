@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from inexact import circuits
 from inexact.core.errors import FormatError
 from inexact.core.registry import Family
 from inexact.metrics import profile
@@ -63,6 +64,7 @@ def _check_unit(unit: Any, family: Family[Any]) -> None:
     _require(family.get(unit.spec).spec == unit.spec, unit, "spec must be canonical")
     _check_table(unit)
     _check_calls(unit)
+    _check_circuit(unit)
     gates = unit.gates()
     _require(gates is None or all(count > 0 for count in gates.counts().values()), unit, "gate counts must not be negative")
     check_golden(unit)
@@ -79,6 +81,23 @@ def _check_table(unit: Any) -> None:
     _require(np.array_equal(unit(*grid), unit(*grid)), unit, "results must not change from call to call")
     found = hashlib.sha256(table.astype("<i4").tobytes()).hexdigest()
     _require(unit.sha256 == found, unit, "sha256 must be that of the table as little-endian int32")
+
+
+def _check_circuit(unit: Any) -> None:
+    circuit = unit.circuit()
+    if circuit is None:
+        return
+    found, table = circuits.table(circuit), unit.table()
+    wrong = found != table
+    if wrong.any():
+        a, b = (int(index[0]) for index in np.nonzero(wrong))
+        _require(False, unit, f"circuit must equal the table, but gives {found[a, b]}, not {table[a, b]}, for the patterns {a}, {b}")
+    widths = [bus.width for bus in circuit.inputs]
+    _require(
+        widths == list(unit.width) and all(bus.signed == unit.signed for bus in circuit.inputs),
+        unit,
+        "circuit must have the unit's operands",
+    )
 
 
 def _check_calls(unit: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inexact.circuits import Builder, Circuit, Wires
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import FormatError, SpecError, require_range
 from inexact.core.files import sha256
@@ -152,9 +154,17 @@ class Unit(ABC):
         """Canonical spec string; `units.get(unit.spec) == unit`."""
         return spec_of(self)
 
-    def circuit(self) -> Any:
-        """The gate-level netlist, or None while the unit has none."""
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """Hook: place the unit's gates on the operands' wires and return the result's, least significant first; None = no circuit.
+
+        The result is read as a signed number when the unit is signed, and may have any width that holds it.
+        """
         return None
+
+    @final
+    def circuit(self) -> Circuit | None:
+        """The gate-level netlist with inputs `a`, `b` and output `y`, cached; None while the unit has none."""
+        return _circuit(self)
 
     def golden(self) -> Golden | None:
         """Error metrics known from outside the code for these parameters, or None."""
@@ -238,6 +248,17 @@ def _pair(width: object) -> tuple[int, int]:
     if isinstance(width, (tuple, list)) and len(width) == 2 and all(isinstance(w, int) and not isinstance(w, bool) for w in width):
         return (width[0], width[1])
     raise SpecError(f"width must be one number of bits or a pair (bits of a, bits of b), not {width!r}")
+
+
+@functools.lru_cache(maxsize=1024)
+def _circuit(unit: Unit) -> Circuit | None:
+    b = Builder(re.sub(r"\W+", "_", unit.spec).strip("_"))
+    x, y = (b.input(name, bits, signed=unit.signed) for name, bits in zip("ab", unit.width, strict=True))
+    result = unit.place(b, x, y)
+    if result is None:
+        return None
+    b.output("y", result, signed=unit.signed)
+    return b.build()
 
 
 @functools.lru_cache(maxsize=256)

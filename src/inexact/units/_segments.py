@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.adders import ripple
 from inexact.units._base import Golden, Integers
 from inexact.units._gates import GateCount, ripple_adder, total
 
@@ -38,6 +40,16 @@ class Segments:
     def _window(self, a: Integers, b: Integers, low: int, high: int) -> Integers:
         mask = (1 << min(high, self.width) - low) - 1
         return (a >> low & mask) + (b >> low & mask)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """A ripple adder per segment and the bits below it; carries nobody reads are left out by the builder."""
+        first = min(self.reach + self.step, self.width)
+        out = ripple(b, x[:first], y[:first])
+        for start in self.starts:
+            low = start - self.reach
+            window = ripple(b, x[low : start + self.step], y[low : start + self.step])
+            out = (*out[:start], *window[self.reach :])
+        return out
 
     def golden(self) -> Golden:
         """Closed form of the mean, the worst case and the probability of an error; `docs/derivations/speculated_carries.md`."""

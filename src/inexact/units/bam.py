@@ -9,6 +9,8 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._cells import column_bound, dropped_value, expected_dropped
@@ -51,6 +53,10 @@ class BrokenArray(Multiplier):
         """All cells left out weigh positive and are 1 together when both operands are all ones; each is 1 in a quarter of the pairs."""
         mean = float(expected_dropped(self.kept()))
         return Golden(mae=mean, mean_error=-mean, wce=4 * mean, source="docs/derivations/cells.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array of the kept cells."""
+        return multiply(b, x, y, kind="array", kept=self.kept())
 
     def gates(self) -> GateCount:
         """The kept cells."""

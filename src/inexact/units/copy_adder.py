@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.adders import ripple
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
@@ -52,6 +54,11 @@ class CopyAdder(Adder):
         if k == 0:
             return Golden(error_probability=0, mae=0, wce=0, mean_error=0, source=source)
         return Golden(error_probability=1 - 2.0**-k, mae=2.0 ** (k - 2), mean_error=0.5, wce=2 ** (k - 1), source=source)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Wires below, a ripple adder above."""
+        low = self.low
+        return (*y[:low], *ripple(b, x[low:], y[low:], x[low - 1] if low else ZERO))
 
     def gates(self) -> GateCount:
         """Full adders above (the first has a carry in); the lower part is wires."""

@@ -8,10 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, segment_multiplier
 from inexact.units._log import floor_log2
+from inexact.units._wiring import Segment, leading_segment, multiply_segments
 
 
 @multipliers.register("drum")
@@ -41,6 +43,12 @@ class Drum(Multiplier):
     def _segment(self, x: Integers) -> Integers:
         shift = np.maximum(floor_log2(x) - (self.k - 1), 0)
         return np.where(shift > 0, ((x >> shift) | 1) << shift, x)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Segments with a forced 1, an array, a shifter."""
+        first, second = (leading_segment(b, word, self.k) for word in (x, y))
+        forced = [Segment((b.or_(s.bits[0], s.shortened), *s.bits[1:]), s.shift, s.shortened) for s in (first, second)]
+        return multiply_segments(b, forced[0], forced[1], sum(self.width))
 
     def gates(self) -> GateCount:
         """The leading segments multiplied and shifted back; per shortened operand one OR forces the lowest bit."""

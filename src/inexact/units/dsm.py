@@ -8,10 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, segment_multiplier
 from inexact.units._log import floor_log2
+from inexact.units._wiring import leading_segment, multiply_segments
 
 
 @multipliers.register("dsm")
@@ -47,6 +49,10 @@ class DynamicSegment(Multiplier):
         short = [((1 << bits) - 1) >> max(bits - self.m, 0) << max(bits - self.m, 0) for bits in self.width]
         wce = ((1 << self.width[0]) - 1) * ((1 << self.width[1]) - 1) - short[0] * short[1]
         return Golden(wce=wce, source="docs/derivations/segments.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Segments, an array, a shifter."""
+        return multiply_segments(b, leading_segment(b, x, self.m), leading_segment(b, y, self.m), sum(self.width))
 
     def gates(self) -> GateCount:
         """The leading segments multiplied and shifted back."""

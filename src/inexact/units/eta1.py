@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.adders import ripple
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
@@ -54,6 +56,14 @@ class ErrorTolerantOne(Adder):
         k = self.low
         mean = (2**k - 0.75**k) / 5
         return Golden(error_probability=1 - 0.75**k, mae=mean, mean_error=-mean, wce=2**k - 1, source="docs/derivations/loa.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """XOR, and OR with a chain of the pairs of ones above; a ripple adder for the upper part."""
+        ones, out = ZERO, list[int]()
+        for p, q in zip(reversed(x[: self.low]), reversed(y[: self.low]), strict=True):
+            ones = b.or_(ones, b.and_(p, q))
+            out.insert(0, b.or_(b.xor_(p, q), ones))
+        return (*out, *ripple(b, x[self.low :], y[self.low :]))
 
     def gates(self) -> GateCount:
         """XOR, AND and OR a lower bit, and the chain of ORs that tells the bits below."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.circuits import Builder, Wires
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
@@ -50,6 +51,10 @@ class ErrorTolerantTwo(Adder):
     def golden(self) -> Golden:
         """Closed forms of speculated carries."""
         return self._segments.golden()
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """A chain and a sum per segment."""
+        return self._segments.place(b, x, y)
 
     def gates(self) -> GateCount:
         """A carry chain and a sum a block."""

@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.units._base import Golden, Integers, Multiplier, multipliers
 from inexact.units._gates import GateCount, array_gates
 
@@ -34,6 +36,10 @@ class Exact(Multiplier):
     def golden(self) -> Golden:
         """No error at all."""
         return Golden(error_probability=0, mae=0, mse=0, wce=0, wcre=0, mred=0, mean_error=0, error_rank=0, source="by definition")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array."""
+        return multiply(b, x, y, signed=self.signed, kind="array")
 
     def gates(self) -> GateCount:
         """All partial-product cells."""

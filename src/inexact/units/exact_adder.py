@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.adders import ripple
 from inexact.core.accumulation import BitRule
 from inexact.units._base import Adder, Golden, Integers, adders, require_equal_width
 from inexact.units._gates import GateCount, ripple_adder
@@ -37,6 +39,10 @@ class ExactAdder(Adder):
     def golden(self) -> Golden:
         """No error at all."""
         return Golden(error_probability=0, mae=0, mse=0, wce=0, wcre=0, mred=0, mean_error=0, error_rank=0, source="by definition")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The ripple adder."""
+        return ripple(b, x, y)
 
     def gates(self) -> GateCount:
         """One half adder, then full adders."""

@@ -8,10 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires, words
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, encoder, leading_one, ripple_adder
 from inexact.units._log import floor_log2
+from inexact.units._wiring import add
 
 
 @multipliers.register("ilm")
@@ -48,6 +50,23 @@ class IterativeLogarithmic(Multiplier):
         """What is left after the blocks is the product of the rests; they are largest for operands of ones only."""
         rests = [(1 << (bits - 1 - self.blocks)) - 1 for bits in self.width]
         return Golden(wce=rests[0] * rests[1], source="docs/derivations/segments.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Per block two detectors and shifters and an adder; an adder joins the blocks."""
+        result: Wires = ()
+        for block in range(self.blocks + 1):
+            lines = [words.leading_one(b, word) for word in (x, y)]
+            rests = [
+                tuple(b.and_(bit, b.not_(line)) for bit, line in zip(word, one, strict=True))
+                for word, one in zip((x, y), lines, strict=True)
+            ]
+            # a * 2**kb + (b - 2**kb) * 2**ka, both 0 when an operand is
+            left = words.shift_left(b, words.and_word(b, x, words.or_tree(b, y)), words.encode(b, lines[1]))
+            right = words.shift_left(b, words.and_word(b, rests[1], words.or_tree(b, x)), words.encode(b, lines[0]))
+            part = add(b, left, right)
+            result = add(b, result, part)[: sum(self.width)] if block else part[: sum(self.width)]
+            x, y = rests
+        return result
 
     def gates(self) -> GateCount:
         """Per block two detectors, encoders and shifters, the exponents' adder and decoder, one adder; one adder joins blocks."""

@@ -8,6 +8,7 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Columns, Wires, add_columns
 from inexact.units._base import Golden, Integers, Multiplier, multipliers
 from inexact.units._gates import GateCount, reduce_columns
 
@@ -51,6 +52,15 @@ class Kulkarni(Multiplier):
             source="docs/derivations/kulkarni.md",
         )
 
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The blocks, their outputs summed by one array."""
+        columns: Columns = [[] for _ in range(sum(self.width))]
+        for i in range(0, len(x), 2):
+            for j in range(0, len(y), 2):
+                for bit, wire in enumerate(_block(b, x[i : i + 2], y[j : j + 2])):
+                    columns[i + j + bit].append(wire)
+        return add_columns(b, columns, tree="array")
+
     def gates(self) -> GateCount:
         """Per block 4 AND and 1 OR; a block with a one-bit digit is plain AND. Then one carry-save sum."""
         digits = [[min(2, bits - start) for start in range(0, bits, 2)] for bits in self.width]
@@ -75,3 +85,10 @@ def _threes(x: Integers, bits: int) -> Integers:
     both = x & (x >> 1)
     mask = sum(1 << i for i in range(0, bits - 1, 2))
     return np.asarray(both & mask, dtype=np.int64)
+
+
+def _block(b: Builder, x: Wires, y: Wires) -> Wires:
+    """Product of two digits; 3 x 3 = 7. A digit of one bit needs ANDs only."""
+    if len(x) == len(y) == 2:
+        return b.and_(x[0], y[0]), b.or_(b.and_(x[1], y[0]), b.and_(x[0], y[1])), b.and_(x[1], y[1])
+    return tuple(b.and_(p, q) for p in x for q in y)

@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.adders import ripple
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
@@ -62,6 +64,12 @@ class LowerPartOr(Adder):
             wce, mae = 2 ** (k - 1), (3 * 2 ** (k - 1) - 1) / 8
             return Golden(error_probability=wrong, mae=mae, wce=wce, mean_error=0.25, source=source)
         return Golden(error_probability=wrong, mae=(2**k - 1) / 4, mean_error=-(2**k - 1) / 4, wce=2**k - 1, source=source)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """ORs below, a ripple adder above."""
+        low = self.low
+        carry = b.and_(x[low - 1], y[low - 1]) if low and self.carry else ZERO
+        return (*(b.or_(p, q) for p, q in zip(x[:low], y[:low], strict=True)), *ripple(b, x[low:], y[low:], carry))
 
     def gates(self) -> GateCount:
         """ORs, one AND for the carry, full adders above (the first is a half adder without a carry)."""

@@ -8,9 +8,11 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ONE, Builder, Wires
 from inexact.units._base import Integers, Multiplier, multipliers
 from inexact.units._gates import GateCount, barrel_shifter, encoder, leading_one, ripple_adder, total
 from inexact.units._log import floor_log2
+from inexact.units._wiring import add_fractions, antilogarithm, logarithm
 
 
 def mitchell_gates(width: tuple[int, int]) -> GateCount:
@@ -34,6 +36,13 @@ def mitchell_product(a: Integers, b: Integers) -> Integers:
     return np.where((a == 0) | (b == 0), 0, result)
 
 
+def place_mitchell(b: Builder, x: Wires, y: Wires) -> Wires:
+    """Normalisers, one adder of the fractions, a shifter; a carry of the fractions doubles the product."""
+    p, q = logarithm(b, x), logarithm(b, y)
+    fraction, carry = add_fractions(b, p, q, max(len(x), len(y)) - 1)
+    return antilogarithm(b, (*fraction, ONE), p, q, len(x) + len(y), b.not_(carry))
+
+
 @multipliers.register("mitchell")
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +61,10 @@ class Mitchell(Multiplier):
     def product(self, a: Integers, b: Integers) -> Integers:
         """See `mitchell_product`."""
         return mitchell_product(a, b)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """See `place_mitchell`."""
+        return place_mitchell(b, x, y)
 
     def gates(self) -> GateCount:
         """See `mitchell_gates`."""

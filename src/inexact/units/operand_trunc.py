@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates
@@ -53,6 +55,11 @@ class OperandTruncated(Multiplier):
         top = [(1 << bits) - 1 for bits in self.width]
         wce = top[0] * top[1] - (top[0] >> self.cut_a << self.cut_a) * (top[1] >> self.cut_b << self.cut_b)
         return Golden(mean_error=mean_error, mae=-mean_error, wce=wce, error_rank=rank, source=source)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array of the bits that are left, above zeros."""
+        product = multiply(b, x[self.cut_a :], y[self.cut_b :], signed=self.signed, kind="array")
+        return (*[ZERO] * (self.cut_a + self.cut_b), *product)
 
     def gates(self) -> GateCount:
         """The array of the bits that are left."""

@@ -9,6 +9,8 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates
@@ -65,6 +67,10 @@ class Perforated(Multiplier):
             error_rank=int(self.count > 0),
             source="docs/derivations/cells.md",
         )
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array of the kept rows."""
+        return multiply(b, x, y, signed=self.signed, kind="array", kept=self.kept())
 
     def gates(self) -> GateCount:
         """The kept rows."""

@@ -8,9 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Wires, words
+from inexact.circuits.adders import subtract
 from inexact.units._base import Integers, Multiplier, multipliers
 from inexact.units._gates import GateCount, barrel_shifter, encoder, leading_one, ripple_adder, subtractor
 from inexact.units._log import floor_log2
+from inexact.units._wiring import add
 
 
 @multipliers.register("roba")
@@ -33,6 +36,16 @@ class Roba(Multiplier):
         rounded_a, rounded_b = nearest_power(a), nearest_power(b)
         return np.asarray(rounded_a * b + a * rounded_b - rounded_a * rounded_b, dtype=np.int64)
 
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Rounding lines, three shifters, adder and subtractor."""
+        width = sum(self.width)
+        lines = [_rounded(b, word) for word in (x, y)]
+        power = [words.encode(b, line) for line in lines]
+        some = [words.or_tree(b, word) for word in (x, y)]
+        both = words.shift_left(b, (b.and_(*some),), add(b, power[0], power[1]), width=width)
+        products = [words.shift_left(b, words.and_word(b, word, some[1 - i]), power[1 - i], width=width) for i, word in enumerate((x, y))]
+        return subtract(b, add(b, products[0], products[1])[:width], both)[:width]
+
     def gates(self) -> GateCount:
         """Per operand detector, rounding lines, encoder, shifter; the shifter of ar*br; adder and subtractor over the product."""
         front, bits_out = GateCount(), sum(self.width)
@@ -53,3 +66,12 @@ def nearest_power(x: Integers) -> Integers:
     leading = np.int64(1) << floor_log2(x)
     up = (2 * x >= 3 * leading) & (x != 3) & (x > 1)
     return np.where(x == 0, 0, np.where(up, 2 * leading, leading))
+
+
+def _rounded(b: Builder, x: Wires) -> Wires:
+    """One-hot: the nearest power of two, one line more than x has bits."""
+    lines = words.leading_one(b, x)
+    # from bit 2 on, the bit below the leading one decides
+    up = [b.and_(line, x[place - 1]) if place >= 2 else ZERO for place, line in enumerate(lines)]
+    stays = [b.and_(line, b.not_(x[place - 1])) if place >= 2 else line for place, line in enumerate(lines)]
+    return tuple(b.or_(low, high) for low, high in zip((*stays, ZERO), (ZERO, *up), strict=True))

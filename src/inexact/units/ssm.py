@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Wires, words
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates, fixed_shift, or_tree
@@ -48,6 +50,16 @@ class StaticSegment(Multiplier):
         short = [((1 << bits) - 1) >> max(bits - self.m, 0) << max(bits - self.m, 0) for bits in self.width]
         wce = ((1 << self.width[0]) - 1) * ((1 << self.width[1]) - 1) - short[0] * short[1]
         return Golden(wce=wce, source="docs/derivations/segments.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Segments, an array, an optional shift per operand."""
+        upper = [words.or_tree(b, word[self.m :]) for word in (x, y)]
+        segments = [words.mux_word(b, high, word[: self.m], word[-self.m :]) for high, word in zip(upper, (x, y), strict=True)]
+        result = multiply(b, *segments, kind="array")
+        for high, bits in zip(upper, self.width, strict=True):
+            drop = max(bits - self.m, 0)
+            result = words.mux_word(b, high, result, (*[ZERO] * drop, *result))
+        return result
 
     def gates(self) -> GateCount:
         """Per operand an OR of the upper bits and a multiplexer row; the segments' array; one optional shift per operand."""

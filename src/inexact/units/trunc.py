@@ -9,6 +9,8 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import SpecError, near, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._cells import column_bound, dropped_value, expected_dropped
@@ -81,6 +83,10 @@ class Truncated(Multiplier):
         if self.correction == "variable":
             return Golden(mean_error=(2**self.cut - 1) / 4, source=source)
         return Golden(wce=wce, mae=wce / 4, mean_error=-wce / 4, error_rank=self.cut, source=source)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array of the kept cells and the constant."""
+        return multiply(b, x, y, signed=self.signed, kind="array", kept=self.kept(), constant=self.constant)
 
     def gates(self) -> GateCount:
         """The kept cells, and the correction."""

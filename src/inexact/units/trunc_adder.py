@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.adders import ripple
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
 from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
@@ -44,6 +46,10 @@ class TruncatedAdder(Adder):
         """The error is minus the sum of two uniform lower parts."""
         top = 2**self.cut - 1
         return Golden(error_probability=1 - 4.0**-self.cut, mae=top, mean_error=-top, wce=2 * top, source="docs/derivations/loa.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The upper part's ripple adder, above zeros."""
+        return (*[ZERO] * self.cut, *ripple(b, x[self.cut :], y[self.cut :]))
 
     def gates(self) -> GateCount:
         """The upper part's ripple adder."""
