@@ -12,10 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "arrays.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "inexact.hpp"
 #include "layer/binding.hpp"
+#include "lowrank/binding.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -25,20 +27,6 @@ namespace inexact {
 void bind_circuits(nb::module_& m);  // circuits/binding.cpp
 
 namespace {
-
-template <typename T, size_t N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-using Pair = std::array<int64_t, 2>;
-using Sides = std::array<int64_t, 4>;  // top, bottom, left, right
-
-void require(bool holds, const char* message) {
-  if (!holds) throw std::invalid_argument(message);
-}
-
-template <typename A>
-int64_t dim(const A& array, size_t axis) {
-  return static_cast<int64_t>(array.shape(axis));
-}
 
 Lut lut_of(const Array<const int32_t, 2>& table) {
   require(dim(table, 0) >= 1 && dim(table, 0) <= 256 && dim(table, 1) >= 1 && dim(table, 1) <= 256, "table must be at most 256 x 256");
@@ -71,22 +59,6 @@ void gemm(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, Array<const int3
   const MakeRows make = path_of(isa);
   const nb::gil_scoped_release unlocked;
   table_gemm(a.data(), b.data(), table, m, n, k, threads, make, operand, Int32Sink::of_rows(out.data(), n));
-}
-
-Convolution shape_of(const Array<const uint8_t, 4>& a, const Array<const uint8_t, 4>& w, const Array<int32_t, 4>& out, Pair stride,
-                     Sides padding, Pair dilation, int64_t groups, uint8_t pad_code) {
-  const Convolution s{dim(a, 0),   dim(a, 1),   dim(a, 2),   dim(a, 3),  dim(w, 0),  dim(w, 1 + 1), dim(w, 3),   dim(out, 2), dim(out, 3),
-                      stride[0],   stride[1],   padding[0],  padding[2], dilation[0], dilation[1],  groups,      pad_code};
-  require(stride[0] > 0 && stride[1] > 0 && dilation[0] > 0 && dilation[1] > 0, "stride and dilation must be positive");
-  require(*std::min_element(padding.begin(), padding.end()) >= 0, "padding must not be negative");
-  require(groups > 0 && s.channels % groups == 0 && s.out_channels % groups == 0, "groups must divide the channels");
-  require(dim(w, 1) == s.group_in() && dim(out, 0) == s.batch && dim(out, 1) == s.out_channels, "shapes of a, w and out must agree");
-  require(s.window() > 0 && s.out_h > 0 && s.out_w > 0, "window and output must not be empty");
-  const auto extent = [](int64_t size, int64_t kernel, int64_t step, int64_t spread) { return (size - spread * (kernel - 1) - 1) / step + 1; };
-  require(s.out_h == extent(s.height + padding[0] + padding[1], s.kernel_h, stride[0], dilation[0]) &&
-              s.out_w == extent(s.width + padding[2] + padding[3], s.kernel_w, stride[1], dilation[1]),
-          "shape of out must follow from the geometry");
-  return s;
 }
 
 void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<int32_t, 4> out, Pair stride,
@@ -122,6 +94,7 @@ NB_MODULE(_core, m) {
   m.def("isas", &inexact::isas, "Instruction-set paths this build and processor can run, fastest first.");
   m.def("gemm", &inexact::gemm, "a"_a, "b"_a, "lut"_a, "out"_a, "threads"_a, "isa"_a, "fixed"_a = "auto",
         "out[m, n] = sum over k of lut[a[m, k], b[n, k]].");
+  inexact::lowrank::bind(m);
   m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "lut"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
         "threads"_a, "isa"_a, "fixed"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
   inexact::bind_circuits(m);

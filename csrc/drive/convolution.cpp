@@ -1,11 +1,11 @@
 // Convolution through the table, without im2col in memory: padded planes (layout.hpp) are read at shifted positions.
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "drive/layout.hpp"
 #include "drive/parallel.hpp"
+#include "drive/runs.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "inexact.hpp"
@@ -25,27 +25,6 @@ struct Job {
   const uint8_t* group(int64_t run, int64_t g) const { return planes + run * l.run_step + g * s.group_in() * l.channel_step; }
 };
 
-// Hands over the sums of positions [p0, p1) of a run. Positions that belong to no output are dropped: the others close up, image by image.
-void hand_over(int32_t* sums, int64_t p0, int64_t p1, const Job& job, int64_t run, int64_t channel) {
-  const Convolution& s = job.s;
-  const Layout& l = job.l;
-  for (int64_t p = p0; p < p1;) {
-    const int64_t image = p / l.image_positions(), rest = p % l.image_positions();
-    const int64_t end = std::min(p1, (image + 1) * l.image_positions());
-    const int64_t first = std::min(rest / l.pitch_w * s.out_w + std::min(rest % l.pitch_w, s.out_w), s.pixels());
-    int32_t* const start = sums + (p - p0);
-    int64_t kept = 0;
-    while (p < end) {
-      const int64_t y = p % l.image_positions() / l.pitch_w, x = p % l.pitch_w, next = std::min(end, p + l.pitch_w - x);
-      const int64_t keep = y < s.out_h ? std::max<int64_t>(0, std::min(s.out_w - x, next - p)) : 0;
-      if (keep > 0) std::memmove(start + kept, sums + (p - p0), static_cast<size_t>(keep) * sizeof(int32_t));
-      kept += keep;
-      p = next;
-    }
-    if (kept > 0) job.out.plane(run + image, channel, first, kept, start);
-  }
-}
-
 // Weight fixed, vector along the pixels.
 void along_pixels(const Job& job, const RowTable& table) {
   const Convolution& s = job.s;
@@ -59,12 +38,13 @@ void along_pixels(const Job& job, const RowTable& table) {
     const int64_t g = task / (parts * blocks) % s.groups, run = task / (parts * blocks * s.groups);
     const int64_t p0 = block * length, p1 = std::min(job.l.run, p0 + length);
     std::vector<int32_t> sums(static_cast<size_t>(p1 - p0));
+    const Runs runs(s, job.l, p0, p1);
     for (int64_t o = part * share; o < std::min(s.group_out(), (part + 1) * share); ++o) {
       const int64_t channel = g * s.group_out() + o;
       int32_t* storage = direct ? job.out.plane_storage(run, channel, p0) : nullptr;
       int32_t* target = storage ? storage : sums.data();
       table.sum(job.weights + channel * s.window(), s.window(), job.group(run, g) + p0, job.l.offsets.data(), p1 - p0, target);
-      if (!storage) hand_over(sums.data(), p0, p1, job, run, channel);
+      if (!storage) runs.hand_over(sums.data(), run, channel, job.out);
     }
   });
 }

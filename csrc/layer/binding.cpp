@@ -16,6 +16,7 @@
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "layer/layer.hpp"
+#include "lowrank/lowrank.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -165,7 +166,8 @@ Lut lut_of(const Array<const int32_t, 2>& table) {
 void check_isa(const std::string& isa) { require(isa_supported(isa), "this processor or build lacks the instruction set asked for"); }
 
 bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<float, 4> out,
-            std::array<int64_t, 9> geometry, const Surroundings& around, int threads, const std::string& isa) {
+            std::array<int64_t, 9> geometry, const Surroundings& around, int threads, const std::string& isa,
+            const lowrank::Factors* factors) {
   check_isa(isa);
   const Lut table = lut_of(lut);
   const auto [stride_h, stride_w, top, bottom, left, right, dilation_h, dilation_w, groups] = geometry;
@@ -179,13 +181,18 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   const nb::gil_scoped_release unlocked;
   const LayerLoops& loops = layer_loops(isa);
   if (!call.prepare(x.data(), channels_last ? Order::channels_last : Order::planes, q, s, around, loops, threads)) return false;
-  table_conv(CodeSource(call.codes.get()), w.data(), table, s, threads, rows_for(isa), Fixed::choose,
-             FinishSink(call.epilogue, loops, out.data()));
+  const CodeSource codes(call.codes.get());
+  const FinishSink sink(call.epilogue, loops, out.data());
+  if (factors) {
+    lowrank::conv(codes, w.data(), *factors, s, threads, lowrank::path_in(isa), sink);
+  } else {
+    table_conv(codes, w.data(), table, s, threads, rows_for(isa), Fixed::choose, sink);
+  }
   return true;
 }
 
 bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int32_t, 2> lut, Array<float, 2> out,
-            const Surroundings& around, int threads, const std::string& isa) {
+            const Surroundings& around, int threads, const std::string& isa, const lowrank::Factors* factors) {
   check_isa(isa);
   const Lut table = lut_of(lut);
   const int64_t m = dim(x, 0), k = dim(x, 1), n = dim(w, 0);
@@ -196,8 +203,12 @@ bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int3
   const nb::gil_scoped_release unlocked;
   const LayerLoops& loops = layer_loops(isa);
   if (!call.prepare(x.data(), Order::planes, q, s, around, loops, threads)) return false;
-  table_gemm(call.codes.get(), w.data(), table, m, n, k, threads, rows_for(isa), Fixed::choose,
-             FinishSink(call.epilogue, loops, out.data()));
+  const FinishSink sink(call.epilogue, loops, out.data());
+  if (factors) {
+    lowrank::gemm(call.codes.get(), w.data(), *factors, m, n, k, threads, lowrank::path_in(isa), sink);
+  } else {
+    table_gemm(call.codes.get(), w.data(), table, m, n, k, threads, rows_for(isa), Fixed::choose, sink);
+  }
   return true;
 }
 
@@ -215,8 +226,10 @@ void bind_layers(nb::module_& m) {
           "scale"_a, "numbers"_a, "constants"_a, "bias"_a.none(), "column"_a.none(), "skip_padding"_a, "padding"_a.none(),
           "integer"_a.none(), "integer_out"_a, "relu"_a);
   m.def("conv2d_layer", &conv2d, "x"_a, "channels_last"_a, "w"_a, "lut"_a, "out"_a, "geometry"_a, "around"_a, "threads"_a, "isa"_a,
+        "factors"_a.none(),
         "A convolution from float32 to float32; False, and nothing defined, when an activation is not finite.");
   m.def("linear_layer", &linear, "x"_a, "w"_a, "lut"_a, "out"_a, "around"_a, "threads"_a, "isa"_a,
+        "factors"_a.none(),
         "A linear layer from float32 to float32; False, and nothing defined, when an activation is not finite.");
 }
 

@@ -77,20 +77,21 @@ def facts(unit: Multiplier | Adder) -> dict[str, Any]:
         entry
         | traits
         | {
-            "engine": engine(unit),
+            **engine(unit),
             "gates": None if gates is None else gates.counts(),
             "reference": " ".join(reference.split()) or None,
         }
     )
 
 
-def engine(unit: Multiplier | Adder) -> str | None:
-    """The emulation engine `auto` picks, None for adders and for operands too wide for one."""
+def engine(unit: Multiplier | Adder) -> dict[str, Any]:
+    """The emulation engine `auto` picks for an ordinary layer, and why; None for adders and for operands too wide for one."""
     if isinstance(unit, Adder) or max(unit.width) > 8:
-        return None
+        return {"engine": None, "engine_why": None}
     from inexact import kernels
 
-    return kernels.engine_for(unit)
+    choice = kernels.choice_for(unit)
+    return {"engine": choice.engine, "engine_why": choice.why}
 
 
 def compared(units: list[Multiplier | Adder]) -> list[dict[str, Any]]:

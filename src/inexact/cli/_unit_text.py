@@ -71,7 +71,7 @@ def show_text(found: dict[str, Any]) -> None:
     console.print(
         f"[bold]{escape(found['spec'])}[/bold]  {found['kind']}, {found['width'][0]}x{found['width'][1]} {coding}", highlight=False
     )
-    for name in ("sha256", "engine", "reference"):
+    for name in ("sha256", "engine", "engine_why", "reference"):
         if found[name]:
             console.print(f"{name}: {escape(str(found[name]))}", highlight=False, soft_wrap=True)
     metrics = Table(

@@ -6,15 +6,20 @@
 array([[34]], dtype=int32)
 """
 
-from inexact.kernels._dispatch import engine_for, engines, isa, isas, threads
+from inexact.kernels._choice import Choice, choice_for, engine_for
+from inexact.kernels._dispatch import engines, isa, isas, threads
 from inexact.kernels._exact import exact_conv2d, exact_gemm
 from inexact.kernels._face import conv2d, gemm
+from inexact.kernels._factors import Factors
 from inexact.kernels._geometry import Geometry
 from inexact.kernels._layer import Surroundings, compiled_layer_serves, conv2d_layer, linear_layer
 
 __all__ = [
+    "Choice",
+    "Factors",
     "Geometry",
     "Surroundings",
+    "choice_for",
     "compiled_layer_serves",
     "conv2d",
     "conv2d_layer",

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
-from typing import Any
 
 import torch
 
@@ -16,6 +14,7 @@ from inexact.core.errors import FormatError, MissingDependencyError, UnknownName
 ENGINES = {
     "reference": "loops: the specification every other engine must equal",
     "table": "compiled C++ core: one operand fixed, its 256-entry table row stays in L1 or in registers",
+    "lowrank": "few exact 8-bit matrix products, for tables of small rank; compiled core or torch operators",
     "torch": "portable torch operators: needs no compiler, runs on CUDA",
 }
 """name -> what it is."""
@@ -66,37 +65,18 @@ def threads() -> int:
 
 def engines() -> dict[str, bool]:
     """Every engine by name, and whether it can run here."""
-    return {"reference": True, "table": core() is not None, "torch": True}
+    return {"reference": True, "table": core() is not None, "lowrank": True, "torch": True}
 
 
-def resolve(engine: str, device: str = "cpu") -> str:
-    """The engine that serves `engine` ("auto" or a name) for tensors on `device`.
+def require(engine: str, device: str = "cpu") -> None:
+    """Pass when the engine called `engine` exists and reaches `device`.
 
     UnknownNameError for an unknown name, MissingDependencyError for `table` without the compiled core,
-    FormatError for an engine that cannot reach the device.
+    FormatError for a device out of reach.
     """
-    if engine == "auto":
-        return "table" if core() is not None and device == "cpu" else "torch"
     if engine not in ENGINES:
         raise UnknownNameError(f"no engine is called {engine!r}{near(engine, ENGINES)} Known: auto, {', '.join(ENGINES)}")
     if engine == "table" and core() is None:
         raise MissingDependencyError(f"engine 'table' needs the compiled core, which this installation lacks; {CORE_ADVICE}")
-    if engine != "torch" and device != "cpu":
+    if engine in ("table", "reference") and device != "cpu":
         raise FormatError(f"engine {engine!r} needs tensors on the CPU, not on {device!r}; move them or use engine='torch'")
-    return engine
-
-
-def engine_for(unit_or_lut: Any, shape: Sequence[int] | None = None, device: str = "cpu") -> str:
-    """The engine that "auto" picks for a unit (anything with `.width`) or a table, and a layer's shape.
-
-    shape: accepted so that callers need not change when the choice depends on it; no engine of this version asks for it.
-    FormatError when an operand is wider than 8 bits, since a code is a uint8.
-    """
-    del shape
-    width = getattr(unit_or_lut, "width", None)
-    codes = [2**w for w in width] if width is not None else list(unit_or_lut.shape)
-    if max(codes) > 256:
-        raise FormatError(
-            f"operands must be at most 8 bits wide to go through a table, not {codes[0].bit_length() - 1}x{codes[-1].bit_length() - 1}"
-        )
-    return resolve("auto", device)

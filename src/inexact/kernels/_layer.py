@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from inexact.core.errors import FormatError
-from inexact.kernels import _dispatch
+from inexact.kernels import _choice, _dispatch, _lowrank
 from inexact.kernels._check import check_codes, check_overflow, check_range, checked_table
 from inexact.kernels._geometry import Geometry, gemm_output
 from inexact.kernels._table import compiled
@@ -109,7 +109,9 @@ def _conv2d_layer(
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (w.contiguous().numpy(), lut.numpy(), out.numpy())
-    finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), around, _dispatch.threads(), _dispatch.isa())
+    factors = _factors(lut, _choice.Layer.convolution(shape, w.shape, spread[8]))
+    used = (around, _dispatch.threads(), _dispatch.isa(), factors)
+    finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), *used)
     return _checked(out, name, finite=finite)
 
 
@@ -150,7 +152,8 @@ def _linear_layer(
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (x.contiguous().numpy(), w.contiguous().numpy(), lut.numpy(), out.numpy())
-    return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa()))
+    factors = _factors(lut, _choice.Layer.product(*shape, x.shape[1]))
+    return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa(), factors))
 
 
 @_linear_layer.register_fake
@@ -173,6 +176,11 @@ def _(
 def _geometry(spread: Sequence[int]) -> Geometry:
     numbers = list(spread)
     return Geometry.of(numbers[:2], numbers[2:6], numbers[6:8], numbers[8])
+
+
+def _factors(lut: Tensor, layer: _choice.Layer) -> object | None:
+    """What the lowrank engine computes with where "auto" takes it, else None: the table engine serves."""
+    return _lowrank.native(lut) if _choice.choose(lut, layer).engine == "lowrank" else None
 
 
 def _certified(w: Tensor, lut: Tensor, codes: Sequence[int]) -> Tensor:

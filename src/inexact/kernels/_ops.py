@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from inexact.core.errors import FormatError
-from inexact.kernels import _dispatch, _reference, _table, _torch
+from inexact.kernels import _choice, _dispatch, _lowrank, _reference, _table, _torch
 from inexact.kernels._check import check_codes, check_overflow, check_range, checked_table
 from inexact.kernels._geometry import Geometry, gemm_output
 
@@ -18,9 +18,12 @@ def table_gemm(a: Tensor, b: Tensor, lut: Tensor, engine: str = "auto") -> Tenso
     """uint8 codes a [M, K], b [N, K] through lut int32 -> int32 [M, N]."""
     shape = gemm_output(a.shape, b.shape)
     lut, peak = _certify(a, b, lut, a.shape[1])
-    engine = _dispatch.resolve(engine, a.device.type)
     if 0 in (*shape, a.shape[1]):
+        _choice.check(engine, a.device.type)
         return torch.zeros(shape, dtype=torch.int32, device=a.device)
+    engine = _choice.resolve(engine, a.device.type, lut, _choice.Layer.product(*shape, a.shape[1]))
+    if engine == "lowrank":
+        return _lowrank.gemm(a, b, lut)
     if engine == "torch":
         return _torch.gemm(a, b, lut, peak)
     if _dispatch.core() is None:
@@ -51,9 +54,12 @@ def table_conv2d(
     lut, peak = _certify(a, w, lut, w[0].numel() if w.shape[0] else 0)
     if not 0 <= pad_code < lut.shape[0]:
         raise FormatError(f"pad_code must be a code of the table (0..{lut.shape[0] - 1}), not {pad_code}")
-    engine = _dispatch.resolve(engine, a.device.type)
     if 0 in (*shape, w.shape[1]):
+        _choice.check(engine, a.device.type)
         return torch.zeros(shape, dtype=torch.int32, device=a.device)
+    engine = _choice.resolve(engine, a.device.type, lut, _choice.Layer.convolution(shape, w.shape, groups))
+    if engine == "lowrank":
+        return _lowrank.conv2d(a, w, lut, geometry, pad_code)
     if engine == "torch":
         return _torch.conv2d(a, w, lut, geometry, pad_code, peak)
     if _dispatch.core() is None:

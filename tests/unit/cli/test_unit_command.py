@@ -44,7 +44,8 @@ def test_show_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(found["metrics"]) >= METRICS
     assert (found["metrics"]["mae"], found["metrics"]["wce"]) == (12.25, 49)
     assert (found["zero_exact"], found["commutative"], found["error_rank"]) == (True, True, 4)
-    assert found["engine"] == "table"
+    assert found["engine"] == "lowrank"
+    assert found["engine_why"].startswith("5 8-bit matrix products (rank 5) give its sums exactly; predicted per core: table ")
     assert set(found["cost"]) == {"area_um2", "delay_ns", "energy_pj", "leakage_nw"}
     for estimate in found["cost"].values():
         assert {"value", "unit", "source", "node"} <= set(estimate)

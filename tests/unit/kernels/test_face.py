@@ -103,7 +103,9 @@ def test_mistakes_in_a_product() -> None:
 
 
 def test_unknown_engine_suggests_near_names() -> None:
-    with pytest.raises(UnknownNameError, match=r"no engine is called 'tabel'; did you mean 'table'\? Known: auto, reference, table, torch"):
+    with pytest.raises(
+        UnknownNameError, match=r"no engine is called 'tabel'; did you mean 'table'\? Known: auto, reference, table, lowrank, torch"
+    ):
         kernels.gemm(codes(1, 1), codes(1, 1), LUT, "tabel")
 
 
@@ -135,9 +137,9 @@ def test_without_the_core_table_says_what_to_do(monkeypatch: pytest.MonkeyPatch)
 
 def test_engine_for() -> None:
     assert kernels.engine_for(LUT, (1, 3, 8, 8)) == "table"
-    assert _dispatch.resolve("auto", "cuda") == "torch"
+    assert kernels.engine_for(LUT, device="cuda") == "torch"
     with pytest.raises(FormatError, match=r"engine 'table' needs tensors on the CPU, not on 'cuda'"):
-        _dispatch.resolve("table", "cuda")
+        _dispatch.require("table", "cuda")
 
     class Wide:
         width = (16, 16)
