@@ -9,8 +9,8 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from inexact.circuits import Builder, Wires
-from inexact.circuits.multipliers import multiply
+from inexact.circuits import Builder, Wires, add_columns, partial_products
+from inexact.circuits.columns import add_constant
 from inexact.core.errors import SpecError, near, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._cells import column_bound, dropped_value, expected_dropped
@@ -85,8 +85,11 @@ class Truncated(Multiplier):
         return Golden(wce=wce, mae=wce / 4, mean_error=-wce / 4, error_rank=self.cut, source=source)
 
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
-        """The array of the kept cells and the constant."""
-        return multiply(b, x, y, signed=self.signed, kind="array", kept=self.kept(), constant=self.constant)
+        """The array of the kept cells and the correction."""
+        columns = partial_products(b, x, y, signed=self.signed, kept=self.kept())
+        columns[self.cut].extend(b.and_(x[i], y[j]) for i, j in np.argwhere(self.raised()).tolist())
+        add_constant(columns, self.constant)
+        return add_columns(b, columns, tree="array")
 
     def gates(self) -> GateCount:
         """The kept cells, and the correction."""
