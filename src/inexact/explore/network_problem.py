@@ -25,7 +25,7 @@ from inexact.explore.space import EXACT, Space, SpaceInput, candidates
 from inexact.explore.store import Correct
 from inexact.explore.watch import Watch
 from inexact.hardware import Accelerator
-from inexact.nn import ApproxModel, Data, Plan, approximate, batches, correct_answers, workload
+from inexact.nn import ApproxModel, Data, Plan, approximate, batches, correct_answers, plannable, workload
 from inexact.recovery import recover
 from inexact.zoo import write_weights
 
@@ -96,7 +96,7 @@ class NetworkProblem:
         self.pools = {"validation": whole.part(reserved, len(whole))}
         if test is not None:
             self.pools["test"] = Pool.of(test)
-        self.layers = {name: type(m).__name__ for name, m in model.named_modules() if isinstance(m, (nn.Conv2d, nn.Linear))}
+        self.layers = plannable(model, self.calibration)
         self.candidates = candidates(space, self.layers)
         shape = tuple(whole.images.shape[1:])
         self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))

@@ -16,7 +16,7 @@ from inexact.explore.accounts import Accounting
 from inexact.explore.pareto import non_dominated, spread
 from inexact.explore.space import EXACT, LayerChoices, Option, Space
 from inexact.explore.watch import Watch
-from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate
+from inexact.nn import ApproxModel, Emulated, Plan, Rule, approximate
 from inexact.recovery import recoveries
 
 PROBES = 4
@@ -30,7 +30,7 @@ class Recording:
     sensitivity: expected logit power caused by unit error power in every output of a channel, per image, over the logits' own power.
     """
 
-    received: Tensor
+    received: tuple[Tensor, ...]
     target: Tensor
     sensitivity: Tensor
 
@@ -68,10 +68,10 @@ def rank(
 
 
 @torch.no_grad()
-def _judge(layer: ApproxLayer, recording: Recording) -> tuple[float, float]:
+def _judge(layer: Emulated, recording: Recording) -> tuple[float, float]:
     """(noise, impact) of a layer after its own free correction."""
     layer.recoverer = recoveries.get(layer.rule.recovery).correct
-    error = layer.channels_first(layer(recording.received) - recording.target).double()
+    error = layer.channels_first(layer(*recording.received) - recording.target).double()
     signal = recording.target.double().var(correction=0)
     noise = float(error.square().mean() / signal.clamp(min=1e-30))
     return noise, float((error.square().mean(1) * recording.sensitivity).sum())
@@ -79,12 +79,12 @@ def _judge(layer: ApproxLayer, recording: Recording) -> tuple[float, float]:
 
 def _record(net: ApproxModel, images: Tensor, seed: int) -> dict[str, Recording]:
     """Inputs, float32 outputs and sensitivities of every layer in one forward and a few backward passes of the exact 8-bit network."""
-    received: dict[str, Tensor] = {}
+    received: dict[str, tuple[Tensor, ...]] = {}
     produced: dict[str, Tensor] = {}
 
-    def watch(name: str, layer: ApproxLayer) -> torch.utils.hooks.RemovableHandle:
+    def watch(name: str, layer: Emulated) -> torch.utils.hooks.RemovableHandle:
         def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            received[name], produced[name] = inputs[0].detach(), output
+            received[name], produced[name] = tuple(x.detach() for x in inputs), output
 
         return layer.register_forward_hook(hook)
 
@@ -101,9 +101,7 @@ def _record(net: ApproxModel, images: Tensor, seed: int) -> dict[str, Recording]
     with torch.no_grad():
         for (name, layer), gradient in zip(net.layers().items(), gradients, strict=True):
             sensitivity = layer.channels_first(gradient).double().sum(1) / len(images) / power
-            found[name] = Recording(
-                received=received[name], target=layer.float_layer(received[name], layer.weight).detach(), sensitivity=sensitivity
-            )
+            found[name] = Recording(received=received[name], target=layer.float_output(*received[name]).detach(), sensitivity=sensitivity)
     return found
 
 

@@ -6,6 +6,7 @@
 array([[34]], dtype=int32)
 """
 
+from inexact.kernels._batched import exact_matmul, matmul
 from inexact.kernels._choice import Choice, choice_for, engine_for
 from inexact.kernels._dispatch import engines, isa, isas, threads
 from inexact.kernels._exact import exact_conv2d, exact_gemm
@@ -27,9 +28,11 @@ __all__ = [
     "engines",
     "exact_conv2d",
     "exact_gemm",
+    "exact_matmul",
     "gemm",
     "isa",
     "isas",
     "linear_layer",
+    "matmul",
     "threads",
 ]

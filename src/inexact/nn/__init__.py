@@ -2,23 +2,34 @@
 
 from inexact.nn._approximate import ApproxModel, approximate
 from inexact.nn._data import Data, batches, device_of, first_inputs
+from inexact.nn._dissect import plannable
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
+from inexact.nn._kinds import Emulated
 from inexact.nn._layer import ApproxLayer, Correction, Probe
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._workload import arithmetic, estimate, workload
+from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
 from inexact.nn.layers import ApproxConv2d, ApproxLinear
+from inexact.nn.products import ApproxProduct, Product
+from inexact.nn.transposed import ApproxConvTranspose2d
 
 __all__ = [
+    "ApproxConv1d",
     "ApproxConv2d",
+    "ApproxConv3d",
+    "ApproxConvTranspose2d",
     "ApproxLayer",
     "ApproxLinear",
     "ApproxModel",
+    "ApproxProduct",
     "Correction",
     "Data",
+    "Emulated",
     "Evaluation",
     "Plan",
     "Probe",
+    "Product",
     "Rule",
     "approximate",
     "arithmetic",
@@ -28,5 +39,6 @@ __all__ = [
     "estimate",
     "evaluate",
     "first_inputs",
+    "plannable",
     "workload",
 ]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_SOURCES = (*_CONVOLUTIONS, nn.ConvTranspose2d, nn.Linear)
 
 
 def fold_batch_norm(model: nn.Module) -> list[str]:
-    """Fold every BatchNorm that is the only reader of a Conv2d or Linear into it, in place; the norm becomes `nn.Identity`.
+    """Fold every BatchNorm that is the only reader of a convolution or linear layer into it, in place; the norm becomes `nn.Identity`.
 
     The model must be in eval mode. Returns the names of the norms that stay, because the graph around them cannot be traced
     or their input is used elsewhere too; they are computed in float32 as they are.
@@ -24,12 +29,29 @@ def fold_batch_norm(model: nn.Module) -> list[str]:
         return norms
     modules = dict(model.named_modules())
     for producer, norm in _pairs(graph, modules):
-        source = modules[producer]
-        fused = fuse_conv_bn_eval(source, modules[norm]) if isinstance(source, nn.Conv2d) else fuse_linear_bn_eval(source, modules[norm])
-        _replace(model, producer, fused)
+        _replace(model, producer, _fused(modules[producer], modules[norm]))
         _replace(model, norm, nn.Identity())
         norms.remove(norm)
     return norms
+
+
+def _fused(source: nn.Module, norm: nn.Module) -> nn.Module:
+    if isinstance(source, nn.ConvTranspose2d):
+        return _fused_transposed(source, norm)
+    return fuse_conv_bn_eval(source, norm) if isinstance(source, _CONVOLUTIONS) else fuse_linear_bn_eval(source, norm)  # type: ignore[type-var, arg-type]
+
+
+@torch.no_grad()
+def _fused_transposed(source: nn.ConvTranspose2d, norm: Any) -> nn.Module:
+    """torch's own fusion scales the wrong axis of a grouped transposed weight [C, O/groups, kh, kw]."""
+    factor = torch.rsqrt(norm.running_var + norm.eps) * (1.0 if norm.weight is None else norm.weight)
+    shift = 0.0 if norm.bias is None else norm.bias
+    fused = copy.deepcopy(source)
+    by_group = factor.reshape(source.groups, 1, -1, 1, 1)
+    fused.weight.copy_((source.weight.reshape(source.groups, -1, *source.weight.shape[1:]) * by_group).flatten(0, 1))
+    bias = -norm.running_mean if source.bias is None else source.bias - norm.running_mean
+    fused.bias = nn.Parameter(bias * factor + shift)
+    return fused
 
 
 def _pairs(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[str, str]]:
@@ -45,7 +67,7 @@ def _pairs(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[str, st
         if not isinstance(before, fx.Node) or before.op != "call_module" or len(before.users) != 1:
             continue
         producer, norm = str(before.target), str(node.target)
-        if isinstance(modules[producer], (nn.Conv2d, nn.Linear)) and calls[producer] == 1 == calls[norm]:
+        if isinstance(modules[producer], _SOURCES) and calls[producer] == 1 == calls[norm]:
             found.append((producer, norm))
     return found
 

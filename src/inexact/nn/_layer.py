@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from inexact.core.errors import FormatError
 from inexact.kernels import compiled_layer_serves
 from inexact.nn._prepared import Cache, Prepared, prepare
+from inexact.nn._probed import Probed
 from inexact.nn._rule import Rule
 from inexact.nn._tables import coded_table, error_table
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
@@ -39,7 +40,7 @@ class Probe:
     a: activation codes as integers in float32, padded. b: weight codes, int64 [O, …]. accumulator: int64, approximate, uncorrected.
     """
 
-    def __init__(self, layer: ApproxLayer, a: Tensor, b: Tensor, accumulator: Tensor) -> None:
+    def __init__(self, layer: Probed, a: Tensor, b: Tensor, accumulator: Tensor) -> None:
         self.layer = layer
         self.a = a
         self.b = b
@@ -244,6 +245,10 @@ class ApproxLayer(nn.Module, ABC):
             raise FormatError(
                 f"activations entering layer {self.name} must be finite; NaN or infinity came: check the input and the weights before it"
             )
+
+    def float_output(self, x: Tensor) -> Tensor:
+        """The original layer in float32."""
+        return self.float_layer(x, self.weight)
 
     @property
     def a_peak(self) -> int:

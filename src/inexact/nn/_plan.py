@@ -27,7 +27,7 @@ class Plan:
     rules: key -> Rule, a unit spec (short for `Rule(multiplier=spec)`), or None to leave the layer in float32.
     Keys, strongest first: exact layer name; glob (`layer1.*`); `re:<regular expression>`; `type:<module class>`; `default`.
     Among keys of one kind the first that matches wins. Keyword arguments set `default`; without any, layers no key matches stay in float32.
-    A plan that is given only keywords covers every Conv2d and Linear.
+    A plan that is given only keywords covers everything `plannable` lists.
 
     >>> Plan(multiplier="trunc(cut=4)", precision="int8").keep("conv1", "fc*")
     """

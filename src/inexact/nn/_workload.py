@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -11,11 +12,14 @@ from torch.utils.hooks import RemovableHandle
 from inexact import hardware
 from inexact.core.errors import DataError
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload
-from inexact.nn._approximate import PLANNABLE
+from inexact.nn._approximate import ApproxModel
+from inexact.nn._bounds import bounds
 from inexact.nn._data import device_of
+from inexact.nn._dissect import dissect
+from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._rule import Rule
-from inexact.nn.layers import ApproxConv2d
+from inexact.nn.products import ApproxProduct
 
 
 def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, name: str | None = None) -> Workload:
@@ -27,24 +31,46 @@ def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, na
     shape = input_shape or getattr(model, "input_shape", None)
     if shape is None:
         raise DataError("input_shape must be given, as in (1, 28, 28), for a network that does not carry it")
-    probe = copy.deepcopy(model).eval()
-    layers: list[LayerWorkload] = []
+    try:
+        network, names = _named(model, shape)
+        layers = _run(network, names, torch.zeros(1, *shape, device=device_of(model)))
+    except RuntimeError as error:
+        raise DataError(f"an input of shape {shape} must fit the network: {error}") from error
+    return Workload(network=name or type(getattr(model, "model", model)).__name__, layers=tuple(layers))
 
-    def watch(layer_name: str, module: nn.Module) -> RemovableHandle:
+
+def _named(model: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, dict[str, nn.Module]]:
+    """A network to run and, by name, what multiplies in it."""
+    if isinstance(model, ApproxModel):
+        emulation = copy.deepcopy(model).eval()
+        return emulation, _multiplying(emulation.model)
+    network = dissect(model, torch.zeros(1, *shape, device=device_of(model))).model
+    return network, _multiplying(network)
+
+
+def _multiplying(model: nn.Module) -> dict[str, nn.Module]:
+    kinds: tuple[type[nn.Module], ...] = (*PLANNABLE, ApproxLayer, ApproxProduct)
+    found: dict[str, nn.Module] = dict(model.named_modules())
+    return {name: module for name, module in found.items() if isinstance(module, kinds)}
+
+
+@torch.no_grad()
+def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> list[LayerWorkload]:
+    """One entry a layer; a layer that runs several times (a recurrent one) has as many times the batch."""
+    layers: dict[str, LayerWorkload] = {}
+
+    def watch(name: str, module: nn.Module) -> RemovableHandle:
         def hook(_module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> None:
-            layers.append(_layer(layer_name, module, received[0], output))
+            found = _layer(name, module, received, output)
+            before = layers.get(name)
+            layers[name] = found if before is None else replace(before, batch=before.batch + found.batch)
 
         return module.register_forward_hook(hook)
 
-    for module_name, module in probe.named_modules():
-        if isinstance(module, (*PLANNABLE, ApproxLayer)):
-            watch(module_name.removeprefix("model.") if isinstance(module, ApproxLayer) else module_name, module)
-    with torch.no_grad():
-        try:
-            probe(torch.zeros(1, *shape, device=device_of(probe)))
-        except RuntimeError as error:
-            raise DataError(f"an input of shape {shape} must fit the network: {error}") from error
-    return Workload(network=name or type(getattr(model, "model", model)).__name__, layers=tuple(layers))
+    for name, module in names.items():
+        watch(name, module)
+    network(example)
+    return list(layers.values())
 
 
 def estimate(
@@ -68,26 +94,8 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
     )
 
 
-def _layer(name: str, module: nn.Module, received: Tensor, output: Tensor) -> LayerWorkload:
-    planned = arithmetic(module.rule, has_column=module.has_column) if isinstance(module, ApproxLayer) else arithmetic(None)
-    if isinstance(module, (nn.Conv2d, ApproxConv2d)):
-        kernel = module.weight.shape[2:]
-        return LayerWorkload(
-            name=name,
-            kind="conv",
-            batch=received.shape[0],
-            in_channels=received.shape[1],
-            out_channels=output.shape[1],
-            in_h=received.shape[2],
-            in_w=received.shape[3],
-            out_h=output.shape[2],
-            out_w=output.shape[3],
-            kernel_h=kernel[0],
-            kernel_w=kernel[1],
-            groups=module.groups,
-            arithmetic=planned,
-        )
-    rows = received.numel() // received.shape[-1]
-    return LayerWorkload(
-        name=name, kind="linear", in_channels=received.shape[-1], out_channels=output.shape[-1], in_h=rows, out_h=rows, arithmetic=planned
-    )
+def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> LayerWorkload:
+    planned = arithmetic(None)
+    if isinstance(module, (ApproxLayer, ApproxProduct)):
+        planned = arithmetic(module.rule, has_column=module.has_column)
+    return LayerWorkload(name=name, arithmetic=planned, **bounds(module, received, output))

@@ -44,6 +44,10 @@ class Format(ABC):
         """The activation quantiser for what `observer` saw."""
 
     @abstractmethod
+    def right_activations(self, observer: Observer, coding: Coding) -> Quantiser:
+        """The quantiser of activations on the unit's right, where weights stand elsewhere: `b_bits`, coded as weights, per tensor."""
+
+    @abstractmethod
     def weights(self, weight: Tensor, coding: Coding) -> Quantiser:
         """The weight quantiser of a weight tensor [O, …]."""
 

@@ -72,6 +72,11 @@ class Int(Format):
         symmetric = _checked(coding) == "signed"
         return self._fitted(*observer.rows(), self.a_bits, symmetric, self.calibration, ())
 
+    def right_activations(self, observer: Observer, coding: Coding) -> Quantiser:
+        """As `activations`, in `b_bits` and coded as weights are, scalars."""
+        symmetric = _checked(coding) != "unsigned"
+        return self._fitted(*observer.rows(), self.b_bits, symmetric, self.calibration, ())
+
     def outputs(self, observer: Observer) -> Quantiser:
         """The affine quantiser of the layer's output, used by integer requantisation."""
         return self._fitted(*observer.rows(), self.a_bits, False, self.calibration, ())

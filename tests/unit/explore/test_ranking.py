@@ -14,7 +14,7 @@ from inexact.explore.describe import describe, error_map
 from inexact.explore.network_problem import NetworkProblem, Pool
 from inexact.explore.ranking import rank
 from inexact.explore.space import EXACT, Space
-from inexact.nn import Plan, Rule, approximate, workload
+from inexact.nn import ApproxLayer, Plan, Rule, approximate, workload
 
 
 def rule(multiplier: str, coding: str = "sign_magnitude") -> Rule:
@@ -61,8 +61,10 @@ def test_exact_comes_first_and_harsh_units_are_noisier(ranked: Space) -> None:
 def test_noise_is_that_of_the_layer_after_its_own_correction(model: nn.Module, images: torch.Tensor, ranked: Space) -> None:
     """Recomputed from outside: the first layer sees the images themselves in every network."""
     net = approximate(model, Plan({"0": HARSH}), calibrate=images)
+    layer = net.layers()["0"]
+    assert isinstance(layer, ApproxLayer)
     with torch.no_grad():
-        exact = net.layers()["0"].float_layer(images, net.layers()["0"].weight)
+        exact = layer.float_output(images)
         raw = net.layers()["0"](images)
         # The free correction is a least squares line per channel, up to the rounding of the bias.
         residual = torch.zeros_like(raw)

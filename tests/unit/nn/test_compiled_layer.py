@@ -51,7 +51,9 @@ def unit_for(precision: str, coding: str, seed: int) -> units.Multiplier:
 
 def layer_of(source: nn.Module, x: Tensor, **rule: str | units.Multiplier) -> Layer:
     net = approximate(nn.Sequential(copy.deepcopy(source)), Plan({"0": Rule(**rule)}), calibrate=x)  # type: ignore[arg-type]
-    return next(iter(net.layers().values()))
+    layer = next(iter(net.layers().values()))
+    assert isinstance(layer, (ApproxConv2d, ApproxLinear))
+    return layer
 
 
 def correct(layer: Layer, *, column: bool) -> None:

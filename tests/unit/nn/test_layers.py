@@ -34,8 +34,10 @@ def product(unit: units.Multiplier, coding: str, a: int, b: int) -> int:
 
 def emulated(model: nn.Module, plan: Plan, x: torch.Tensor) -> tuple[torch.Tensor, ApproxConv2d | ApproxLinear]:
     net = approximate(model, plan, calibrate=x)
+    layer = next(iter(net.layers().values()))
+    assert isinstance(layer, (ApproxConv2d, ApproxLinear))
     with torch.no_grad():
-        return net(x), next(iter(net.layers().values()))
+        return net(x), layer
 
 
 def codes_of(layer: ApproxConv2d | ApproxLinear, x: torch.Tensor) -> tuple[Codes, Codes, int, Codes]:
@@ -185,6 +187,7 @@ def test_straight_through_gradient_is_that_of_the_quantised_layer() -> None:
     inputs = x.clone().requires_grad_()
     torch.autograd.backward(net(inputs).sum())
     layer = net.layers()["0"]
+    assert isinstance(layer, ApproxConv2d)
     reference = x.clone().requires_grad_()
     weight = layer.weight.detach()
     torch.nn.functional.conv2d(reference, weight, padding=1).sum().backward()  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from torch import nn
 
 from inexact import units
 from inexact.core.errors import PlanError, UnknownNameError
-from inexact.nn import ApproxModel, Plan, Rule, approximate
+from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate
 from inexact.recovery import recover, recoveries
 
 
@@ -33,6 +33,7 @@ def test_bias_correction_is_the_expected_error_under_tap_histograms(coding: str)
     unit = units.from_table(rng.integers(0, 65000, (256, 256), dtype=np.int32), signed=False, width=(8, 8))
     net = approximate(network(), Plan({"0": Rule(multiplier=unit, coding=coding, recovery="bias_correction")}), calibrate=X)
     layer = net.layers()["0"]
+    assert isinstance(layer, ApproxLayer)
     fixed = recover(net, data=X).layers()["0"]
     a = torch.clamp(torch.round(nn.functional.pad(X, (1, 1, 1, 1)) / layer.a_scale) + layer.a_zero, 0, 255).long().numpy()
     low, high = (0, 255) if coding == "unsigned" else (-127, 127)

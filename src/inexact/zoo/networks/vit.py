@@ -1,4 +1,4 @@
-"""A small vision transformer whose every matrix product with weights is a plain `nn.Linear` or `nn.Conv2d`."""
+"""A small vision transformer whose every matrix product is a module: `nn.Linear`, `nn.Conv2d`, or `Product` between activations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from inexact.nn import Product
 from inexact.zoo.networks._base import Architecture, Recipe, architectures
 
 
@@ -22,6 +23,8 @@ class Attention(nn.Module):
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
         self.proj = nn.Linear(width, width)
+        self.qk = Product()
+        self.pv = Product()
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, tokens, width] to the same shape."""
@@ -29,8 +32,8 @@ class Attention(nn.Module):
         query = self.query(x).reshape(shape).transpose(1, 2)
         key = self.key(x).reshape(shape).transpose(1, 2)
         value = self.value(x).reshape(shape).transpose(1, 2)
-        weights = torch.softmax(torch.matmul(query, key.transpose(2, 3)) * self.head_width**-0.5, dim=-1)
-        mixed = torch.matmul(weights, value).transpose(1, 2).flatten(2)
+        weights = torch.softmax(self.qk(query, key.transpose(2, 3)) * self.head_width**-0.5, dim=-1)
+        mixed = self.pv(weights, value).transpose(1, 2).flatten(2)
         result: Tensor = self.proj(mixed)
         return result
 

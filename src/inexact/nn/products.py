@@ -1,0 +1,181 @@
+"""Products of two activations, as attention forms them: the module that names one, and the module that emulates it."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inexact import kernels
+from inexact.core.errors import FormatError
+from inexact.nn._layer import Correction, Probe, Recoverer
+from inexact.nn._rule import Rule
+from inexact.nn._tables import coded_table
+from inexact.precision import Observer, Quantiser, fixed_point, requantise
+
+
+@final
+class Product(nn.Module):
+    """`a @ b` of two activations; a network that writes it as this module gives the product a name plans can use."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """[..., M, K] and [..., K, N] to [..., M, N]; leading dimensions broadcast."""
+        return torch.matmul(a, b)
+
+
+@final
+class ApproxProduct(nn.Module):
+    """A product of two activations on the planned array: `a` on the unit's left, `b` on its right, where other layers hold weights.
+
+    Both operands have one scale and zero point each, calibrated like activations; b is coded as the rule codes weights (symmetric unless
+    the coding is "unsigned") in `b_bits`. A recovery sees the product as one output channel: its constant, gain and column are shared by
+    all outputs, because no position of a product keeps its meaning from one input to the next.
+    """
+
+    table: Tensor
+    a_scale: Tensor
+    a_zero: Tensor
+    b_scale: Tensor
+    b_zero: Tensor
+    out_scale: Tensor
+    out_zero: Tensor
+    fold: Tensor
+    gain: Tensor
+    column: Tensor
+
+    def __init__(self, name: str, rule: Rule) -> None:
+        super().__init__()
+        self.name = name
+        self.rule = rule
+        self.recoverer: Recoverer | None = None
+        for buffer in ("a_scale", "a_zero", "b_scale", "b_zero", "out_scale", "out_zero"):
+            self.register_buffer(buffer, torch.full((), torch.nan))
+        self.register_buffer("fold", torch.zeros(1, dtype=torch.int64))
+        self.register_buffer("gain", torch.ones(1, dtype=torch.float64))
+        self.register_buffer("column", torch.zeros(2**rule.format.a_bits, dtype=torch.int32))
+        table = np.zeros((0, 0), np.int32) if rule.exact else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
+        self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
+        self.calibrated = False
+        self.has_column = False
+        self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
+
+    def calibrate(self, a: Observer, b: Observer, outputs: Observer) -> None:
+        """Fix scales and zero points from what the product saw in float32."""
+        chosen = self.rule.format
+        found = {"a": chosen.activations(a, self.rule.coding), "b": chosen.right_activations(b, self.rule.coding)}
+        for name, quantiser in (*found.items(), ("out", chosen.outputs(outputs))):
+            getattr(self, f"{name}_scale").copy_(quantiser.scale)
+            getattr(self, f"{name}_zero").copy_(quantiser.zero_point)
+        self.calibrated = True
+
+    def correct(self, correction: Correction) -> None:
+        """Install a correction for one output channel; it replaces the one before."""
+        self.fold.copy_(correction.bias)
+        self.gain.copy_(correction.gain)
+        self.column.copy_(torch.zeros_like(self.column) if correction.column is None else correction.column)
+        self.has_column = bool(self.column.any())
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """float32 [..., M, K] and [..., K, N] to [..., M, N]. Raises FormatError for NaN or infinity, and before calibration."""
+        self._check(a, b)
+        a_codes, b_codes = self._a_quantiser().quantise(a.detach()), self._b_quantiser().quantise(b.detach())
+        with torch.no_grad():
+            result = self._emulated(a_codes, b_codes)
+        if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
+            smooth = torch.matmul(_pass_through(a, self._a_quantiser()), _pass_through(b, self._b_quantiser()))
+            return smooth + (result - smooth).detach()
+        return result
+
+    def float_output(self, a: Tensor, b: Tensor) -> Tensor:
+        """The product in float32."""
+        return torch.matmul(a, b)
+
+    def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
+        # float64 holds every integer here exactly: all are below 2**53
+        total = self._exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+        if self.recoverer is not None:
+            self.correct(self.recoverer(Probe(self, a, b[None], total.to(torch.int64))))
+        if self.has_column:
+            total -= self.column_sums(a, self.column)
+        total -= self.fold.double()
+        scale = self.a_scale.double() * self.b_scale.double() * self.gain
+        if not self.rule.format.integer_output:
+            return (total * scale).float()
+        step = fixed_point(scale / self.out_scale)
+        codes = requantise(total.to(torch.int64), step, self.out_zero, 0, 2**self.rule.format.a_bits - 1)
+        return (codes - self.out_zero) * self.out_scale
+
+    def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """`sum_k U(a, b) - zb sum_k a - za sum_k b + K za zb`, float64 integers."""
+        total = kernels.matmul(self._patterns(a, self.rule.format.a_bits), self._patterns(b, self.rule.format.b_bits), self.table).double()
+        a_zero, b_zero = self.a_zero.double(), self.b_zero.double()
+        total -= b_zero * a.sum(-1, keepdim=True, dtype=torch.float64)
+        total -= a_zero * (b.sum(-2, keepdim=True, dtype=torch.float64) - a.shape[-1] * b_zero)
+        return total
+
+    def _exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        a_range, b_range = self._a_range(), self._b_range()
+        return kernels.exact_matmul(a - self.a_zero, b - self.b_zero, peak=(a_range[1] - a_range[0], b_range[1] - b_range[0]))
+
+    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """float64 integers `sum_k (a-za)(b-zb)` of a probe's codes: b is [1, ..., K, N], one output channel."""
+        return self._exact_sums(a, b[0])
+
+    def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
+        """float64 integers [..., M, 1], `sum_k f(a_k)`."""
+        values = column.to(a.device).double()[self._patterns(a, self.rule.format.a_bits).int()]
+        return values.sum(-1, keepdim=True)
+
+    def channels_first(self, values: Tensor) -> Tensor:
+        """An output as [1, everything]."""
+        return values.reshape(1, -1)
+
+    @staticmethod
+    def _patterns(codes: Tensor, bits: int) -> Tensor:
+        return torch.bitwise_and(codes.to(torch.int16), 2**bits - 1).to(torch.uint8)
+
+    def _a_range(self) -> tuple[int, int]:
+        return _code_range(self.rule.format.a_bits, signed=self.rule.coding == "signed")
+
+    def _b_range(self) -> tuple[int, int]:
+        return _code_range(self.rule.format.b_bits, signed=self.rule.coding != "unsigned")
+
+    def _a_quantiser(self) -> Quantiser:
+        return Quantiser(self.a_scale, self.a_zero, *self._a_range())
+
+    def _b_quantiser(self) -> Quantiser:
+        return Quantiser(self.b_scale, self.b_zero, *self._b_range())
+
+    def _check(self, a: Tensor, b: Tensor) -> None:
+        if torch.compiler.is_compiling():
+            return
+        if not self.calibrated:
+            raise FormatError(f"product {self.name} must be calibrated: give `calibrate=` to approximate() or load a state dict first")
+        for side, values in (("left", a), ("right", b)):
+            if not bool(torch.isfinite(values.detach().sum())):
+                raise FormatError(
+                    f"the {side} operand of product {self.name} must be finite; NaN or infinity came: mask after the product, not before"
+                )
+
+    def extra_repr(self) -> str:
+        """What the product's line in `print(model)` shows."""
+        return f"{self.rule.multiplier}, {self.rule.precision}, {self.rule.coding}, recovery={self.rule.recovery}"
+
+
+def _code_range(bits: int, *, signed: bool) -> tuple[int, int]:
+    return (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+
+
+def _pass_through(values: Tensor, quantiser: Quantiser) -> Tensor:
+    """Quantised values whose gradient is one inside the range and zero outside."""
+    low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low, quantiser.high))
+    clipped = torch.minimum(torch.maximum(values, low), high)
+    return clipped + (quantiser.dequantise(quantiser.quantise(values)) - clipped).detach()
+
+
+def _refresh(module: nn.Module, _incompatible: Any) -> None:
+    if isinstance(module, ApproxProduct):
+        module.calibrated = all(bool(torch.isfinite(scale)) for scale in (module.a_scale, module.b_scale))
+        module.has_column = bool(module.column.any())
