@@ -33,54 +33,57 @@ Lut lut_of(const Array<const int32_t, 2>& table) {
   return {table.data(), dim(table, 0), dim(table, 1), dim(table, 1), 1};
 }
 
-Fixed fixed_of(const std::string& name) {
-  if (name == "weight") return Fixed::weight;
-  if (name == "activation") return Fixed::activation;
-  require(name == "auto", "fixed must be 'auto', 'weight' or 'activation'");
-  return Fixed::choose;
+Scheme scheme_of(const std::string& name) {
+  if (name == "fix_weight") return Scheme::fix_weight;
+  if (name == "fix_activation") return Scheme::fix_activation;
+  if (name == "stack_activation") return Scheme::stack_activation;
+  if (name == "stack_weight") return Scheme::stack_weight;
+  require(name == "auto", "scheme must be 'auto', 'fix_weight', 'fix_activation', 'stack_activation' or 'stack_weight'");
+  return Scheme::choose;
 }
 
-MakeRows path_of(const std::string& isa) {
+const Path& path_of(const std::string& isa) {
   require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
-  return rows_for(isa);
+  return path_for(isa);
 }
 
 void gemm(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, Array<const int32_t, 2> lut, Array<int32_t, 2> out, int threads,
-          const std::string& isa, const std::string& fixed) {
+          const std::string& isa, const std::string& scheme) {
   const Lut table = lut_of(lut);
   const int64_t m = dim(a, 0), n = dim(b, 0), k = dim(a, 1);
   require(dim(b, 1) == k && dim(out, 0) == m && dim(out, 1) == n && k > 0, "shapes of a, b and out must agree");
-  const Fixed operand = fixed_of(fixed);
+  const Scheme forced = scheme_of(scheme);
   if (isa == "reference") {
     const nb::gil_scoped_release unlocked;
     reference_gemm(a.data(), b.data(), table, m, n, k, out.data());
     return;
   }
-  const MakeRows make = path_of(isa);
+  const Path& path = path_of(isa);
   const nb::gil_scoped_release unlocked;
-  table_gemm(a.data(), b.data(), table, m, n, k, threads, make, operand, Int32Sink::of_rows(out.data(), n));
+  table_gemm(a.data(), b.data(), table, m, n, k, threads, path, forced, Int32Sink::of_rows(out.data(), n));
 }
 
 void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<int32_t, 4> out, Pair stride,
             Sides padding, Pair dilation, int64_t groups, uint8_t pad_code, int threads, const std::string& isa,
-            const std::string& fixed) {
+            const std::string& scheme) {
   const Lut table = lut_of(lut);
   const Convolution shape = shape_of(a, w, out, stride, padding, dilation, groups, pad_code);
-  const Fixed operand = fixed_of(fixed);
+  const Scheme forced = scheme_of(scheme);
+  require(forced != Scheme::stack_weight, "a convolution cannot stack the products of its weights");
   if (isa == "reference") {
     const nb::gil_scoped_release unlocked;
     reference_conv(a.data(), w.data(), table, shape, out.data());
     return;
   }
-  const MakeRows make = path_of(isa);
+  const Path& path = path_of(isa);
   const nb::gil_scoped_release unlocked;
-  table_conv(CodeSource(a.data()), w.data(), table, shape, threads, make, operand,
+  table_conv(CodeSource(a.data()), w.data(), table, shape, threads, path, forced,
              Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 
 std::vector<std::string> isas() {
   std::vector<std::string> found;
-  for (const char* isa : {"avx512", "scalar"}) {
+  for (const char* isa : {"avx512", "avx2", "scalar"}) {
     if (isa_supported(isa)) found.emplace_back(isa);
   }
   return found;
@@ -92,11 +95,11 @@ std::vector<std::string> isas() {
 NB_MODULE(_core, m) {
   m.doc() = "Compiled core of inexact.kernels: sums of table look-ups over uint8 codes.";
   m.def("isas", &inexact::isas, "Instruction-set paths this build and processor can run, fastest first.");
-  m.def("gemm", &inexact::gemm, "a"_a, "b"_a, "lut"_a, "out"_a, "threads"_a, "isa"_a, "fixed"_a = "auto",
+  m.def("gemm", &inexact::gemm, "a"_a, "b"_a, "lut"_a, "out"_a, "threads"_a, "isa"_a, "scheme"_a = "auto",
         "out[m, n] = sum over k of lut[a[m, k], b[n, k]].");
   inexact::lowrank::bind(m);
   m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "lut"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
-        "threads"_a, "isa"_a, "fixed"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
+        "threads"_a, "isa"_a, "scheme"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
   inexact::bind_circuits(m);
   inexact::bind_layers(m);
 }

@@ -44,33 +44,86 @@ class RowTable {
   // Reads nothing outside stream[offsets[k] .. offsets[k] + length).
   virtual void sum(const uint8_t* codes, int64_t count, const uint8_t* stream, const int64_t* offsets, int64_t length,
                    int32_t* out) const = 0;
-
-  // Relative time of `sum` for each element of codes, for one call of this length.
-  virtual double cost(int64_t length) const = 0;
-
-  // Preferred length of one call.
-  virtual int64_t block() const = 0;
 };
 
-// What a path for one instruction set provides; `rows` of the Lut are the fixed operand.
-using MakeRows = std::unique_ptr<RowTable> (*)(const Lut&);
+// Time of RowTable::sum for each element of codes, in processor cycles: `start` and, for each `vector` products begun, `each`.
+struct RowCost {
+  int64_t block;  // preferred length of one call
+  int64_t vector;
+  double start, each;
 
-std::unique_ptr<RowTable> scalar_rows(const Lut& lut);
-std::unique_ptr<RowTable> avx512_rows(const Lut& lut);
+  double call(int64_t length) const { return start + each * static_cast<double>((length + vector - 1) / vector); }
+};
+
+// A block of outputs with their weights, tap by tap: what a Stack is built for. Output o has weights[o * step + k] at tap k.
+struct Taps {
+  const uint8_t* weights;
+  int64_t step;
+  int64_t outputs;  // at most Stack::lanes()
+  int64_t count;    // taps
+};
+
+// Products stacked by code: at each tap, the products of one code with the weights of a whole block of outputs lie side by side as one
+// row, so that an output vector costs one load and one addition a tap, whatever the table. The rows of a few taps fit the cache.
+// The rows of the Lut it is made from are the codes, the columns the weights.
+class Stack {
+ public:
+  virtual ~Stack() = default;
+
+  static constexpr int64_t kPlaces = 64;  // most places that by_output takes at once
+
+  virtual int64_t lanes() const = 0;  // outputs of a block; a place has as many totals
+  virtual int64_t bytes(int64_t taps) const = 0;
+
+  // Stacks taps [0, taps.count). `rows`: bytes(taps.count), aligned to 64 bytes.
+  virtual void build(const Taps& taps, uint8_t* rows) const = 0;
+
+  // What the totals of every place must begin with, for all taps of a window. totals[lanes()].
+  virtual void begin(const Taps& window, int32_t* totals) const = 0;
+
+  // totals[p][..] += the row of code codes[offsets[k] + places[p]] at every tap k < taps; modulo 2^32. Aligned to 64 bytes.
+  virtual void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places,
+                   int64_t count, int32_t* totals) const = 0;
+
+  // The totals of `count` <= kPlaces places: out[o * kPlaces + p], or out[p * lanes() + o]. Aligned to 64 bytes.
+  virtual void by_output(const int32_t* totals, int64_t count, int32_t* out) const = 0;
+  virtual void by_place(const int32_t* totals, int64_t count, int32_t* out) const = 0;
+};
+
+// Time of a Stack in processor cycles: to build one row, to add one row, to hand over one place.
+struct StackCost {
+  int64_t lanes;
+  double build, add, finish;
+};
+
+// What one instruction set provides. `span` is the greatest difference of two products of one row (of one column for a stack).
+class Path {
+ public:
+  virtual ~Path() = default;
+  virtual std::unique_ptr<RowTable> rows(const Lut& lut) const = 0;
+  virtual RowCost row_cost(uint32_t span) const = 0;
+  virtual std::unique_ptr<Stack> stack(const Lut& lut) const = 0;
+  virtual StackCost stack_cost(uint32_t span) const = 0;
+};
+
+const Path& scalar_path();
+const Path& avx2_path();
+const Path& avx512_path();
 
 bool isa_supported(const std::string& isa);
-MakeRows rows_for(const std::string& isa);
+const Path& path_for(const std::string& isa);
 
 void reference_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int32_t* out);
 void reference_conv(const uint8_t* a, const uint8_t* w, const Lut& lut, const Convolution& shape, int32_t* out);
 
-// Which operand is fixed: decided by cost, or forced (tests run both).
-enum class Fixed { choose, weight, activation };
+// How sums are formed: decided by cost, or forced (tests run all). A weight or an activation fixed (RowTable), or the products of all
+// activation codes, or of all weight codes, stacked (Stack; of weight codes in matrix products only).
+enum class Scheme { choose, fix_weight, fix_activation, stack_activation, stack_weight };
 
 // Codes come from a Source (drive/source.hpp), finished sums go to a Sink (drive/sink.hpp).
-void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, MakeRows make,
-                Fixed fixed, const Sink& out);
-void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& shape, int threads, MakeRows make,
-                Fixed fixed, const Sink& out);
+void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, const Path& path,
+                Scheme scheme, const Sink& out);
+void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& shape, int threads, const Path& path,
+                Scheme scheme, const Sink& out);
 
 }  // namespace inexact

@@ -10,9 +10,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <new>
 
+#include "avx512/stack.hpp"
+#include "drive/memory.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -21,10 +21,6 @@ namespace {
 constexpr int64_t kCodes = 256;
 constexpr int64_t kFlush = 256;   // taps whose bytes sum below 2^16
 constexpr int64_t kVector = 64;   // products looked up at once
-
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
 
 // What one call of `sum` works on.
 struct Span {
@@ -132,6 +128,10 @@ void run_vectors(int64_t vectors, const Span& span, int64_t count, uint32_t base
   run<P, 1>(span, count, base, out);
 }
 
+int planes_of(uint32_t span) { return span >> 24 ? 4 : span >> 16 ? 3 : span >> 8 ? 2 : 1; }
+
+int64_t block(int planes) { return kVector * kMostVectors[planes]; }
+
 class Avx512Rows final : public RowTable {
  public:
   explicit Avx512Rows(const Lut& lut) {
@@ -140,9 +140,8 @@ class Avx512Rows final : public RowTable {
     uint32_t range = 0;
     for (int64_t r = 0; r < lut.rows; ++r) range = std::max(range, measure(rows.get() + r * kCodes, lut.columns, &base_[r]));
     any_base_ = std::any_of(base_.begin(), base_.end(), [](uint32_t base) { return base != 0; });
-    planes_ = range >> 24 ? 4 : range >> 16 ? 3 : range >> 8 ? 2 : 1;
-    bytes_.reset(static_cast<uint8_t*>(std::aligned_alloc(kVector, static_cast<size_t>(kCodes * kCodes * planes_))));
-    if (!bytes_) throw std::bad_alloc();
+    planes_ = planes_of(range);
+    bytes_ = aligned_bytes(kCodes * kCodes * planes_);
     for (int64_t r = 0; r < kCodes; ++r) split(rows.get() + r * kCodes, base_[r], bytes_.get() + r * kCodes * planes_);
   }
 
@@ -152,8 +151,8 @@ class Avx512Rows final : public RowTable {
     if (any_base_) {
       for (int64_t k = 0; k < count; ++k) base += base_[codes[k]];
     }
-    for (int64_t p = 0; p < length; p += block()) {
-      const int64_t rest = std::min(block(), length - p), vectors = (rest + kVector - 1) / kVector, tail = rest - (vectors - 1) * kVector;
+    for (int64_t p = 0; p < length; p += block(planes_)) {
+      const int64_t rest = std::min(block(planes_), length - p), vectors = (rest + kVector - 1) / kVector, tail = rest - (vectors - 1) * kVector;
       const Span span{codes, stream + p, offsets, bytes_.get(), ~__mmask64{0} >> (kVector - tail)};
       switch (planes_) {
         case 1: run_vectors<1>(vectors, span, count, base, out + p); break;
@@ -163,14 +162,6 @@ class Avx512Rows final : public RowTable {
       }
     }
   }
-
-  // A row is loaded once a call (4 loads a plane); each vector costs a mask and 7 instructions a plane.
-  double cost(int64_t length) const override {
-    const auto vectors = static_cast<double>((length + kVector - 1) / kVector);
-    return 3.0 * planes_ + vectors * (2.0 + 7.0 * planes_);
-  }
-
-  int64_t block() const override { return kVector * kMostVectors[planes_]; }
 
  private:
   // Codes that the table lacks never come; their entries only have to be defined.
@@ -214,11 +205,27 @@ class Avx512Rows final : public RowTable {
   int planes_ = 1;
   bool any_base_ = false;
   std::array<uint32_t, kCodes> base_{};
-  std::unique_ptr<uint8_t, Free> bytes_;
+  Bytes bytes_;
+};
+
+class Avx512Path final : public Path {
+ public:
+  std::unique_ptr<RowTable> rows(const Lut& lut) const override { return std::make_unique<Avx512Rows>(lut); }
+  std::unique_ptr<Stack> stack(const Lut& lut) const override { return avx512_stack(lut); }
+  StackCost stack_cost(uint32_t span) const override { return avx512_stack_cost(span); }
+
+  // A row is loaded once a call (4 loads a plane); each vector costs a mask and 7 instructions a plane.
+  RowCost row_cost(uint32_t span) const override {
+    const int planes = planes_of(span);
+    return {block(planes), kVector, 1.3 * planes, 0.84 + 2.94 * planes};
+  }
 };
 
 }  // namespace
 
-std::unique_ptr<RowTable> avx512_rows(const Lut& lut) { return std::make_unique<Avx512Rows>(lut); }
+const Path& avx512_path() {
+  static const Avx512Path path;
+  return path;
+}
 
 }  // namespace inexact

@@ -8,6 +8,8 @@
 #include "drive/runs.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
+#include "drive/spans.hpp"
+#include "drive/stacked.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -26,9 +28,9 @@ struct Job {
 };
 
 // Weight fixed, vector along the pixels.
-void along_pixels(const Job& job, const RowTable& table) {
+void along_pixels(const Job& job, const RowTable& table, int64_t block_length) {
   const Convolution& s = job.s;
-  const int64_t length = std::min(job.l.run, table.block());
+  const int64_t length = std::min(job.l.run, block_length);
   const int64_t blocks = ceil_div(job.l.run, length), outer = job.l.runs * s.groups * blocks;
   const int64_t parts = std::min(s.group_out(), std::max<int64_t>(1, ceil_div(4 * job.threads, outer)));
   const int64_t share = ceil_div(s.group_out(), parts);
@@ -50,7 +52,7 @@ void along_pixels(const Job& job, const RowTable& table) {
 }
 
 // Activation fixed, vector along the output channels: for planes of few pixels.
-void along_channels(const Job& job, const RowTable& table) {
+void along_channels(const Job& job, const RowTable& table, int64_t length) {
   const Convolution& s = job.s;
   const int64_t k = s.window(), outs = s.group_out();
   const std::unique_ptr<uint8_t[]> stream(new uint8_t[static_cast<size_t>(s.groups * k * outs)]);
@@ -68,8 +70,8 @@ void along_channels(const Job& job, const RowTable& table) {
     for (int64_t q = q0; q < q1; ++q) {
       const uint8_t* corner = planes + q / s.out_w * job.l.pitch_w + q % s.out_w;
       for (int64_t i = 0; i < k; ++i) codes[i] = corner[job.l.offsets[i]];
-      for (int64_t o0 = 0; o0 < outs; o0 += table.block()) {
-        table.sum(codes.data(), k, stream.get() + g * k * outs + o0, offsets.data(), std::min(table.block(), outs - o0),
+      for (int64_t o0 = 0; o0 < outs; o0 += length) {
+        table.sum(codes.data(), k, stream.get() + g * k * outs + o0, offsets.data(), std::min(length, outs - o0),
                   sums.data() + (q - q0) * outs + o0);
       }
     }
@@ -81,16 +83,62 @@ void along_channels(const Job& job, const RowTable& table) {
   });
 }
 
-double cost_of(const RowTable& table, int64_t vectors, int64_t length) {
-  const int64_t block = std::min(length, table.block()), tail = length % block;
-  double one = static_cast<double>(length / block) * table.cost(block);
-  if (tail) one += table.cost(tail);
-  return static_cast<double>(vectors) * one;
+// Pixels [first, first + count) of all images, image after image, as bytes from the start of the planes.
+void find_pixels(const Job& job, int64_t first, int64_t count, int64_t* places) {
+  const Convolution& s = job.s;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t image = (first + i) / s.pixels(), q = (first + i) % s.pixels();
+    const int64_t start = image * (job.l.in_place ? job.l.run_step : job.l.image_positions());
+    places[i] = start + q / s.out_w * job.l.pitch_w + q % s.out_w;
+  }
+}
+
+// Products of all activation codes stacked, outputs side by side: for many pixels and many channels.
+void by_stack(const Job& job, const Stack& stack, const StackCost& cost, int64_t table_codes) {
+  const Convolution& s = job.s;
+  for (int64_t g = 0; g < s.groups; ++g) {
+    StackedJob work{};
+    work.codes = job.planes + g * s.group_in() * job.l.channel_step;
+    work.offsets = job.l.offsets.data();
+    work.places = [&](int64_t first, int64_t count, int64_t* places) { find_pixels(job, first, count, places); };
+    work.place_count = s.batch * s.pixels();
+    work.weights = {job.weights + g * s.group_out() * s.window(), s.window(), s.group_out(), s.window()};
+    work.table_codes = table_codes;
+    work.threads = job.threads;
+    work.by_output = true;
+    work.hand_over = [&](int64_t o0, int64_t o_count, int64_t p0, int64_t p_count, const int32_t* sums) {
+      for (int64_t o = 0; o < o_count; ++o) {
+        for (int64_t p = p0; p < p0 + p_count;) {
+          const int64_t image = p / s.pixels(), end = std::min(p0 + p_count, (image + 1) * s.pixels());
+          job.out.plane(image, g * s.group_out() + o0 + o, p - image * s.pixels(), end - p, sums + o * Stack::kPlaces + p - p0);
+          p = end;
+        }
+      }
+    };
+    stacked_sums(stack, cost, work);
+  }
+}
+
+// Cycles of `vectors` calls a tap, each over `length` products.
+double row_cycles(const RowCost& cost, int64_t vectors, int64_t length, int64_t taps) {
+  const int64_t tail = length % cost.block;
+  double one = static_cast<double>(length / cost.block) * cost.call(cost.block);
+  if (tail) one += cost.call(tail);
+  return static_cast<double>(vectors * taps) * one;
+}
+
+// The scheme that is expected to take least time. Summation over the threads' shares is even for all of them.
+Scheme choose(const Convolution& s, const Layout& l, const Path& path, const Spans& spans, int64_t codes) {
+  const double pixels = row_cycles(path.row_cost(spans.column), l.runs * s.out_channels, l.run, s.window());
+  const double channels = row_cycles(path.row_cost(spans.row), s.batch * s.pixels() * s.groups, s.group_out(), s.window());
+  const double stacked = static_cast<double>(s.groups) * stacked_cycles(path.stack_cost(spans.column), s.batch * s.pixels(), s.group_out(), s.window(), codes);
+  if (stacked < std::min(pixels, channels)) return Scheme::stack_activation;
+  return channels < pixels ? Scheme::fix_activation : Scheme::fix_weight;
 }
 
 }  // namespace
 
-void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, MakeRows make, Fixed fixed,
+void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, const Path& path, Scheme scheme,
                 const Sink& out) {
   const Layout l = layout_of(s, a.codes() != nullptr);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
@@ -100,20 +148,14 @@ void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolu
     a.pack(s, l, threads, packed.get());
   }
   const Job job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};
-  // Few channels or long runs: no need to prepare both tables to know.
-  if (fixed == Fixed::choose && (s.group_out() < 32 || l.run >= 4 * s.group_out())) fixed = Fixed::weight;
-  std::unique_ptr<RowTable> by_a, by_b;
-  if (fixed != Fixed::weight) by_a = make(lut);
-  if (fixed != Fixed::activation) by_b = make(lut.transposed());
-  if (fixed == Fixed::choose) {
-    const double pixels = cost_of(*by_b, l.runs * s.group_out(), l.run);
-    const double channels = cost_of(*by_a, s.batch * s.pixels(), s.group_out());
-    fixed = channels < pixels ? Fixed::activation : Fixed::weight;
-  }
-  if (fixed == Fixed::weight) {
-    along_pixels(job, *by_b);
+  const Spans spans = spans_of(lut);
+  if (scheme == Scheme::choose) scheme = choose(s, l, path, spans, lut.rows);
+  if (scheme == Scheme::fix_activation) {
+    along_channels(job, *path.rows(lut), path.row_cost(spans.row).block);
+  } else if (scheme == Scheme::stack_activation) {
+    by_stack(job, *path.stack(lut), path.stack_cost(spans.column), lut.rows);
   } else {
-    along_channels(job, *by_a);
+    along_pixels(job, *path.rows(lut.transposed()), path.row_cost(spans.column).block);
   }
 }
 

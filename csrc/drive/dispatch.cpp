@@ -8,17 +8,23 @@ bool isa_supported(const std::string& isa) {
 #ifdef INEXACT_AVX512
   if (isa == "avx512") {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512vbmi");
+           __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
   }
+#endif
+#ifdef INEXACT_AVX2
+  if (isa == "avx2") return __builtin_cpu_supports("avx2");
 #endif
   return false;
 }
 
-MakeRows rows_for(const std::string& isa) {
+const Path& path_for(const std::string& isa) {
 #ifdef INEXACT_AVX512
-  if (isa == "avx512") return &avx512_rows;
+  if (isa == "avx512") return avx512_path();
 #endif
-  return &scalar_rows;
+#ifdef INEXACT_AVX2
+  if (isa == "avx2") return avx2_path();
+#endif
+  return scalar_path();
 }
 
 }  // namespace inexact

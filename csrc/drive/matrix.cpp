@@ -1,10 +1,14 @@
 // Matrix product through the table: one operand fixed, the other transposed so that the vector runs along its outputs.
 #include <algorithm>
+#include <iterator>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "drive/parallel.hpp"
 #include "drive/sink.hpp"
+#include "drive/spans.hpp"
+#include "drive/stacked.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -20,10 +24,10 @@ struct Product {
 
 // sum(r, c) for all rows and columns; `tile` takes the sums [r1 - r0, c1 - c0] of some rows and columns.
 template <typename Tile>
-void multiply(const Product& p, const RowTable& table, int threads, const Tile& tile) {
+void multiply(const Product& p, const RowTable& table, int64_t block, int threads, const Tile& tile) {
   std::vector<int64_t> offsets(p.k);
   for (int64_t k = 0; k < p.k; ++k) offsets[k] = k * p.columns;
-  const int64_t length = std::min(p.columns, table.block());
+  const int64_t length = std::min(p.columns, block);
   const int64_t across = ceil_div(p.columns, length), down = ceil_div(p.rows, kRows);
   parallel_for(across * down, threads, [&](int64_t task) {
     const int64_t c0 = task / down * length, c1 = std::min(p.columns, c0 + length);
@@ -36,30 +40,85 @@ void multiply(const Product& p, const RowTable& table, int threads, const Tile& 
   });
 }
 
-double total_cost(const RowTable& table, int64_t fixed, int64_t streamed) {
-  const int64_t length = std::min(streamed, table.block());
-  return static_cast<double>(fixed) * static_cast<double>(ceil_div(streamed, length)) * table.cost(length);
+// Cycles with one operand fixed, `streamed` products a call.
+double row_cycles(const RowCost& cost, int64_t fixed, int64_t streamed, int64_t k) {
+  const int64_t length = std::min(streamed, cost.block);
+  return static_cast<double>(fixed * k * ceil_div(streamed, length)) * cost.call(length);
+}
+
+struct Shape {
+  int64_t m, n, k;
+};
+
+Scheme choose(const Shape& s, const Lut& lut, const Path& path, const Spans& spans) {
+  struct Offer {
+    Scheme scheme;
+    double cycles;
+  };
+  const Offer offers[] = {
+      {Scheme::fix_activation, row_cycles(path.row_cost(spans.row), s.m, s.n, s.k)},
+      {Scheme::fix_weight, row_cycles(path.row_cost(spans.column), s.n, s.m, s.k)},
+      {Scheme::stack_activation, stacked_cycles(path.stack_cost(spans.column), s.m, s.n, s.k, lut.rows)},
+      {Scheme::stack_weight, stacked_cycles(path.stack_cost(spans.row), s.n, s.m, s.k, lut.columns)},
+  };
+  return std::min_element(std::begin(offers), std::end(offers), [](const Offer& x, const Offer& y) { return x.cycles < y.cycles; })->scheme;
+}
+
+// Sums of codes [places, k] with weights [outputs, k] by stacked products of the codes of the former.
+StackedJob stacked_job(const uint8_t* codes, const uint8_t* weights, const int64_t* offsets, int64_t places, int64_t outputs, int64_t k) {
+  StackedJob job{};
+  job.codes = codes;
+  job.offsets = offsets;
+  job.places = [k](int64_t first, int64_t count, int64_t* found) {
+    for (int64_t i = 0; i < count; ++i) found[i] = (first + i) * k;
+  };
+  job.place_count = places;
+  job.weights = {weights, k, outputs, k};
+  return job;
+}
+
+void by_stack(const uint8_t* a, const uint8_t* b, const Lut& lut, const Shape& s, int threads, const Path& path, const Spans& spans,
+              bool of_weights, const Sink& out) {
+  std::vector<int64_t> offsets(static_cast<size_t>(s.k));
+  std::iota(offsets.begin(), offsets.end(), int64_t{0});
+  const StackCost cost = path.stack_cost(of_weights ? spans.row : spans.column);
+  const std::unique_ptr<Stack> stack = path.stack(of_weights ? lut.transposed() : lut);
+  StackedJob job = of_weights ? stacked_job(b, a, offsets.data(), s.n, s.m, s.k) : stacked_job(a, b, offsets.data(), s.m, s.n, s.k);
+  job.table_codes = of_weights ? lut.columns : lut.rows;
+  job.threads = threads;
+  job.by_output = of_weights;  // a run of the result is a row of columns: places here, outputs there
+  job.hand_over = [&](int64_t o0, int64_t o_count, int64_t p0, int64_t p_count, const int32_t* sums) {
+    const int64_t rows = of_weights ? o_count : p_count, first_row = of_weights ? o0 : p0;
+    const int64_t columns = of_weights ? p_count : o_count, first_column = of_weights ? p0 : o0;
+    const int64_t step = of_weights ? Stack::kPlaces : stack->lanes();
+    for (int64_t r = 0; r < rows; ++r) out.row(first_row + r, first_column, columns, sums + r * step);
+  };
+  stacked_sums(*stack, cost, job);
 }
 
 }  // namespace
 
-void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, MakeRows make,
-                Fixed fixed, const Sink& out) {
-  if (fixed == Fixed::choose) fixed = m > 4 * n ? Fixed::weight : n > 4 * m ? Fixed::activation : Fixed::choose;
+void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, const Path& path,
+                Scheme scheme, const Sink& out) {
   threads = useful_threads(m * n * k, threads);
-  std::unique_ptr<RowTable> by_a, by_b;
-  if (fixed != Fixed::weight) by_a = make(lut);
-  if (fixed != Fixed::activation) by_b = make(lut.transposed());
-  if (fixed == Fixed::choose) fixed = total_cost(*by_a, m, n) <= total_cost(*by_b, n, m) ? Fixed::activation : Fixed::weight;
-  std::vector<uint8_t> stream(static_cast<size_t>(k * (fixed == Fixed::activation ? n : m)));
-  if (fixed == Fixed::activation) {
+  const Spans spans = spans_of(lut);
+  if (scheme == Scheme::choose) scheme = choose({m, n, k}, lut, path, spans);
+  if (scheme == Scheme::stack_activation || scheme == Scheme::stack_weight) {
+    by_stack(a, b, lut, {m, n, k}, threads, path, spans, scheme == Scheme::stack_weight, out);
+    return;
+  }
+  const bool fix_a = scheme == Scheme::fix_activation;
+  std::vector<uint8_t> stream(static_cast<size_t>(k * (fix_a ? n : m)));
+  const std::unique_ptr<RowTable> table = path.rows(fix_a ? lut : lut.transposed());
+  const int64_t block = path.row_cost(fix_a ? spans.row : spans.column).block;
+  if (fix_a) {
     transpose_bytes(b, n, k, stream.data(), threads);
-    multiply({a, stream.data(), m, n, k}, *by_a, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
+    multiply({a, stream.data(), m, n, k}, *table, block, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
       for (int64_t r = r0; r < r1; ++r) out.row(r, c0, c1 - c0, sums + (r - r0) * (c1 - c0));
     });
   } else {
     transpose_bytes(a, m, k, stream.data(), threads);
-    multiply({b, stream.data(), n, m, k}, *by_b, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
+    multiply({b, stream.data(), n, m, k}, *table, block, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
       int32_t segment[kRows];
       for (int64_t c = c0; c < c1; ++c) {
         for (int64_t r = r0; r < r1; ++r) segment[r - r0] = sums[(r - r0) * (c1 - c0) + c - c0];

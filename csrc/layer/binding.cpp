@@ -186,7 +186,7 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   if (factors) {
     lowrank::conv(codes, w.data(), *factors, s, threads, lowrank::path_in(isa), sink);
   } else {
-    table_conv(codes, w.data(), table, s, threads, rows_for(isa), Fixed::choose, sink);
+    table_conv(codes, w.data(), table, s, threads, path_for(isa), Scheme::choose, sink);
   }
   return true;
 }
@@ -207,7 +207,7 @@ bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int3
   if (factors) {
     lowrank::gemm(call.codes.get(), w.data(), *factors, m, n, k, threads, lowrank::path_in(isa), sink);
   } else {
-    table_gemm(call.codes.get(), w.data(), table, m, n, k, threads, rows_for(isa), Fixed::choose, sink);
+    table_gemm(call.codes.get(), w.data(), table, m, n, k, threads, path_for(isa), Scheme::choose, sink);
   }
   return true;
 }

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "inexact.hpp"
+#include "scalar/rows.hpp"
 
 namespace inexact {
 namespace {
@@ -42,10 +43,6 @@ class ScalarRows final : public RowTable {
     }
   }
 
-  double cost(int64_t length) const override { return static_cast<double>(length) + 4.0; }
-
-  int64_t block() const override { return 1024; }
-
  private:
   const uint32_t* row(uint8_t code) const { return rows_.data() + code * kCodes; }
 
@@ -55,5 +52,7 @@ class ScalarRows final : public RowTable {
 }  // namespace
 
 std::unique_ptr<RowTable> scalar_rows(const Lut& lut) { return std::make_unique<ScalarRows>(lut); }
+
+RowCost scalar_row_cost() { return {1024, 1, 4.0, 1.3}; }
 
 }  // namespace inexact

@@ -40,8 +40,8 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
 def test_every_path_equals_the_reference(case: dict[str, Any]) -> None:
     wanted = _table.conv2d(**case, path="reference")
     for path in kernels.isas():
-        for fixed in ("auto", "weight", "activation"):
-            assert torch.equal(_table.conv2d(**case, path=path, fixed=fixed), wanted), (path, fixed)
+        for scheme in ("auto", "fix_weight", "fix_activation", "stack_activation"):
+            assert torch.equal(_table.conv2d(**case, path=path, scheme=scheme), wanted), (path, scheme)
     g = case["geometry"]
     found = kernels.conv2d(case["a"], case["w"], case["lut"], g.stride, g.padding, g.dilation, g.groups, case["pad_code"], "torch")
     assert torch.equal(found, wanted)
@@ -59,5 +59,5 @@ def test_products_do_not_depend_on_engine_or_batch_split(m: int, n: int, k: int,
         halves = [kernels.gemm(part, b, lut, engine) for part in (a[: m // 2], a[m // 2 :])]
         assert torch.equal(torch.cat(halves), wanted)
     for path in kernels.isas():
-        for fixed in ("weight", "activation"):
-            assert torch.equal(_table.gemm(a, b, lut, path, fixed), wanted)
+        for scheme in ("fix_weight", "fix_activation", "stack_activation", "stack_weight"):
+            assert torch.equal(_table.gemm(a, b, lut, path, scheme), wanted), (path, scheme)

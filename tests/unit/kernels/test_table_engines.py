@@ -17,6 +17,9 @@ from inexact.kernels._geometry import Geometry
 Codes = npt.NDArray[np.uint8]
 Lut = npt.NDArray[np.int32]
 
+CONVOLUTION_SCHEMES = ("auto", "fix_weight", "fix_activation", "stack_activation")
+SCHEMES = (*CONVOLUTION_SCHEMES, "stack_weight")
+
 RANGES = {"one plane": (-3, 252), "two planes": (0, 65026), "sign-magnitude": (-65025, 65026), "far from zero": (2**24, 2**24 + 60000)}
 """Products of a table: chosen so that rows need one, two and three bytes, with and without a large common offset."""
 
@@ -85,8 +88,8 @@ def test_compiled_convolution_equals_reference(name: str, span: tuple[int, int],
     x, y, z = (torch.from_numpy(array) for array in (a, w, lut))
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("INEXACT_THREADS", threads)
-        for fixed in ("auto", "weight", "activation"):
-            same(_table.conv2d(x, y, z, Geometry.of(**given), 211, path, fixed), wanted)
+        for scheme in CONVOLUTION_SCHEMES:
+            same(_table.conv2d(x, y, z, Geometry.of(**given), 211, path, scheme), wanted)
 
 
 @pytest.mark.parametrize("span", RANGES.values(), ids=RANGES.keys())
@@ -99,8 +102,8 @@ def test_compiled_product_equals_reference(
     x, y, z = (torch.from_numpy(array) for array in (a, b, lut))
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("INEXACT_THREADS", threads)
-        for fixed in ("auto", "weight", "activation"):
-            same(_table.gemm(x, y, z, path, fixed), wanted)
+        for scheme in SCHEMES:
+            same(_table.gemm(x, y, z, path, scheme), wanted)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)

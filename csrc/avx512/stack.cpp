@@ -1,0 +1,284 @@
+// AVX-512 path, products stacked by code (inexact.hpp).
+//
+// A row is 64 bytes: the products of one code with 32 outputs in 16 bits each, less the least product of the output's weight and centred,
+// or with 16 outputs in 32 bits where 16 do not suffice. Rows of some sixteen taps, 256 codes each, stay in L2, and every place and tap
+// loads one of them. vpdpwssd with (1, 0) and (0, 1) adds the even and the odd words of a row to 32-bit totals: nothing can overflow early.
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "avx512/stack.hpp"
+#include "drive/memory.hpp"
+#include "inexact.hpp"
+
+namespace inexact {
+namespace {
+
+constexpr int64_t kCodes = 256;
+constexpr int64_t kRow = 64;     // bytes of a row
+constexpr int64_t kWords = 32;   // outputs of a row of words
+constexpr int64_t kWides = 16;   // outputs of a row of 32-bit products
+
+// One line apart from a power of two: the rows that one code has in all taps would else share a set of the cache.
+int64_t tap_bytes(int64_t codes) { return codes * kRow + kRow; }
+
+// Weights of the taps, tap by tap, `lanes` to a tap; outputs that do not exist get code 0.
+std::vector<uint8_t> by_tap(const Taps& taps, int64_t lanes) {
+  std::vector<uint8_t> weights(static_cast<size_t>(taps.count * lanes), 0);
+  for (int64_t o = 0; o < taps.outputs; ++o) {
+    for (int64_t k = 0; k < taps.count; ++k) weights[k * lanes + o] = taps.weights[o * taps.step + k];
+  }
+  return weights;
+}
+
+// Transposes 16 x 16 int32: rows[i] of vectors to out[i * step].
+inline void transpose_16x16(__m512i* row, int32_t* out, int64_t step) {
+  __m512i t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    row[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    row[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    row[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    row[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  // row[4 r + c] now holds, in its 128-bit lane l, column 4 l + c of rows 4 r .. 4 r + 3.
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; ++c) {
+    const __m512i low01 = _mm512_shuffle_i32x4(row[c], row[4 + c], 0x88), high01 = _mm512_shuffle_i32x4(row[c], row[4 + c], 0xdd);
+    const __m512i low23 = _mm512_shuffle_i32x4(row[8 + c], row[12 + c], 0x88), high23 = _mm512_shuffle_i32x4(row[8 + c], row[12 + c], 0xdd);
+    _mm512_storeu_si512(out + c * step, _mm512_shuffle_i32x4(low01, low23, 0x88));
+    _mm512_storeu_si512(out + (4 + c) * step, _mm512_shuffle_i32x4(high01, high23, 0x88));
+    _mm512_storeu_si512(out + (8 + c) * step, _mm512_shuffle_i32x4(low01, low23, 0xdd));
+    _mm512_storeu_si512(out + (12 + c) * step, _mm512_shuffle_i32x4(high01, high23, 0xdd));
+  }
+}
+
+// Totals of `lanes` lanes a place, 16 of them from `lane`, of up to 64 places: out[i * step + p].
+inline void transpose_lanes(const int32_t* totals, int64_t lanes, int64_t lane, int64_t count, int32_t* out, int64_t step) {
+  for (int64_t p = 0; p < count; p += 16) {
+    __m512i row[16];
+    for (int64_t i = 0; i < 16; ++i) row[i] = _mm512_load_si512(totals + std::min(p + i, count - 1) * lanes + lane);
+    transpose_16x16(row, out + p, step);
+  }
+}
+
+// Places whose totals are in registers at once, so that one tap's address serves all of them.
+template <int N>
+inline void add_words(const uint8_t* rows, int64_t step, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places,
+                      int32_t* totals) {
+  const __m512i take_even = _mm512_set1_epi32(1), take_odd = _mm512_set1_epi32(1 << 16);
+  __m512i even[N], odd[N];
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n) {
+    even[n] = _mm512_load_si512(totals + n * kWords);
+    odd[n] = _mm512_load_si512(totals + n * kWords + 16);
+  }
+#pragma GCC unroll 2
+  for (int64_t k = 0; k < taps; ++k) {
+    const uint8_t* tap = codes + offsets[k];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) {
+      const __m512i row = _mm512_load_si512(rows + k * step + tap[places[n]] * kRow);
+      even[n] = _mm512_dpwssd_epi32(even[n], row, take_even);
+      odd[n] = _mm512_dpwssd_epi32(odd[n], row, take_odd);
+    }
+  }
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n) {
+    _mm512_store_si512(totals + n * kWords, even[n]);
+    _mm512_store_si512(totals + n * kWords + 16, odd[n]);
+  }
+}
+
+template <int N>
+inline void add_wides(const uint8_t* rows, int64_t step, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places,
+                      int32_t* totals) {
+  __m512i sum[N];
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n) sum[n] = _mm512_load_si512(totals + n * kWides);
+  for (int64_t k = 0; k < taps; ++k) {
+    const uint8_t* tap = codes + offsets[k];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; ++n) sum[n] = _mm512_add_epi32(sum[n], _mm512_load_si512(rows + k * step + tap[places[n]] * kRow));
+  }
+#pragma GCC unroll 4
+  for (int n = 0; n < N; ++n) _mm512_store_si512(totals + n * kWides, sum[n]);
+}
+
+class WordStack final : public Stack {
+ public:
+  WordStack(const Lut& lut, std::vector<int32_t> least) : codes_(lut.rows), columns_(lut.columns), least_(std::move(least)) {
+    planes_ = aligned_bytes(codes_ * 2 * kCodes);
+    std::memset(planes_.get(), 0, static_cast<size_t>(codes_ * 2 * kCodes));
+    for (int64_t b0 = 0; b0 < lut.columns; b0 += 16) {  // whichever way the table lies, what is read and written stays in L1
+      for (int64_t a = 0; a < lut.rows; ++a) {
+        uint8_t* plane = planes_.get() + a * 2 * kCodes;
+        for (int64_t b = b0; b < std::min(b0 + 16, lut.columns); ++b) {
+          const uint32_t rest = static_cast<uint32_t>(lut.at(a, b)) - static_cast<uint32_t>(least_[b]) - 0x8000u;
+          plane[b] = static_cast<uint8_t>(rest);
+          plane[kCodes + b] = static_cast<uint8_t>(rest >> 8);
+        }
+      }
+    }
+  }
+
+  int64_t lanes() const override { return kWords; }
+  int64_t bytes(int64_t taps) const override { return taps * tap_bytes(codes_); }
+
+  void begin(const Taps& window, int32_t* totals) const override {
+    for (int64_t o = 0; o < kWords; ++o) {
+      uint32_t sum = 0;
+      for (int64_t k = 0; o < window.outputs && k < window.count; ++k) {
+        sum += static_cast<uint32_t>(least_[window.weights[o * window.step + k]]) + 0x8000u;
+      }
+      totals[o % 2 * 16 + o / 2] = static_cast<int32_t>(sum);
+    }
+  }
+
+  void build(const Taps& taps, uint8_t* rows) const override {
+    if (columns_ <= 64) {
+      build_as<1>(taps, rows);
+    } else if (columns_ <= 128) {
+      build_as<2>(taps, rows);
+    } else {
+      build_as<4>(taps, rows);
+    }
+  }
+
+  void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
+           int32_t* totals) const override {
+    const int64_t step = tap_bytes(codes_);
+    int64_t p = 0;
+    for (; p + 4 <= count; p += 4) add_words<4>(rows, step, taps, codes, offsets, places + p, totals + p * kWords);
+    for (; p < count; ++p) add_words<1>(rows, step, taps, codes, offsets, places + p, totals + p * kWords);
+  }
+
+  void by_output(const int32_t* totals, int64_t count, int32_t* out) const override {
+    transpose_lanes(totals, kWords, 0, count, out, 2 * kPlaces);
+    transpose_lanes(totals, kWords, 16, count, out + kPlaces, 2 * kPlaces);
+  }
+
+  void by_place(const int32_t* totals, int64_t count, int32_t* out) const override {
+    const __m512i first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
+    for (int64_t p = 0; p < count; ++p) {
+      const __m512i even = _mm512_load_si512(totals + p * kWords), odd = _mm512_load_si512(totals + p * kWords + 16);
+      _mm512_store_si512(out + p * kWords, _mm512_permutex2var_epi32(even, first, odd));
+      _mm512_store_si512(out + p * kWords + 16, _mm512_permutex2var_epi32(even, second, odd));
+    }
+  }
+
+ private:
+  // One plane of one code: its byte for each of 64 weights. Q: vectors of 64 entries that the plane has.
+  template <int Q>
+  static __m512i look_up(const __m512i* plane, __m512i weights, __mmask64 upper) {
+    if constexpr (Q == 1) return _mm512_permutexvar_epi8(weights, plane[0]);
+    if constexpr (Q == 2) return _mm512_permutex2var_epi8(plane[0], weights, plane[1]);
+    const __m512i below = _mm512_permutex2var_epi8(plane[0], weights, plane[1]);
+    return _mm512_mask_blend_epi8(upper, below, _mm512_permutex2var_epi8(plane[2], weights, plane[3]));
+  }
+
+  // Two taps are looked up together. Their weights are laid so that interleaving low and high bytes brings the outputs in order.
+  template <int Q>
+  void build_as(const Taps& taps, uint8_t* rows) const {
+    const int64_t pairs = (taps.count + 1) / 2, step = tap_bytes(codes_);
+    const auto weights = aligned_bytes(pairs * kRow);
+    std::memset(weights.get(), 0, static_cast<size_t>(pairs * kRow));
+    for (int64_t o = 0; o < taps.outputs; ++o) {
+      const int64_t lane = (o / 8 % 2) * 16 + (o / 16) * 8 + o % 8;
+      for (int64_t k = 0; k < taps.count; ++k) weights[k * kWords + lane] = taps.weights[o * taps.step + k];
+    }
+    for (int64_t code = 0; code < codes_; ++code) {
+      __m512i low[4], high[4];
+      for (int q = 0; q < Q; ++q) {
+        low[q] = _mm512_load_si512(planes_.get() + code * 2 * kCodes + q * 64);
+        high[q] = _mm512_load_si512(planes_.get() + code * 2 * kCodes + kCodes + q * 64);
+      }
+      for (int64_t pair = 0; pair < pairs; ++pair) {
+        const __m512i index = _mm512_load_si512(weights.get() + pair * kRow);
+        const __mmask64 upper = _mm512_movepi8_mask(index);
+        const __m512i lows = look_up<Q>(low, index, upper), highs = look_up<Q>(high, index, upper);
+        const __m512i front = _mm512_unpacklo_epi8(lows, highs), back = _mm512_unpackhi_epi8(lows, highs);
+        uint8_t* row = rows + 2 * pair * step + code * kRow;
+        _mm256_store_si256(reinterpret_cast<__m256i*>(row), _mm512_castsi512_si256(front));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(row + 32), _mm512_castsi512_si256(back));
+        if (2 * pair + 1 == taps.count) continue;
+        _mm256_store_si256(reinterpret_cast<__m256i*>(row + step), _mm512_extracti64x4_epi64(front, 1));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(row + step + 32), _mm512_extracti64x4_epi64(back, 1));
+      }
+    }
+  }
+
+  int64_t codes_, columns_;
+  std::vector<int32_t> least_;  // product of each weight
+  Bytes planes_;                // [codes][low byte, high byte][256 weights]
+};
+
+class WideStack final : public Stack {
+ public:
+  explicit WideStack(const Lut& lut) : codes_(lut.rows), products_(static_cast<size_t>(kCodes * lut.rows)) {
+    for (int64_t a = 0; a < lut.rows; ++a) {
+      for (int64_t b = 0; b < lut.columns; ++b) products_[a * kCodes + b] = lut.at(a, b);
+    }
+  }
+
+  int64_t lanes() const override { return kWides; }
+  int64_t bytes(int64_t taps) const override { return taps * tap_bytes(codes_); }
+  void begin(const Taps&, int32_t* totals) const override { std::fill(totals, totals + kWides, 0); }
+
+  void build(const Taps& taps, uint8_t* rows) const override {
+    const std::vector<uint8_t> weights = by_tap(taps, kWides);
+    for (int64_t code = 0; code < codes_; ++code) {
+      for (int64_t k = 0; k < taps.count; ++k) {
+        auto* row = reinterpret_cast<int32_t*>(rows + k * tap_bytes(codes_) + code * kRow);
+        for (int64_t o = 0; o < kWides; ++o) row[o] = products_[code * kCodes + weights[k * kWides + o]];
+      }
+    }
+  }
+
+  void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
+           int32_t* totals) const override {
+    const int64_t step = tap_bytes(codes_);
+    int64_t p = 0;
+    for (; p + 4 <= count; p += 4) add_wides<4>(rows, step, taps, codes, offsets, places + p, totals + p * kWides);
+    for (; p < count; ++p) add_wides<1>(rows, step, taps, codes, offsets, places + p, totals + p * kWides);
+  }
+
+  void by_output(const int32_t* totals, int64_t count, int32_t* out) const override { transpose_lanes(totals, kWides, 0, count, out, kPlaces); }
+  void by_place(const int32_t* totals, int64_t count, int32_t* out) const override { std::copy(totals, totals + count * kWides, out); }
+
+ private:
+  int64_t codes_;
+  std::vector<int32_t> products_;  // [codes][256 weights]
+};
+
+}  // namespace
+
+std::unique_ptr<Stack> avx512_stack(const Lut& lut) {
+  std::vector<int32_t> least(static_cast<size_t>(lut.columns)), most(static_cast<size_t>(lut.columns));
+  for (int64_t b = 0; b < lut.columns; ++b) least[b] = most[b] = lut.at(0, b);
+  for (int64_t a = 1; a < lut.rows; ++a) {
+    for (int64_t b = 0; b < lut.columns; ++b) {
+      least[b] = std::min(least[b], lut.at(a, b));
+      most[b] = std::max(most[b], lut.at(a, b));
+    }
+  }
+  uint32_t span = 0;
+  for (int64_t b = 0; b < lut.columns; ++b) span = std::max(span, static_cast<uint32_t>(most[b]) - static_cast<uint32_t>(least[b]));
+  if (span >> 16) return std::make_unique<WideStack>(lut);
+  return std::make_unique<WordStack>(lut, std::move(least));
+}
+
+StackCost avx512_stack_cost(uint32_t span) {
+  if (span >> 16) return {kWides, 16.0, 2.2, 12.0};
+  return {kWords, 3.3, 2.2, 24.0};
+}
+
+}  // namespace inexact
