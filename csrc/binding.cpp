@@ -24,7 +24,8 @@ using namespace nb::literals;
 
 namespace inexact {
 
-void bind_circuits(nb::module_& m);  // circuits/binding.cpp
+void bind_circuits(nb::module_& m);    // circuits/binding.cpp
+void bind_sequential(nb::module_& m);  // sequential/binding.cpp
 
 namespace {
 
@@ -102,4 +103,5 @@ NB_MODULE(_core, m) {
         "threads"_a, "isa"_a, "scheme"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
   inexact::bind_circuits(m);
   inexact::bind_layers(m);
+  inexact::bind_sequential(m);
 }

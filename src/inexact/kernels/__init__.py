@@ -14,6 +14,7 @@ from inexact.kernels._face import conv2d, gemm
 from inexact.kernels._factors import Factors
 from inexact.kernels._geometry import Geometry
 from inexact.kernels._layer import Surroundings, compiled_layer_serves, conv2d_layer, linear_layer
+from inexact.kernels._sequential import sequential_conv2d, sequential_gemm
 
 __all__ = [
     "Choice",
@@ -34,5 +35,7 @@ __all__ = [
     "isas",
     "linear_layer",
     "matmul",
+    "sequential_conv2d",
+    "sequential_gemm",
     "threads",
 ]

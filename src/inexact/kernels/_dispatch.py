@@ -65,7 +65,7 @@ def threads() -> int:
 
 def engines() -> dict[str, bool]:
     """Every engine by name, and whether it can run here."""
-    return {"reference": True, "table": core() is not None, "lowrank": True, "torch": True}
+    return {"reference": True, "table": core() is not None, "lowrank": True, "torch": True, "sequential": core() is not None}
 
 
 def require(engine: str, device: str = "cpu") -> None:
@@ -74,6 +74,8 @@ def require(engine: str, device: str = "cpu") -> None:
     UnknownNameError for an unknown name, MissingDependencyError for `table` without the compiled core,
     FormatError for a device out of reach.
     """
+    if engine == "sequential":
+        raise FormatError("engine 'sequential' sums through an accumulator: call sequential_gemm or sequential_conv2d")
     if engine not in ENGINES:
         raise UnknownNameError(f"no engine is called {engine!r}{near(engine, ENGINES)} Known: auto, {', '.join(ENGINES)}")
     if engine == "table" and core() is None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from inexact.core.accumulation import Accumulation
 from inexact.core.errors import FormatError, SpecError, UnknownNameError, near, require_range
@@ -115,12 +116,12 @@ class Accumulator:
             total = np.where(overflown, np.where(a < 0, low, high), total)
         return total
 
-    def total(self, products: Integers) -> Integers:
+    def total(self, products: ArrayLike) -> Integers:
         """Sums of products [..., K] along the last axis, int64 [...]: the definition, one addition at a time.
 
         Raises FormatError for a product outside `value_range`.
         """
-        products = np.asarray(products, dtype=np.int64)
+        products = np.asarray(products).astype(np.int64)
         low, high = self.value_range
         if products.size and (int(products.min()) < low or int(products.max()) > high):
             raise FormatError(

@@ -151,7 +151,7 @@ def test_numpy_reference_serves_where_no_core_is(monkeypatch: pytest.MonkeyPatch
     a, w, lut = codes(1, 2, 5, 5), codes(3, 2, 3, 3), table((-65025, 65026))
     wanted = kernels.conv2d(a, w, lut), kernels.gemm(a[0, 0], w[:, 0, 0].repeat(2, axis=1)[:, :5], lut)
     monkeypatch.setattr(_dispatch, "core", lambda: None)
-    assert kernels.engines() == {"reference": True, "table": False, "lowrank": True, "torch": True}
+    assert kernels.engines() == {"reference": True, "table": False, "lowrank": True, "torch": True, "sequential": False}
     assert (kernels.isa(), kernels.isas(), kernels.engine_for(lut)) == ("none", (), "torch")
     for engine in ("auto", "torch", "reference"):
         np.testing.assert_array_equal(kernels.conv2d(a, w, lut, engine=engine), wanted[0])
