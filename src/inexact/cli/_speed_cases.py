@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from inexact import kernels
 from inexact.nn import Plan, approximate, workload
-from inexact.units import Multiplier, from_table, multipliers
+from inexact.units import Accumulator, Multiplier, from_table, multipliers
 from inexact.zoo import architecture_of, untrained
 
 UNITS = {
@@ -22,6 +22,7 @@ UNITS = {
     "narrow": "a*b plus a random error in -128..127: the error fits 8 bits",
     "kulkarni": "Kulkarni's multiplier: an error of rank 1",
     "drum(k=4)": "DRUM: an error of rank 2",
+    "exact": "exact products",
 }
 """name -> what the unit stands for."""
 
@@ -52,7 +53,7 @@ class Case(ABC):
     """Something to time. name: shown and filtered by. units: those of `UNITS` it is timed with. quick: part of a quick run."""
 
     name: str
-    units: tuple[str, ...] = tuple(UNITS)
+    units: tuple[str, ...] = ("arbitrary", "narrow", "kulkarni", "drum(k=4)")
     quick: bool = False
 
     @property
@@ -79,10 +80,14 @@ class Convolution(Case):
     groups: int = 1
 
     @property
+    def out(self) -> int:
+        """Height and width of the output."""
+        return (self.size + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
+
+    @property
     def macs(self) -> int:
         """Products of one run."""
-        out = (self.size + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
-        return self.batch * self.outputs * out**2 * (self.inputs // self.groups) * self.kernel**2
+        return self.batch * self.outputs * self.out**2 * (self.inputs // self.groups) * self.kernel**2
 
     def pair(self, unit: str, engine: str) -> Pair:
         """Both runs."""
@@ -93,7 +98,37 @@ class Convolution(Case):
         return Pair(
             emulated=lambda: kernels.conv2d(a, w, lut, self.stride, padding, 1, self.groups, 0, engine),
             float32=lambda: functional.conv2d(x, y, None, self.stride, padding, 1, self.groups),
-            engine=_engine(unit, engine),
+            engine=_engine(
+                unit, engine, (self.batch, self.inputs, self.out, self.out, self.outputs, self.kernel, self.kernel, self.groups)
+            ),
+        )
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Accumulation(Case):
+    """A convolution whose products are summed one by one through an approximate adder; `accumulator` is the spec of the accumulator."""
+
+    accumulator: str
+    batch: int
+    channels: int
+    size: int
+
+    @property
+    def macs(self) -> int:
+        """Products of one run."""
+        return self.batch * self.channels**2 * self.size**2 * 9
+
+    def pair(self, unit: str, engine: str) -> Pair:
+        """Both runs; the sequential engine serves the first."""
+        del engine
+        a, w = _codes(self.batch, self.channels, self.size, self.size), _codes(self.channels, self.channels, 3, 3)
+        x, y = (t.float().to(memory_format=torch.channels_last) for t in (a, w))
+        lut, accumulator = _table(unit), Accumulator.get(self.accumulator)
+        return Pair(
+            emulated=lambda: kernels.sequential_conv2d(a, w, lut, accumulator, padding=1),
+            float32=lambda: functional.conv2d(x, y, padding=1),
+            engine="sequential",
         )
 
 
@@ -118,7 +153,7 @@ class Linear(Case):
         return Pair(
             emulated=lambda: kernels.gemm(a, b, lut, engine),
             float32=lambda: functional.linear(x, w),
-            engine=_engine(unit, engine),
+            engine=_engine(unit, engine, (self.rows, self.outputs, self.inputs)),
         )
 
 
@@ -202,6 +237,14 @@ CASES: tuple[Case, ...] = (
     Convolution(name="conv 64-64 3x3, 7x7, batch 64", batch=64, inputs=64, outputs=64, size=7, units=("arbitrary",)),
     Inference(name="ResNet-18, 224x224, batch 1", network="resnet18(classes=1000,channels=3,size=224)", batch=1),
     Inference(name="ResNet-18, 224x224, batch 8", network="resnet18(classes=1000,channels=3,size=224)", batch=8),
+    Accumulation(
+        name="LOA accumulation, conv 64-64 3x3, 56x56",
+        accumulator="accumulator(adder=loa(low=8),width=24)",
+        batch=1,
+        channels=64,
+        size=56,
+        units=("exact",),
+    ),
     TrainingStep(name="training step of ResNet-8, batch 128", network="resnet8", batch=128),
 )
 
@@ -222,8 +265,8 @@ def _codes(*shape: int) -> Tensor:
     return torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def _engine(unit: str, engine: str) -> str:
-    return kernels.engine_for(unit_of(unit)) if engine == "auto" else engine
+def _engine(unit: str, engine: str, shape: tuple[int, ...]) -> str:
+    return kernels.engine_for(unit_of(unit), shape) if engine == "auto" else engine
 
 
 def _without_gradients(model: nn.Module, images: Tensor) -> Callable[[], object]:

@@ -128,17 +128,18 @@ def _row(case: Case, unit: str, threads: int, engine: str, *, quick: bool) -> di
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    about = found["machine"]
-    table = Table(
-        title=f"{about['processor']}, {about['cores']} cores, ISA {about['isa']}, torch {about['torch']}",
-        caption="medians of alternating runs; " + "; ".join(f"{name}: {text}" for name, text in found["units"].items()),
-    )
-    for column in ("case", "unit", "engine", "threads", "ms", "float32 ms", "ratio", "G MAC/s"):
-        table.add_column(column, justify="left" if column in ("case", "unit", "engine") else "right")
-    for c in found["cases"]:
-        row = (f"{c['threads']}", f"{c['ms']:.2f}", f"{c['float32_ms']:.2f}", f"{c['ratio']:.2f}", f"{c['gmacs']:.1f}")
-        table.add_row(c["case"], c["unit"], c["engine"], *row)
-    Console().print(table)
+    about, rows = found["machine"], found["cases"]
+    wide = max(len(c["unit"]) for c in rows)
+    click.echo(f"{about['processor']}, {about['cores']} cores, ISA {about['isa']}, torch {about['torch']}; medians of alternating runs\n")
+    click.echo(f"{'':{wide + 2}}  {'engine':10} threads {'ms':>9} {'float32 ms':>11} {'ratio':>6} {'G MAC/s':>8}")
+    shown = None
+    for c in rows:
+        if c["case"] != shown:
+            shown = c["case"]
+            click.echo(shown)
+        numbers = f"{c['ms']:9.2f} {c['float32_ms']:11.2f} {c['ratio']:6.2f} {c['gmacs']:8.1f}"
+        click.echo(f"  {c['unit']:{wide}}  {c['engine']:10} {c['threads']:7} {numbers}")
+    click.echo()
+    for name, text in found["units"].items():
+        if text != name:
+            click.echo(f"{name}: {text}")
