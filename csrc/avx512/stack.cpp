@@ -7,10 +7,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "avx512/stack.hpp"
 #include "drive/memory.hpp"
+#include "drive/spans.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -262,23 +264,14 @@ class WideStack final : public Stack {
 }  // namespace
 
 std::unique_ptr<Stack> avx512_stack(const Lut& lut) {
-  std::vector<int32_t> least(static_cast<size_t>(lut.columns)), most(static_cast<size_t>(lut.columns));
-  for (int64_t b = 0; b < lut.columns; ++b) least[b] = most[b] = lut.at(0, b);
-  for (int64_t a = 1; a < lut.rows; ++a) {
-    for (int64_t b = 0; b < lut.columns; ++b) {
-      least[b] = std::min(least[b], lut.at(a, b));
-      most[b] = std::max(most[b], lut.at(a, b));
-    }
-  }
-  uint32_t span = 0;
-  for (int64_t b = 0; b < lut.columns; ++b) span = std::max(span, static_cast<uint32_t>(most[b]) - static_cast<uint32_t>(least[b]));
-  if (span >> 16) return std::make_unique<WideStack>(lut);
-  return std::make_unique<WordStack>(lut, std::move(least));
+  Columns columns = columns_of(lut);
+  if (columns.span >> 16) return std::make_unique<WideStack>(lut);
+  return std::make_unique<WordStack>(lut, std::move(columns.least));
 }
 
 StackCost avx512_stack_cost(uint32_t span) {
-  if (span >> 16) return {kWides, 16.0, 2.2, 12.0};
-  return {kWords, 3.3, 2.2, 24.0};
+  if (span >> 16) return {kWides, 16.0, 2.4, 12.0};
+  return {kWords, 4.7, 2.4, 24.0};
 }
 
 }  // namespace inexact

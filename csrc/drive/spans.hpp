@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "inexact.hpp"
 
@@ -12,5 +13,13 @@ struct Spans {
 };
 
 Spans spans_of(const Lut& lut);
+
+// Least product of each column, and Spans::column.
+struct Columns {
+  std::vector<int32_t> least;
+  uint32_t span;
+};
+
+Columns columns_of(const Lut& lut);  // its rows or its columns are contiguous
 
 }  // namespace inexact

@@ -64,7 +64,7 @@ def within(span: tuple[int, int], window: int) -> tuple[int, int]:
     return span[0] - excess, span[1] - excess
 
 
-@pytest.fixture(params=["avx512", "scalar"])
+@pytest.fixture(params=["avx512", "avx2", "scalar"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     isa: str = request.param
     if isa not in kernels.isas():
@@ -181,5 +181,6 @@ def test_every_path_of_this_processor_is_built_and_listed() -> None:
     """The parametrised tests skip absent paths; this fails when the processor has one that the build left out."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
-    wanted = {"scalar"} | ({"avx512"} if flags >= {"avx512f", "avx512bw", "avx512vl", "avx512vbmi"} else set())
+    needs = {"scalar": set(), "avx2": {"avx2"}, "avx512": {"avx512f", "avx512bw", "avx512vl", "avx512vbmi", "avx512_vnni"}}
+    wanted = {isa for isa, needed in needs.items() if flags >= needed}
     assert set(kernels.isas()) == wanted
