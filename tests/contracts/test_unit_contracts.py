@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from inexact.testing import check_adder, check_family, check_multiplier
-from inexact.units import Adder, Multiplier, adders, multipliers
+from inexact.testing import check_adder, check_family, check_function, check_multiplier
+from inexact.units import Adder, Function, Multiplier, adders, functions, multipliers
 
 MULTIPLIERS = [unit for _, cls in multipliers.items() for unit in cls.samples()]
 ADDERS = [unit for _, cls in adders.items() for unit in cls.samples()]
+FUNCTIONS = [unit for _, cls in functions.items() for unit in cls.samples()]
 
 
 @pytest.mark.parametrize("unit", MULTIPLIERS, ids=lambda unit: unit.spec)
@@ -21,9 +22,15 @@ def test_adder(unit: Adder) -> None:
     check_adder(unit)
 
 
+@pytest.mark.parametrize("unit", FUNCTIONS, ids=lambda unit: unit.spec)
+def test_function(unit: Function) -> None:
+    check_function(unit)
+
+
 def test_families_are_documented() -> None:
     check_family(multipliers)
     check_family(adders)
+    check_family(functions)
 
 
 @pytest.mark.parametrize("name", list(multipliers))

@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from inexact.cli import _function_facts as function_facts
 from inexact.cli._unit_facts import catalogue, compared, facts, resolve, summary
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
+from inexact.units import functions
 
 
 @click.group()
@@ -20,10 +22,16 @@ def unit() -> None:
 @unit.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table of the documentation.")
-def list_units(as_json: bool, as_markdown: bool) -> None:
+@click.option("--functions", "of_functions", is_flag=True, help="Non-linear units (softmax, GELU, exp, rsqrt …) instead.")
+def list_units(as_json: bool, as_markdown: bool, of_functions: bool) -> None:
     """Every technique with its usual parameters: error metrics (uniform operands) and cost."""
     if as_json:
-        click.echo(json.dumps({"units": [summary(member) for member in catalogue()]}))
+        listed = [function_facts.summary(member) for member in function_facts.catalogue()]
+        click.echo(json.dumps(({} if of_functions else {"units": [summary(member) for member in catalogue()]}) | {"functions": listed}))
+    elif of_functions and as_markdown:
+        click.echo(function_facts.markdown())
+    elif of_functions:
+        function_facts.list_table()
     elif as_markdown:
         click.echo(markdown())
     else:
@@ -35,6 +43,10 @@ def list_units(as_json: bool, as_markdown: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(spec: str, as_json: bool) -> None:
     """Passport of the unit SPEC, as 'trunc(cut=4)': every error metric, identity, emulation engine, cost with sources."""
+    if function_facts.is_function(spec):
+        function = function_facts.summary(functions.get(spec))
+        click.echo(json.dumps(function)) if as_json else function_facts.show_text(function)
+        return
     found = facts(resolve(spec))
     if as_json:
         click.echo(json.dumps(found))

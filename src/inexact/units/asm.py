@@ -10,9 +10,14 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import ZERO, Builder, Columns, Wires, add_columns, synthesize
+from inexact.circuits.columns import add_word
+from inexact.circuits.logic import MAX_INPUTS
+from inexact.circuits.words import select, shift_left
 from inexact.core.errors import SpecError
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, one_hot_select, ripple_adder, total
+from inexact.units._wiring import add
 
 COUNTS = (1, 2, 4, 8)
 DIGIT = 4
@@ -52,6 +57,26 @@ class AlphabetSet(Multiplier):
         """Activation times rounded weight."""
         return a * _nearest(self.alphabets, self.width[1])[b]
 
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """Alphabet multiples of x; the rounding of the weight as logic; per digit a selection and a shifter; one sum.
+
+        None for weights of more than 8 bits: the rounding is a truth table.
+        """
+        if len(y) > MAX_INPUTS:
+            return None
+        rounded = _nearest(self.alphabets, self.width[1])
+        numbers = range(1, 2 * self.alphabets, 2)
+        multiples = [_multiple(b, x, number) for number in numbers]
+        columns: Columns = [[] for _ in range(sum(self.width))]
+        for start in range(0, self.width[1], DIGIT):
+            digit = (rounded >> start) & ((1 << DIGIT) - 1)
+            shift = np.log2(np.maximum(digit & -digit, 1)).astype(np.int64)
+            lines = [(digit >> shift) == number for number in numbers]
+            tables = [[int(bit) for bit in row] for row in (*lines, shift & 1, shift >> 1)]
+            *chosen, low, high = synthesize(b, tables, y)
+            add_word(columns, shift_left(b, select(b, chosen, multiples), (low, high)), start)
+        return add_columns(b, columns, tree="array")
+
     def gates(self) -> GateCount:
         """One adder per further alphabet, per digit a selection and a shifter, adders that join the digits; none of it shared."""
         bits, multiples = self.width[0], total(ripple_adder(self.width[0] + 1) for _ in range(self.alphabets - 1))
@@ -88,3 +113,12 @@ def nearest_member(values: NDArray[np.int64], members: NDArray[np.int64]) -> NDA
     above = np.clip(np.searchsorted(members, values), 1, len(members) - 1)
     low, high = members[above - 1], members[above]
     return np.where(values - low <= high - values, low, high)
+
+
+def _multiple(b: Builder, x: Wires, number: int) -> Wires:
+    """x times an odd number below 16: shifts of x, added."""
+    total: Wires = x
+    for bit in range(1, number.bit_length()):
+        if (number >> bit) & 1:
+            total = add(b, total, (*(ZERO,) * bit, *x))
+    return total

@@ -10,6 +10,7 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import ZERO, Builder, Wires, add_columns, partial_products, table_compressor
 from inexact.core.errors import SpecError, near, require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._cells import column_bound
@@ -96,6 +97,23 @@ class CompressorTree(Multiplier):
         for column, bits in enumerate(low):
             result += sum((bit.astype(np.int64) for bit in bits), np.zeros_like(result)) << column
         return result
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The tree of `plan` on the low columns, one exact array for all that is left."""
+        columns = [*partial_products(b, x, y), []]
+        counter = table_compressor(self.truth_table(), inputs=4)
+        for stage in plan(self.width, self.columns):
+            carries: list[int] = []
+            for column, sizes in enumerate(stage):
+                pairs, rest = [], columns[column]
+                for size in sizes:
+                    taken, rest = rest[:size], rest[size:]
+                    placed = counter.place(b, taken) if size == 4 else b.full_adder(*taken) if size == 3 else b.half_adder(*taken)
+                    pairs.append((*placed, ZERO)[:2])
+                columns[column] = [*carries, *(pair[0] for pair in pairs), *rest]
+                carries = [pair[1] for pair in pairs]
+            columns[self.columns].extend(carries)
+        return add_columns(b, columns, tree="array")
 
     def gates(self) -> GateCount:
         """The cells, the tree's compressors and adders, one exact sum of all that is left."""

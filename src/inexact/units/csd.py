@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, ripple_adder, total
+from inexact.units._weights import Term, place_terms
 
 
 @multipliers.register("csd")
@@ -38,6 +41,12 @@ class SignedDigits(Multiplier):
     def product(self, a: Integers, b: Integers) -> Integers:
         """Activation times the weight's leading digits."""
         return a * leading_digits(b, self.digits)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """The recoding of the weight, a shifter and a sign per digit, one sum; none for weights of more than 8 bits."""
+        kept = [leading_digits(self.operand_values(1), count) for count in range(self.digits + 1)]
+        terms = [Term(after - before) for before, after in itertools.pairwise(kept)]
+        return place_terms(b, x, y, terms, signed=self.signed)
 
     def gates(self) -> GateCount:
         """Per digit a shifter of the activation and a sign, adders that join them; the weight is stored recoded."""

@@ -9,6 +9,8 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._cells import dropped_value, expected_dropped
@@ -64,6 +66,10 @@ class LowVariance(Multiplier):
         """Column truncation's closed forms."""
         lost = float(expected_dropped(self._kept()))
         return Golden(mae=lost, mean_error=-lost, wce=4 * lost, source="docs/derivations/cells.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array in this mode, without the tied cells."""
+        return multiply(b, x, y, kind="array", kept=self._kept())
 
     def gates(self) -> GateCount:
         """The whole array and a switch per cell that a mode ties; what a mode saves is switching, not area."""

@@ -8,10 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ONE, Builder, Wires
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, ripple_adder, total
 from inexact.units._log import denormaliser, floor_log2, normaliser
+from inexact.units._wiring import add_fractions, antilogarithm, logarithm
 from inexact.units.mitchell import mitchell_product
 
 
@@ -44,6 +46,12 @@ class MitchellTruncated(Multiplier):
     def _shortened(self, x: Integers) -> Integers:
         drop = np.maximum(floor_log2(x) - (self.w - 1), 0)
         return (x >> drop) << drop
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Mitchell's gates with an adder of w - 1 bits."""
+        p, q = logarithm(b, x), logarithm(b, y)
+        fraction, carry = add_fractions(b, p, q, min(self.w, max(self.width)) - 1)
+        return antilogarithm(b, (*fraction, ONE), p, q, sum(self.width), b.not_(carry))
 
     def gates(self) -> GateCount:
         """Normalisers that keep w - 1 bits, the logarithms' adder, antilogarithm shifter, zero detection."""

@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ONE, ZERO, Builder, Wires
+from inexact.circuits.multipliers import multiply
 from inexact.core.errors import SpecError, near, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates
@@ -64,6 +66,11 @@ class PositiveNegative(Multiplier):
             error_rank=1,
             source="docs/derivations/cells.md",
         )
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The array in this mode, its constants worked in."""
+        low = {"exact": y[: self.bits], "positive": (ONE,) * self.bits, "negative": (ZERO,) * self.bits}[self.mode]
+        return multiply(b, x, (*low, *y[self.bits :]), kind="array")
 
     def gates(self) -> GateCount:
         """The whole array (every mode is in it) and a gate per switched bit of b; what a mode saves is switching, not area."""

@@ -8,10 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, ripple_adder, total
 from inexact.units._log import floor_log2
+from inexact.units._weights import Term, place_terms
 
 
 @multipliers.register("powers")
@@ -42,6 +44,14 @@ class PowersOfTwo(Multiplier):
         for _ in range(self.terms):
             rest = rest - nearest_signed_power(rest)
         return a * (b - rest)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """The recoding of the weight, a shifter and a sign per term, one sum; none for weights of more than 8 bits."""
+        rest, terms = self.operand_values(1), []
+        for _ in range(self.terms):
+            terms.append(Term(nearest_signed_power(rest)))
+            rest = rest - terms[-1].values
+        return place_terms(b, x, y, terms, signed=self.signed)
 
     def gates(self) -> GateCount:
         """Per term a shifter of the activation and a sign, adders that join them; the weight is stored as exponents and signs."""

@@ -8,6 +8,10 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Columns, Wires, add_columns
+from inexact.circuits.adders import ripple
+from inexact.circuits.columns import add_constant, add_word
+from inexact.circuits.words import extend
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, reduce_columns
@@ -52,6 +56,28 @@ class PerforatedRounded(Multiplier):
         """Rounding, ties up, takes the mean -1/2 of an operand to 0."""
         rounds = int(self.k > 0) + int(self.m > 0)
         return Golden(mean_error=-0.25 if rounds else 0.0, error_rank=rounds, source="docs/derivations/segments.md")
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """A rounded by an incrementer, a row of selectors per kept digit, one sum."""
+        rest = (
+            x[self.m :]
+            if self.m == 0
+            else ripple(b, extend(x[self.m :], len(x) - self.m + 1, signed=True), (ZERO,) * (len(x) - self.m + 1), x[self.m - 1])[:-1]
+        )
+        word, width = extend(rest, len(rest) + 1, signed=True), sum(self.width) - self.m - 2 * self.k
+        columns: Columns = [[] for _ in range(width)]
+        correction = 0
+        for row in range(len(y) // 2 - self.k):
+            start = 2 * (self.k + row)
+            below, middle, above = y[start - 1] if start else ZERO, y[start], y[start + 1]
+            one, two = b.xor_(middle, below), b.mux(above, b.and_(middle, below), b.nor_(middle, below))
+            bits = [b.xor_(b.or_(b.and_(one, wire), b.and_(two, word[i - 1] if i else ZERO)), above) for i, wire in enumerate(word)]
+            # the row's top bit weighs -2**t, and -s = (not s) - 1; a negative digit adds its one at the bottom
+            add_word(columns, (*bits[:-1], b.not_(bits[-1])), 2 * row)
+            add_word(columns, (above,), 2 * row)
+            correction -= 1 << (2 * row + len(bits) - 1)
+        add_constant(columns, correction % (1 << width))
+        return (*(ZERO,) * (self.m + 2 * self.k), *add_columns(b, columns))
 
     def gates(self) -> GateCount:
         """Per kept digit an encoder and a row of selectors, the sign by one's complement and a bit; rows summed carry-save."""

@@ -10,10 +10,13 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import ONE, ZERO, Builder, Wires, synthesize
+from inexact.circuits.words import mux_word
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, constant_lookup, ripple_adder, total
 from inexact.units._log import denormaliser, floor_log2, fraction_bits, normaliser, scaled
+from inexact.units._wiring import add, antilogarithm, kept_fraction, logarithm
 
 SEGMENTS = (1, 2, 4, 8, 16)
 FACTOR_BITS = 6
@@ -66,6 +69,22 @@ class Realm(Multiplier):
         one, both = np.int64(1) << bits, (x + y) << (bits - kept)
         mantissa = np.where(both < one, one + both, 2 * both) + (factor << (bits - FACTOR_BITS))
         return np.where((a == 0) | (b == 0), 0, scaled(mantissa, bits, ka + kb))
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Mitchell's mantissa, the factor from its table added before the shifter."""
+        p, q, kept, index = logarithm(b, x), logarithm(b, y), max(self.width) - 1 - self.drop, self._index_bits
+        fractions = [kept_fraction(log, kept) for log in (p, q)]
+        chosen = [fraction[kept - index :] for fraction in fractions]
+        values = factors(self.segments).ravel().tolist()
+        factor = synthesize(b, [[(value >> bit) & 1 for value in values] for bit in range(FACTOR_BITS - 2)], (*chosen[1], *chosen[0]))
+        if self.drop and kept:
+            fractions = [(ONE, *fraction[1:]) for fraction in fractions]
+        *total, carry = add(b, fractions[0], fractions[1])
+        bits = max(kept, FACTOR_BITS)
+        fraction = (*[ZERO] * (bits - kept), *total)
+        mantissa = mux_word(b, carry, (*fraction, ONE), (ZERO, *fraction, ONE))
+        corrected = add(b, mantissa, (*[ZERO] * (bits - FACTOR_BITS), *factor))
+        return antilogarithm(b, corrected, p, q, sum(self.width) + 1)
 
     def gates(self) -> GateCount:
         """Normalisers, the logarithms' adder, the table of factors, a second adder, shifter, zero detection."""

@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Columns, Wires, add_columns
+from inexact.circuits.columns import add_word
 from inexact.core.errors import SpecError
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, array_gates, reduce_columns
@@ -74,6 +76,14 @@ class Recursive(Multiplier):
             source="docs/derivations/kulkarni.md",
         )
 
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The blocks, their outputs summed by one array."""
+        columns: Columns = [[] for _ in range(sum(self.width) + 1)]
+        for i, row in enumerate(self.map()):
+            for j, letter in enumerate(row):
+                add_word(columns, _block(b, letter, x[2 * i : 2 * i + 2], y[2 * j : 2 * j + 2]), 2 * (i + j))
+        return add_columns(b, columns, tree="array")
+
     def gates(self) -> GateCount:
         """Exact and approximate blocks, one carry-save sum."""
         heights = [0] * (sum(self.width) + 1)
@@ -89,10 +99,21 @@ class Recursive(Multiplier):
                 gates = gates + block[letter]
                 for bit in range(3 if letter == "k" else 4):
                     heights[2 * (i + j) + bit] += 1
-        return gates.then(reduce_columns(heights[: sum(self.width)]))
+        # 11 in many blocks can pass the exact product's bits
+        return gates.then(reduce_columns(heights if any("p" in row for row in self.map()) else heights[:-1]))
 
     @classmethod
     def samples(cls) -> Sequence[Self]:
         """The balanced map, uniform ones, a mixed one, other widths."""
         mixed = "kkkekkpekpppeepe"
         return [cls(), *(cls(blocks=b) for b in ("e", "k", "p", mixed)), cls(width=(8, 4)), cls(blocks="kppe", width=(4, 4))]
+
+
+def _block(b: Builder, letter: str, x: Wires, y: Wires) -> Wires:
+    """Product of two digits, with 3 x 3 = 9, 7 or 11."""
+    low, left, right, high = (b.and_(x[i], y[j]) for i, j in ((0, 0), (1, 0), (0, 1), (1, 1)))
+    if letter == "k":
+        return low, b.or_(left, right), high
+    both = b.and_(low, high)
+    middle = b.or_(left, right) if letter == "p" else b.xor_(left, right)
+    return low, middle, b.xor_(high, both), both

@@ -12,10 +12,13 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import Builder, Columns, Wires, add_columns, synthesize
+from inexact.circuits.columns import add_constant, add_word
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, constant_lookup, ripple_adder, total
 from inexact.units._log import denormaliser, floor_log2, fraction_bits, normaliser, scaled
+from inexact.units._wiring import add, antilogarithm, kept_fraction, logarithm
 
 SEGMENTS = (0, 1, 2, 4, 8, 16)
 
@@ -61,6 +64,22 @@ class ScaleTrim(Multiplier):
         if self.segments:
             mantissa = mantissa + (constants[(s * self.segments) >> (self.h + 1)] << (bits - self.constant_bits))
         return np.where((a == 0) | (b == 0), 0, scaled(mantissa, bits, ka + kb))
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Normalisers, the sum of the fractions, one sum of line and constant, a shifter."""
+        shift, constants = line(self.h), corrections(self.h, self.segments, self.constant_bits)
+        bits, p, q = max(self.h + shift, self.constant_bits), logarithm(b, x), logarithm(b, y)
+        s = add(b, kept_fraction(p, self.h), kept_fraction(q, self.h))
+        columns: Columns = [[] for _ in range(bits + 3)]
+        add_constant(columns, 1 << bits)
+        add_word(columns, s, bits - self.h)
+        add_word(columns, s, bits - self.h - shift)
+        if self.segments:
+            index = s[self.h + 2 - self.segments.bit_length() :]
+            # negative constants modulo the sum's width
+            tables = [[(int(c) >> bit) & 1 for c in constants] for bit in range(self.constant_bits + 3)]
+            add_word(columns, synthesize(b, tables, index), bits - self.constant_bits)
+        return antilogarithm(b, add_columns(b, columns, tree="array"), p, q, sum(self.width) + 1)
 
     def gates(self) -> GateCount:
         """Normalisers, adders for the sum, the line and the constant, the table of constants, shifter, zero detection."""

@@ -9,6 +9,9 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.adders import ripple
+from inexact.circuits.words import and_word, or_tree
 from inexact.core.errors import SpecError, near
 from inexact.units._base import Integers, Multiplier, multipliers
 from inexact.units._gates import GateCount, ripple_adder
@@ -81,6 +84,15 @@ class SignMagnitude(Multiplier):
         result = np.where((a < 0) ^ (b < 0), -size - below, size)
         return np.where((a == 0) | (b == 0), 0, result) if below else result
 
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """Inverters and incrementers around the unit's gates."""
+        two = self.complement == "two"
+        size = self.unit.place(b, *(_signed(b, word, word[-1], increment=two) for word in (x, y)))
+        if size is None:
+            return None
+        result = _signed(b, (*size, ZERO), b.xor_(x[-1], y[-1]), increment=two)
+        return result if two else and_word(b, result, b.and_(or_tree(b, x), or_tree(b, y)))
+
     def gates(self) -> GateCount | None:
         """The unit; an XOR per operand and result bit; for "two" the incrementers, for "one" the zero detectors."""
         inner = self.unit.gates()
@@ -99,3 +111,9 @@ class SignMagnitude(Multiplier):
         specs = ("drum(k=4)", "mitchell", "tosam(h=2,t=6)", "bam(hbl=0,vbl=6)", "kulkarni", "drum(k=3,width=(8,4))", "mitchell(width=4)")
         units = [cls(multiplier=multipliers.get(spec)) for spec in specs]
         return [*units, cls(multiplier=multipliers.get("mitchw(w=6)"), complement="one")]
+
+
+def _signed(b: Builder, word: Wires, negative: int, *, increment: bool) -> Wires:
+    """The word or its complement, in the same bits."""
+    inverted = tuple(b.xor_(wire, negative) for wire in word)
+    return ripple(b, inverted, (ZERO,) * len(word), negative)[: len(word)] if increment else inverted

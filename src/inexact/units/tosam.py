@@ -8,10 +8,13 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ONE, Builder, Columns, Wires, add_columns, partial_products
+from inexact.circuits.columns import add_constant, add_word
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, reduce_columns, total
 from inexact.units._log import denormaliser, floor_log2, fraction_bits, normaliser, scaled
+from inexact.units._wiring import antilogarithm, kept_fraction, logarithm
 
 
 @multipliers.register("tosam")
@@ -48,6 +51,18 @@ class Tosam(Multiplier):
         odd_x, odd_y = (2 * (fraction >> (self.t - self.h)) + 1 for fraction in (x, y))
         mantissa = (1 << bits) + ((x + y) << (bits - self.t)) + ((odd_x * odd_y) << (bits - 2 * self.h - 2))
         return np.where((a == 0) | (b == 0), 0, scaled(mantissa, bits, ka + kb))
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """Normalisers, the small array, one sum of all terms, a shifter."""
+        p, q, bits = logarithm(b, x), logarithm(b, y), self._fraction
+        columns: Columns = [[] for _ in range(bits + 2)]
+        add_constant(columns, 1 << bits)
+        for log in (p, q):
+            add_word(columns, kept_fraction(log, self.t), bits - self.t)
+        cells = partial_products(b, (ONE, *kept_fraction(p, self.h)), (ONE, *kept_fraction(q, self.h)))
+        for column, wires in enumerate(cells[: 2 * self.h + 2]):
+            columns[bits - 2 * self.h - 2 + column].extend(wires)
+        return antilogarithm(b, add_columns(b, columns, tree="array"), p, q, sum(self.width))
 
     def gates(self) -> GateCount:
         """Two normalisers, h x h cells, one carry-save sum of all terms and the constant ones, a shifter, zero detection."""

@@ -129,3 +129,21 @@ def test_adders_are_shown_and_wide_ones_refused(capsys: pytest.CaptureFixture[st
     assert (found["kind"], found["metrics"]["mae"], found["metrics"]["wce"]) == ("adder", 7.5, 64)
     assert run(["unit", "show", "loa(low=8,width=24)"]) == 1
     assert "a table needs at most 20 operand bits together, not 48 (loa(low=8,width=24))" in capsys.readouterr().err
+
+
+def test_non_linear_units_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    listed = answer(capsys, "list", "--functions")
+    assert set(listed) == {"functions"}
+    specs = [entry["spec"] for entry in listed["functions"]]
+    assert "base2(function=exp,segments=4)" in specs
+    shown = answer(capsys, "show", "base2(function=exp,segments=4)")
+    assert shown == listed["functions"][specs.index("base2(function=exp,segments=4)")]
+    assert shown["kind"] == "function"
+    assert 0 < shown["metrics"]["max_error"] < 0.004
+    for arguments, text in (
+        (["list", "--functions", "--markdown"], "| `base2(function=exp,segments=4)` | exp |"),
+        (["list", "--functions"], "non-linear units"),
+        (["show", "softmax"], "Softermax"),
+    ):
+        assert run(["unit", *arguments]) == 0
+        assert text in capsys.readouterr().out
