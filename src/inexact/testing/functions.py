@@ -19,7 +19,8 @@ SLACK = 1 + 1e-9
 def check_function(unit: Function) -> None:
     """Everything a non-linear unit must hold, over all its arguments or, for one that works on rows, on sampled rows."""
     _require(isinstance(unit, Function), unit, "must derive from inexact.units.Function")
-    _require(hash(unit) == hash(dataclasses.replace(unit)), unit, "must be hashable by value")
+    again = dataclasses.replace(unit)  # type: ignore[type-var]
+    _require(hash(unit) == hash(again) and unit == again, unit, "must be a value: equal and hashable")
     _require(functions.get(unit.spec) == unit, unit, f"spec {unit.spec!r} must describe the unit")
     _require(functions.get(unit.spec).spec == unit.spec, unit, "spec must be canonical")
     _check_table(unit) if unit.elementwise else _check_rows(unit)
@@ -41,7 +42,7 @@ def _check_table(unit: Function) -> None:
     _require(table.shape == (1 << unit.width,) and table.dtype == np.int32, unit, f"table must be int32 [2**width], not {table.shape}")
     _require(not table.flags.writeable, unit, "table must be read-only")
     _require(np.array_equal(unit(unit.arguments()), table), unit, "table must equal the results for all arguments")
-    _require(unit.in_domain().any(), unit, "some argument must be one the function is meant for")
+    _require(bool(unit.in_domain().any()), unit, "some argument must be one the function is meant for")
     found = hashlib.sha256(table.astype("<i4").tobytes()).hexdigest()
     _require(unit.sha256 == found, unit, "sha256 must be that of the table as little-endian int32")
 

@@ -113,7 +113,7 @@ class BaseTwo(Function):
 
 
 def _points(exact: Callable[[NDArray[np.float64]], NDArray[np.float64]], low: float, high: float, segments: int) -> NDArray[np.int64]:
-    return np.rint(exact(np.linspace(low, high, segments + 1)) * 2**INNER).astype(np.int64)
+    return np.asarray(np.rint(exact(np.linspace(low, high, segments + 1)) * 2**INNER), dtype=np.int64)
 
 
 def _on_lines(points: NDArray[np.int64], position: Codes, bits: int) -> Codes:
@@ -121,4 +121,4 @@ def _on_lines(points: NDArray[np.int64], position: Codes, bits: int) -> Codes:
     count = len(points) - 1
     scaled = position * count
     segment, low = scaled >> bits, scaled & ((1 << bits) - 1)
-    return points[segment] + rounded_shift((points[segment + 1] - points[segment]) * low, bits)
+    return np.asarray(points[segment] + rounded_shift((points[segment + 1] - points[segment]) * low, bits), dtype=np.int64)

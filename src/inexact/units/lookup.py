@@ -50,7 +50,7 @@ class Lookup(Function):
     def evaluate(self, codes: Codes) -> Codes:
         """The entry of the leading bits."""
         step = 1 << self._dropped
-        middle = ((codes >> self._dropped) * step + (step - 1) / 2) / 2.0**self.fraction
+        middle = np.asarray(((codes >> self._dropped) * step + (step - 1) / 2) / 2.0**self.fraction, dtype=np.float64)
         low, high = -(2.0**31), 2.0**31
         return np.rint(np.clip(np.nan_to_num(self.exact(middle) * 2.0**self.out_fraction, posinf=high), low, high)).astype(np.int64)
 
