@@ -49,12 +49,22 @@ def check_range(name: str, codes: Tensor, size: int) -> None:
         raise FormatError(f"codes {name} must be 0..{size - 1} for this table, but {int(codes.max())} is among them")
 
 
+def peak_of(lut: Tensor) -> int:
+    """max |lut|."""
+    low, high = limits(lut)
+    return max(-low, high)
+
+
 def check_overflow(lut: Tensor, window: int) -> int:
     """max |lut|; FormatError when `window` products of that size could overflow the int32 accumulator."""
-    low, high = limits(lut)
-    peak = max(-low, high)
+    peak = peak_of(lut)
+    check_window(peak, window)
+    return peak
+
+
+def check_window(peak: int, window: int) -> None:
+    """FormatError when `window` products of size `peak` could overflow the int32 accumulator."""
     if window * peak >= ACCUMULATOR:
         raise FormatError(
             f"K * max|lut| must stay below 2**31 for the int32 accumulator, but {window} products reach {peak}: split the layer along K"
         )
-    return peak

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from inexact.core.errors import FormatError
 from inexact.kernels import _dispatch, _lowrank
+from inexact.kernels._bytes import ByteFactors
 from inexact.kernels._check import checked_table
 
 MOST_ROWS = 14  # outputs of one block of the lowrank kernels
@@ -106,7 +107,11 @@ def check(engine: str, device: str) -> None:
 
 def choose(lut: Tensor, layer: Layer, device: str = "cpu") -> Choice:
     """The fastest engine for a checked table and a layer, by the cost model."""
-    factors = _lowrank.factors_of(lut)
+    return weigh(_lowrank.factors_of(lut), layer, device)
+
+
+def weigh(factors: ByteFactors | None, layer: Layer, device: str = "cpu") -> Choice:
+    """The same, from the table's factors."""
     rank, terms = (None, None) if factors is None else (factors.rank, len(factors.terms))
     if _dispatch.core() is None or device != "cpu":
         return Choice(engine="torch" if terms is None else "lowrank", rates={}, rank=rank, terms=terms)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from inexact.core.errors import FormatError
 from inexact.kernels import _choice, _dispatch, _lowrank
-from inexact.kernels._check import check_codes, check_overflow, check_range, checked_table
+from inexact.kernels._check import check_codes, check_range, check_window, checked_table, peak_of
+from inexact.kernels._facts import Facts
 from inexact.kernels._geometry import Geometry, gemm_output
 from inexact.kernels._table import compiled
 
@@ -77,17 +78,16 @@ def conv2d_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings, geomet
     """
     g = geometry
     spread = [*g.stride, *g.padding, *g.dilation, g.groups]
-    found: Tensor = _conv2d_layer(x, w, lut, *around.tensors, around.codes, around.reals, spread, around.name)
+    found: Tensor = torch.ops.inexact.conv2d_layer(x, w, lut, *around.tensors, around.codes, around.reals, spread, around.name)
     return found
 
 
 def linear_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings) -> Tensor:
     """A linear layer of float32 x [M, K] with patterns w [O, K] -> float32 [M, O]; errors as for `conv2d_layer`."""
-    found: Tensor = _linear_layer(x, w, lut, *around.tensors, around.codes, around.reals, around.name)
+    found: Tensor = torch.ops.inexact.linear_layer(x, w, lut, *around.tensors, around.codes, around.reals, around.name)
     return found
 
 
-@torch.library.custom_op("inexact::conv2d_layer", mutates_args=())
 def _conv2d_layer(
     x: Tensor,
     w: Tensor,
@@ -103,20 +103,18 @@ def _conv2d_layer(
     name: str,
 ) -> Tensor:
     shape = _geometry(spread).output(x.shape, w.shape)
-    lut = _certified(w, lut, codes)
+    lut, factors = _certified(w, lut, codes, _choice.Layer.convolution(shape, w.shape, spread[8]))
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     source = x.permute(0, 2, 3, 1) if last else x.contiguous()
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (w.contiguous().numpy(), lut.numpy(), out.numpy())
-    factors = _factors(lut, _choice.Layer.convolution(shape, w.shape, spread[8]))
     used = (around, _dispatch.threads(), _dispatch.isa(), factors)
     finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), *used)
     return _checked(out, name, finite=finite)
 
 
-@_conv2d_layer.register_fake
-def _(
+def _conv2d_shape(
     x: Tensor,
     w: Tensor,
     lut: Tensor,
@@ -133,7 +131,6 @@ def _(
     return x.new_empty(_geometry(spread).output(x.shape, w.shape))
 
 
-@torch.library.custom_op("inexact::linear_layer", mutates_args=())
 def _linear_layer(
     x: Tensor,
     w: Tensor,
@@ -148,16 +145,14 @@ def _linear_layer(
     name: str,
 ) -> Tensor:
     shape = gemm_output(x.shape, w.shape)
-    lut = _certified(w, lut, codes)
+    lut, factors = _certified(w, lut, codes, _choice.Layer.product(*shape, x.shape[1]))
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (x.contiguous().numpy(), w.contiguous().numpy(), lut.numpy(), out.numpy())
-    factors = _factors(lut, _choice.Layer.product(*shape, x.shape[1]))
     return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa(), factors))
 
 
-@_linear_layer.register_fake
-def _(
+def _linear_shape(
     x: Tensor,
     w: Tensor,
     lut: Tensor,
@@ -178,20 +173,26 @@ def _geometry(spread: Sequence[int]) -> Geometry:
     return Geometry.of(numbers[:2], numbers[2:6], numbers[6:8], numbers[8])
 
 
-def _factors(lut: Tensor, layer: _choice.Layer) -> object | None:
-    """What the lowrank engine computes with where "auto" takes it, else None: the table engine serves."""
-    return _lowrank.native(lut) if _choice.choose(lut, layer).engine == "lowrank" else None
+def _prove(lut: Tensor) -> tuple[int, _lowrank.Entry]:
+    """max |lut| and the table's factors."""
+    return peak_of(lut), _lowrank.entry(lut)
 
 
-def _certified(w: Tensor, lut: Tensor, codes: Sequence[int]) -> Tensor:
-    """The table, checked: no code outside it, no sum beyond int32."""
+_proven = Facts(_prove)
+
+
+def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: _choice.Layer) -> tuple[Tensor, object | None]:
+    """The table, checked (no code outside it, no sum beyond int32), and what lowrank computes with where "auto" takes it."""
     check_codes("w", w, lut)
     lut = checked_table(lut)
     if 2 ** codes[3] > lut.shape[0]:
         raise FormatError(f"activation codes of {codes[3]} bits need a table of {2 ** codes[3]} rows, not {lut.shape[0]}")
     check_range("w", w, lut.shape[1])
-    check_overflow(lut, w[0].numel())
-    return lut
+    peak, (factors, made) = _proven.of(lut)
+    check_window(peak, w[0].numel())
+    if factors is None or _choice.weigh(factors, layer).engine != "lowrank":
+        return lut, None
+    return lut, _lowrank.native(factors, made)
 
 
 def _around(
@@ -224,3 +225,15 @@ def _checked(out: Tensor, name: str, *, finite: bool) -> Tensor:
             f"activations entering layer {name} must be finite; NaN or infinity came: check the input and the weights before it"
         )
     return out
+
+
+_TENSORS = "Tensor x, Tensor w, Tensor lut, Tensor constants, Tensor? bias, Tensor? column, Tensor? padding, Tensor? integer"
+_ARGUMENTS = f"{_TENSORS}, int[] codes, float[] reals"
+# Defined without the `custom_op` decorator, whose first call imports torch's compiler: a second, and 60 MB.
+_library = torch.library.Library("inexact", "FRAGMENT")  # type: ignore[no-untyped-call]
+_library.define(f"conv2d_layer({_ARGUMENTS}, int[] spread, str name) -> Tensor")  # type: ignore[no-untyped-call]
+_library.define(f"linear_layer({_ARGUMENTS}, str name) -> Tensor")  # type: ignore[no-untyped-call]
+_library.impl("conv2d_layer", _conv2d_layer, "CPU")  # type: ignore[no-untyped-call]
+_library.impl("linear_layer", _linear_layer, "CPU")  # type: ignore[no-untyped-call]
+torch.library.register_fake("inexact::conv2d_layer", _conv2d_shape, lib=_library)
+torch.library.register_fake("inexact::linear_layer", _linear_shape, lib=_library)

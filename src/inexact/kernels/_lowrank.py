@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inexact.core.errors import FormatError
+from inexact.core.errors import FormatError, MissingDependencyError
 from inexact.core.files import sha256
 from inexact.kernels import _dispatch
 from inexact.kernels._bytes import ByteFactors, cheapest
@@ -27,14 +27,16 @@ MOST_RANK = 10
 
 _CACHED = 256
 
-_found: OrderedDict[tuple[object, ...], tuple[ByteFactors | None, dict[str, Any]]] = OrderedDict()
+Entry = tuple[ByteFactors | None, dict[str, Any]]
+
+_found: OrderedDict[tuple[object, ...], Entry] = OrderedDict()
 _guard = threading.Lock()
 _weights = np.random.default_rng(0).integers(2**63, size=256 * 256, dtype=np.uint64) * 2 + 1
 
 
 def factors_of(lut: Tensor) -> ByteFactors | None:
     """Proven byte factors of an int32 table, or None when its rank is above `MOST_RANK`. Remembered: a known table costs microseconds."""
-    return _entry(lut)[0]
+    return entry(lut)[0]
 
 
 def state(table: np.ndarray[Any, np.dtype[np.int32]], factors: Factors) -> bool:
@@ -53,7 +55,8 @@ def state(table: np.ndarray[Any, np.dtype[np.int32]], factors: Factors) -> bool:
     return True
 
 
-def _entry(lut: Tensor) -> tuple[ByteFactors | None, dict[str, Any]]:
+def entry(lut: Tensor) -> Entry:
+    """Factors of a table, None when its rank is above `MOST_RANK`, and what was made from them."""
     table = lut.detach().cpu().contiguous().numpy()
     key = _key(table)
     with _guard:
@@ -65,7 +68,7 @@ def _entry(lut: Tensor) -> tuple[ByteFactors | None, dict[str, Any]]:
         return _remember(key, factors)
 
 
-def _remember(key: tuple[object, ...], factors: ByteFactors | None) -> tuple[ByteFactors | None, dict[str, Any]]:
+def _remember(key: tuple[object, ...], factors: ByteFactors | None) -> Entry:
     _found[key] = (factors, {})
     while len(_found) > _CACHED:
         _found.popitem(last=False)
@@ -104,7 +107,7 @@ def gemm(a: Tensor, b: Tensor, lut: Tensor, isa: str | None = None) -> Tensor:
     if module is None or a.device.type != "cpu":
         return _products(a, b, factors, None, 0)
     out = torch.empty(a.shape[0], b.shape[0], dtype=torch.int32)
-    module.lowrank_gemm(_array(a), _array(b), _native(module, factors, made), out.numpy(), _dispatch.threads(), isa or path())
+    module.lowrank_gemm(_array(a), _array(b), native(factors, made), out.numpy(), _dispatch.threads(), isa or path())
     return out
 
 
@@ -116,13 +119,13 @@ def conv2d(a: Tensor, w: Tensor, lut: Tensor, geometry: Geometry, pad_code: int,
         return _products(a, w, factors, geometry, pad_code)
     out = torch.empty(geometry.output(a.shape, w.shape), dtype=torch.int32)
     g = geometry
-    arrays = (_array(a), _array(w), _native(module, factors, made), out.numpy())
+    arrays = (_array(a), _array(w), native(factors, made), out.numpy())
     module.lowrank_conv2d(*arrays, g.stride, g.padding, g.dilation, g.groups, pad_code, _dispatch.threads(), isa or path())
     return out
 
 
 def _certified(lut: Tensor) -> tuple[ByteFactors, dict[str, Any]]:
-    factors, made = _entry(lut)
+    factors, made = entry(lut)
     if factors is None:
         raise FormatError(
             f"engine 'lowrank' needs a table of rank at most {MOST_RANK} (less a function of the weight), which this one exceeds; "
@@ -131,16 +134,11 @@ def _certified(lut: Tensor) -> tuple[ByteFactors, dict[str, Any]]:
     return factors, made
 
 
-def native(lut: Tensor) -> object:
-    """The factors of a table as the compiled core takes them; FormatError as for gemm."""
-    factors, made = _certified(lut)
+def native(factors: ByteFactors, made: dict[str, Any]) -> object:
+    """An entry with factors as the compiled core takes it."""
     module = _dispatch.core()
     if module is None:
-        raise FormatError("the compiled core is not installed; use engine='lowrank' through gemm and conv2d, which need none")
-    return _native(module, factors, made)
-
-
-def _native(module: Any, factors: ByteFactors, made: dict[str, Any]) -> object:
+        raise MissingDependencyError(f"the compiled core is not installed; {_dispatch.CORE_ADVICE}")
     if "native" not in made:
         offset = np.zeros(256, np.int32)
         offset[: len(factors.offset)] = factors.offset.astype(np.int32)

@@ -65,10 +65,11 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     seen = _observe(parts.model, sources, inputs) if inputs is not None else {}
     device = device_of(parts.model)
     for name, rule in chosen.items():
-        layer = emulated(name, rule, sources[name])
+        source = sources.pop(name)  # one layer at a time: its weights are copied, then freed
+        layer = emulated(name, rule, source)
         if name in seen:
             layer.calibrate(*seen[name])
-        here = next(sources[name].parameters(), None)
+        here = next(source.parameters(), None)
         parts.replace(name, layer.to(device if here is None else here.device).eval())
     shape = None if inputs is None else tuple(inputs.shape[1:])
     return ApproxModel(parts.model, plan, shape, parts.unfolded, parts.unplanned).eval()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights, fuse_linear_bn_weights
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -29,29 +28,30 @@ def fold_batch_norm(model: nn.Module) -> list[str]:
         return norms
     modules = dict(model.named_modules())
     for producer, norm in _pairs(graph, modules):
-        _replace(model, producer, _fused(modules[producer], modules[norm]))
+        _absorb(modules[producer], modules[norm])
         _replace(model, norm, nn.Identity())
         norms.remove(norm)
     return norms
 
 
-def _fused(source: nn.Module, norm: nn.Module) -> nn.Module:
-    if isinstance(source, nn.ConvTranspose2d):
-        return _fused_transposed(source, norm)
-    return fuse_conv_bn_eval(source, norm) if isinstance(source, _CONVOLUTIONS) else fuse_linear_bn_eval(source, norm)  # type: ignore[type-var, arg-type]
-
-
 @torch.no_grad()
-def _fused_transposed(source: nn.ConvTranspose2d, norm: Any) -> nn.Module:
+def _absorb(layer: Any, norm: Any) -> None:
+    """Scale and shift the outputs of `layer` as `norm` does in eval mode; weights change one layer at a time, to spare memory."""
+    if isinstance(layer, nn.ConvTranspose2d):
+        _absorb_transposed(layer, norm)
+        return
+    fuse = fuse_conv_bn_weights if isinstance(layer, _CONVOLUTIONS) else fuse_linear_bn_weights
+    layer.weight, layer.bias = fuse(layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+
+
+def _absorb_transposed(layer: nn.ConvTranspose2d, norm: Any) -> None:
     """torch's own fusion scales the wrong axis of a grouped transposed weight [C, O/groups, kh, kw]."""
     factor = torch.rsqrt(norm.running_var + norm.eps) * (1.0 if norm.weight is None else norm.weight)
     shift = 0.0 if norm.bias is None else norm.bias
-    fused = copy.deepcopy(source)
-    by_group = factor.reshape(source.groups, 1, -1, 1, 1)
-    fused.weight.copy_((source.weight.reshape(source.groups, -1, *source.weight.shape[1:]) * by_group).flatten(0, 1))
-    bias = -norm.running_mean if source.bias is None else source.bias - norm.running_mean
-    fused.bias = nn.Parameter(bias * factor + shift)
-    return fused
+    by_group = factor.reshape(layer.groups, 1, -1, 1, 1)
+    scaled = (layer.weight.reshape(layer.groups, -1, *layer.weight.shape[1:]) * by_group).flatten(0, 1)
+    bias = -norm.running_mean if layer.bias is None else layer.bias - norm.running_mean
+    layer.weight, layer.bias = nn.Parameter(scaled, layer.weight.requires_grad), nn.Parameter(bias * factor + shift)
 
 
 def _pairs(graph: fx.Graph, modules: dict[str, nn.Module]) -> list[tuple[str, str]]:

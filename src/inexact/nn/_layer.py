@@ -107,7 +107,8 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("fold", torch.zeros(channels, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(channels, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**a_bits, dtype=torch.int32))
-        table = np.zeros((0, 0), np.int32) if rule.exact else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
+        self.tabulated = not rule.exact or _sums_of_table_fit(rule, weight[0].numel())
+        table = coded_table(rule.unit.spec, rule.coding, rule.format.b_bits) if self.tabulated else np.zeros((0, 0), np.int32)
         self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
         self.calibrated = False
         self.has_column = False
@@ -143,7 +144,7 @@ class ApproxLayer(nn.Module, ABC):
         return result
 
     def _compiles(self, x: Tensor) -> bool:
-        fusible = self.recoverer is None and not self.rule.exact and not torch.compiler.is_compiling()
+        fusible = self.recoverer is None and self.tabulated and not torch.compiler.is_compiling()
         return fusible and compiled_layer_serves(x)
 
     def _prepared(self) -> Prepared:
@@ -308,6 +309,12 @@ class ApproxLayer(nn.Module, ABC):
 
 def _code_range(bits: int, signed: bool) -> tuple[int, int]:
     return (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+
+
+def _sums_of_table_fit(rule: Rule, window: int) -> bool:
+    """Whether exact products have a table, and the int32 sums of its entries cannot overflow."""
+    a_bits, b_bits = rule.format.a_bits, rule.format.b_bits
+    return max(a_bits, b_bits) <= 8 and window * 2 ** (a_bits + b_bits) < 2**31
 
 
 def _pass_through(values: Tensor, quantiser: Quantiser) -> Tensor:

@@ -15,6 +15,8 @@ from inexact.precision import fixed_point
 if TYPE_CHECKING:
     from inexact.nn._layer import ApproxLayer
 
+_AT_ONCE = 1 << 16  # weights
+
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
@@ -61,13 +63,12 @@ def _unchanged(source: Tensor, seen: tuple[Tensor, int]) -> bool:
 
 def prepare(layer: ApproxLayer) -> Prepared:
     """The weights' patterns, and every constant of the correction sums, the requantisation and the bias."""
-    form = layer.rule.format
-    b = layer.b_quantiser().quantise(layer.weight.detach())
-    patterns = layer.b_patterns(b)
-    zb = layer.b_zero.double().reshape(-1).expand(b.shape[0])
+    form, channels = layer.rule.format, layer.weight.shape[0]
+    patterns, totals = _weight_codes(layer)
+    zb = layer.b_zero.double().reshape(-1).expand(channels)
     factor = zb if layer.rule.coding == "unsigned" else torch.zeros_like(zb)
-    offset = layer.fold + layer.a_zero.double() * (b.double().reshape(b.shape[0], -1).sum(1) - b[0].numel() * factor)
-    scale = (layer.a_scale.double() * layer.b_scale.double().reshape(-1) * layer.gain).expand(b.shape[0])
+    offset = layer.fold + layer.a_zero.double() * (totals - layer.weight[0].numel() * factor)
+    scale = (layer.a_scale.double() * layer.b_scale.double().reshape(-1) * layer.gain).expand(channels)
     bias, integer = None if layer.bias is None else layer.bias.detach(), None
     if form.integer_output:
         step = fixed_point(scale / layer.out_scale)
@@ -88,4 +89,19 @@ def prepare(layer: ApproxLayer) -> Prepared:
         integer=integer,
         integer_out=(float(layer.out_zero), float(layer.out_scale), 0.0, float(2**form.a_bits - 1)),
     )
-    return Prepared(patterns=patterns, around=around, padding_errors=layer.padding_errors(patterns) if layer.skips_padding else None)
+    differs = layer.skips_padding and not layer.rule.exact
+    return Prepared(patterns=patterns, around=around, padding_errors=layer.padding_errors(patterns) if differs else None)
+
+
+def _weight_codes(layer: ApproxLayer) -> tuple[Tensor, Tensor]:
+    """The weights' patterns, and for each output channel the sum of its codes, float64 [O]; some channels at a time, to stay in cache."""
+    weight, quantiser = layer.weight.detach(), layer.b_quantiser()
+    patterns = torch.empty(weight.shape, dtype=torch.uint8, device=weight.device)
+    totals = torch.empty(weight.shape[0], dtype=torch.float64, device=weight.device)
+    step = max(1, _AT_ONCE // max(1, weight[0].numel()))
+    for start in range(0, weight.shape[0], step):
+        part = slice(start, start + step)
+        codes = quantiser.of_channels(part).quantise(weight[part])
+        patterns[part] = layer.b_patterns(codes)
+        totals[part] = codes.flatten(1).sum(1, dtype=torch.float64)
+    return patterns, totals

@@ -44,7 +44,7 @@ class LiftedConvolution(ApproxLayer):
 
     def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
         """float32, shaped as the output. Skipped padding differs from plane to plane, which the compiled layer does not know."""
-        if prepared.padding_errors is not None:
+        if self.skips_padding:
             return self._emulated(x)
         image = self.lifted(self.padded(x)).contiguous()
         geometry = kernels.Geometry.of(self.stride, 0, self.dilation, self.groups)

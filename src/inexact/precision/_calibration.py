@@ -34,7 +34,7 @@ class Observer:
             raise FormatError("values must be finite to find their range; NaN or infinity came")
         self.low, self.high = min(self.low, low), max(self.high, high)
         stride = max(1, flat.numel() // _SAMPLE)
-        self._samples.append(flat[::stride].cpu())
+        self._samples.append(flat[::stride].cpu().clone())  # a view would keep the whole batch
 
     @property
     def sample(self) -> Tensor:

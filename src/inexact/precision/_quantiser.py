@@ -21,6 +21,12 @@ class Quantiser:
     low: int
     high: int
 
+    def of_channels(self, part: slice) -> Quantiser:
+        """The quantiser of some output channels of a weight [O, …]."""
+        if self.scale.dim() == 0:
+            return self
+        return Quantiser(self.scale[part], self.zero_point[part], self.low, self.high)
+
     def quantise(self, values: Tensor) -> Tensor:
         """Integer codes of `values` as float32 numbers, same shape; exact because |code| < 2**16."""
         return torch.clamp(torch.round(values / self.scale) + self.zero_point, self.low, self.high)

@@ -33,7 +33,7 @@ CODINGS = ["unsigned", "signed", "sign_magnitude"]
 PRECISIONS = ["int8", "int(requantisation=integer)", "w4a8", "int(a_bits=5,b_bits=7,granularity=per_tensor)"]
 
 
-@pytest.fixture(params=["avx512", "scalar"])
+@pytest.fixture(params=["avx512", "avx2", "scalar"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     isa: str = request.param
     if isa not in kernels.isas():
@@ -121,6 +121,32 @@ def test_linear(shape: tuple[int, ...], coding: str, precision: str, path: str, 
         if correction != "none":
             correct(layer, column=correction == "column")
         check(layer, x, monkeypatch)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("name", ["stride", "groups", "same"])
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
+def test_exact_units_and_units_of_small_rank(name: str, coding: str, precision: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(2)
+    source = CONVOLUTIONS[name]
+    x = torch.randn(2, source.in_channels, 21, 40) + 0.5
+    width = {"w4a8": (8, 4), "int(a_bits=5,b_bits=7,granularity=per_tensor)": (5, 7)}.get(precision, (8, 8))
+    truncated = units.get(f"operand_trunc(width=({width[0]},{width[1]}),signed={coding == 'signed'})")
+    chosen: list[str | units.Multiplier] = ["exact", truncated]
+    for unit, padding, column in itertools.product(chosen, ("multiplied", "skipped"), (False, True)):
+        layer = layer_of(source, x, multiplier=unit, precision=precision, coding=coding, padding=padding)
+        correct(layer, column=column)
+        check(layer, x, monkeypatch)
+
+
+def test_exact_layers_beyond_the_table_take_the_portable_path() -> None:
+    torch.manual_seed(0)
+    wide = layer_of(nn.Linear(9, 4), torch.randn(8, 9), multiplier="exact", precision="int(a_bits=12,b_bits=10)")
+    deep = layer_of(nn.Linear(33000, 2), torch.randn(3, 33000), multiplier="exact")
+    for layer, inputs in ((wide, torch.randn(4, 9)), (deep, torch.randn(2, 33000))):
+        with torch.no_grad():
+            assert torch.equal(layer(inputs), portable(layer, inputs))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 224, 224), (2, 65, 40, 41), (3, 100, 1, 1), (5, 1, 9, 700)])
