@@ -1,0 +1,77 @@
+"""Runs the compiled core on arrays that touch unreadable pages: a stray access ends the process, so test_guard_pages.py starts its own."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import sys
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inexact.kernels import _table
+
+Array = npt.NDArray[Any]
+PAGE = mmap.PAGESIZE
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+_core = _table.compiled()
+SCHEMES = ("auto", "fix_weight", "fix_activation", "stack_activation", "stack_weight")
+
+
+def guarded(like: Array, side: str) -> Array:
+    """A copy of `like` that ends where an unreadable page begins (side "after"), or begins where one ends ("before")."""
+    pages = -(-max(like.nbytes, 1) // PAGE)
+    start = libc.mmap(None, (pages + 2) * PAGE, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, -1, 0)
+    for page in (0, pages + 1):
+        if libc.mprotect(start + page * PAGE, PAGE, 0):
+            raise OSError(ctypes.get_errno(), "mprotect")
+    inside = start + PAGE + (pages * PAGE - like.nbytes if side == "after" else 0)
+    array: Array = np.ctypeslib.as_array((ctypes.c_uint8 * like.nbytes).from_address(inside)).view(like.dtype).reshape(like.shape)
+    array[...] = like
+    return array
+
+
+def check(isa: str, side: str, seed: int) -> None:
+    """One random convolution and one random product on `isa`, every scheme, against the reference."""
+    rng = np.random.default_rng(seed)
+    codes = [int(c) for c in rng.choice([2, 16, 100, 256], 2)]
+    groups, inputs, outputs, batch = (int(v) for v in rng.integers(1, [4, 5, 70, 4]))
+    kernel, stride, dilation = (tuple(int(v) for v in rng.integers(1, 4, 2)) for _ in range(3))
+    padding = tuple(int(v) for v in rng.integers(0, 3, 4)) if seed % 2 else (0, 0, 0, 0)  # without padding the input is read where it lies
+    reach = [dilation[i] * (kernel[i] - 1) + 1 - padding[2 * i] - padding[2 * i + 1] for i in range(2)]
+    size = [max(1, reach[i]) + int(rng.integers(0, 70)) for i in range(2)]
+    shape = [(size[i] - reach[i]) // stride[i] + 1 for i in range(2)]
+    span = int(rng.choice([200, 60000, 2**20]))
+    lut = guarded(rng.integers(-span, span, codes, dtype=np.int32), side)
+    a = guarded(rng.integers(0, codes[0], (batch, groups * inputs, *size), dtype=np.uint8), side)
+    w = guarded(rng.integers(0, codes[1], (groups * outputs, inputs, *kernel), dtype=np.uint8), side)
+    out = guarded(np.zeros((batch, len(w), *shape), np.int32), side)
+    options = (stride, padding, dilation, groups, 1, 2)
+    wanted = np.empty_like(out)
+    _core.conv2d(a, w, lut, wanted, *options, "reference")
+    for scheme in SCHEMES[:-1]:
+        out[...] = 0
+        _core.conv2d(a, w, lut, out, *options, isa, scheme)
+        np.testing.assert_array_equal(out, wanted, err_msg=f"{isa} {scheme} {seed}")
+    m, n, k = (int(v) for v in rng.integers(1, 150, 3))
+    left, right = (guarded(rng.integers(0, codes[i], (rows, k), dtype=np.uint8), side) for i, rows in enumerate((m, n)))
+    product = guarded(np.zeros((m, n), np.int32), side)
+    expected = np.empty_like(product)
+    _core.gemm(left, right, lut, expected, 2, "reference")
+    for scheme in SCHEMES:
+        product[...] = 0
+        _core.gemm(left, right, lut, product, 2, isa, scheme)
+        np.testing.assert_array_equal(product, expected, err_msg=f"{isa} {scheme} {seed}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "stray":  # proves that the pages do what they are for
+        edge = guarded(np.zeros(8, np.uint8), sys.argv[2])
+        ctypes.string_at(edge.ctypes.data + (8 if sys.argv[2] == "after" else -1), 1)
+    else:
+        for number in range(int(sys.argv[3])):
+            check(sys.argv[1], sys.argv[2], number)
