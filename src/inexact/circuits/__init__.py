@@ -16,10 +16,12 @@ from inexact.circuits._circuit import CELL, FAN_IN, FAN_OUT, ONE, ZERO, Bus, Cir
 from inexact.circuits._errors import ErrorRows, error_rows
 from inexact.circuits._simulate import evaluate, stream, table
 from inexact.circuits.adders import ADDERS, adder
+from inexact.circuits.blif import from_blif, read_blif, to_blif, write_blif
 from inexact.circuits.columns import TREES, Columns, Compressor, add_columns, table_compressor
 from inexact.circuits.equivalence import Equivalence, equivalent
 from inexact.circuits.logic import synthesize
 from inexact.circuits.multipliers import multiplier, partial_products
+from inexact.circuits.verilog import from_verilog, read_verilog, to_verilog, write_verilog
 
 __all__ = [
     "ADDERS",
@@ -43,11 +45,19 @@ __all__ = [
     "equivalent",
     "error_rows",
     "evaluate",
+    "from_blif",
+    "from_verilog",
     "multiplier",
     "partial_products",
+    "read_blif",
+    "read_verilog",
     "simplified",
     "stream",
     "synthesize",
     "table",
     "table_compressor",
+    "to_blif",
+    "to_verilog",
+    "write_blif",
+    "write_verilog",
 ]
