@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from inexact.testing import check_adder, check_family, check_function, check_multiplier
-from inexact.units import Adder, Function, Multiplier, adders, functions, multipliers
+from inexact.testing import check_adder, check_family, check_float_multiplier, check_function, check_multiplier
+from inexact.units import Adder, FloatMultiplier, Function, Multiplier, adders, float_multipliers, functions, multipliers
 
 MULTIPLIERS = [unit for _, cls in multipliers.items() for unit in cls.samples()]
 ADDERS = [unit for _, cls in adders.items() for unit in cls.samples()]
+FLOATS = [unit for _, cls in float_multipliers.items() for unit in cls.samples()]
 FUNCTIONS = [unit for _, cls in functions.items() for unit in cls.samples()]
 
 
@@ -22,6 +23,11 @@ def test_adder(unit: Adder) -> None:
     check_adder(unit)
 
 
+@pytest.mark.parametrize("unit", FLOATS, ids=lambda unit: unit.spec)
+def test_float_multiplier(unit: FloatMultiplier) -> None:
+    check_float_multiplier(unit)
+
+
 @pytest.mark.parametrize("unit", FUNCTIONS, ids=lambda unit: unit.spec)
 def test_function(unit: Function) -> None:
     check_function(unit)
@@ -31,6 +37,7 @@ def test_families_are_documented() -> None:
     check_family(multipliers)
     check_family(adders)
     check_family(functions)
+    check_family(float_multipliers)
 
 
 @pytest.mark.parametrize("name", list(multipliers))

@@ -8,10 +8,11 @@ from typing import Any
 
 import click
 
+from inexact.cli import _float_facts as float_facts
 from inexact.cli import _function_facts as function_facts
 from inexact.cli._unit_facts import catalogue, compared, facts, resolve, summary
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
-from inexact.units import functions
+from inexact.units import float_multipliers, functions
 
 
 @click.group()
@@ -23,15 +24,23 @@ def unit() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table of the documentation.")
 @click.option("--functions", "of_functions", is_flag=True, help="Non-linear units (softmax, GELU, exp, rsqrt …) instead.")
-def list_units(as_json: bool, as_markdown: bool, of_functions: bool) -> None:
+@click.option("--floats", "of_floats", is_flag=True, help="Multipliers of small floats (fp8 …) instead.")
+def list_units(as_json: bool, as_markdown: bool, of_functions: bool, of_floats: bool) -> None:
     """Every technique with its usual parameters: error metrics (uniform operands) and cost."""
+    if of_functions and of_floats:
+        raise click.UsageError("--functions and --floats list different things; give one of them")
     if as_json:
-        listed = [function_facts.summary(member) for member in function_facts.catalogue()]
-        click.echo(json.dumps(({} if of_functions else {"units": [summary(member) for member in catalogue()]}) | {"functions": listed}))
-    elif of_functions and as_markdown:
-        click.echo(function_facts.markdown())
-    elif of_functions:
-        function_facts.list_table()
+        listed: dict[str, Any] = {}
+        if not of_functions and not of_floats:
+            listed["units"] = [summary(member) for member in catalogue()]
+        if not of_floats:
+            listed["functions"] = [function_facts.summary(member) for member in function_facts.catalogue()]
+        if not of_functions:
+            listed["floats"] = [float_facts.summary(member) for member in float_facts.catalogue()]
+        click.echo(json.dumps(listed))
+    elif of_functions or of_floats:
+        facts_of = float_facts if of_floats else function_facts
+        click.echo(facts_of.markdown()) if as_markdown else facts_of.list_table()
     elif as_markdown:
         click.echo(markdown())
     else:
@@ -46,6 +55,10 @@ def show(spec: str, as_json: bool) -> None:
     if function_facts.is_function(spec):
         function = function_facts.summary(functions.get(spec))
         click.echo(json.dumps(function)) if as_json else function_facts.show_text(function)
+        return
+    if float_facts.is_float(spec):
+        product = float_facts.summary(float_multipliers.get(spec))
+        click.echo(json.dumps(product)) if as_json else float_facts.show_text(product)
         return
     found = facts(resolve(spec))
     if as_json:

@@ -96,7 +96,10 @@ class Family(Generic[T]):
                 raise SpecError(
                     f"{name} has no parameter {keyword.arg!r}{near(str(keyword.arg), fields)} Parameters: {', '.join(fields) or 'none'}"
                 )
-            if isinstance(keyword.value, ast.Call):
+            if isinstance(keyword.value, ast.Call) and fields[keyword.arg].metadata.get("foreign"):
+                # the member belongs to another family, which the field's owner asks
+                values[keyword.arg] = ast.unparse(keyword.value)
+            elif isinstance(keyword.value, ast.Call):
                 values[keyword.arg] = self._build(keyword.value, spec)
             else:
                 values[keyword.arg] = _literal(keyword.value, spec)
@@ -137,7 +140,8 @@ def _literal(node: ast.expr, spec: str) -> Any:
 def spec_of(member: Any) -> str:
     """The canonical spec of a registered dataclass: name and the parameters that differ from their defaults.
 
-    A field with metadata `{"written": True}` (a technique's principal parameter) is always written: "trunc(cut=4)".
+    A field with metadata `{"written": True}` (a technique's principal parameter) is always written: "trunc(cut=4)". One with
+    `{"foreign": True}` holds a member of another family; reading a spec hands it over as text.
     """
     parts = []
     for field in dataclasses.fields(member):

@@ -1,7 +1,19 @@
 """Error metrics of units, and statistics of accuracy. Needs numpy and scipy only."""
 
+from inexact.metrics.floats import FloatProfile, float_profile
 from inexact.metrics.functions import FunctionProfile, function_profile
 from inexact.metrics.passport import Profile, error_rank, profile
 from inexact.metrics.statistics import PairedDifference, paired_difference, wilson
 
-__all__ = ["FunctionProfile", "PairedDifference", "Profile", "error_rank", "function_profile", "paired_difference", "profile", "wilson"]
+__all__ = [
+    "FloatProfile",
+    "FunctionProfile",
+    "PairedDifference",
+    "Profile",
+    "error_rank",
+    "float_profile",
+    "function_profile",
+    "paired_difference",
+    "profile",
+    "wilson",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inexact.units._base import Adder, Golden, Multiplier, adders, multipliers
+from inexact.units._float import FloatMultiplier, float_multipliers
 from inexact.units._function import Function, FunctionGolden, functions
 from inexact.units._gates import GateCount
 from inexact.units.accumulator import Accumulator
@@ -11,12 +12,14 @@ from inexact.units.table import from_table
 __all__ = [
     "Accumulator",
     "Adder",
+    "FloatMultiplier",
     "Function",
     "FunctionGolden",
     "GateCount",
     "Golden",
     "Multiplier",
     "adders",
+    "float_multipliers",
     "from_table",
     "functions",
     "get",

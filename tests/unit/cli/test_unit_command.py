@@ -140,10 +140,17 @@ def test_non_linear_units_are_listed_and_shown(capsys: pytest.CaptureFixture[str
     assert shown == listed["functions"][specs.index("base2(function=exp,segments=4)")]
     assert shown["kind"] == "function"
     assert 0 < shown["metrics"]["max_error"] < 0.004
+    floats = answer(capsys, "list", "--floats")["floats"]
+    assert answer(capsys, "show", "lmul") == next(entry for entry in floats if entry["spec"] == "lmul(format=e4m3)")
+    assert run(["unit", "list", "--floats", "--functions"]) == 2
+    assert "give one of them" in capsys.readouterr().err
     for arguments, text in (
         (["list", "--functions", "--markdown"], "| `base2(function=exp,segments=4)` | exp |"),
         (["list", "--functions"], "non-linear units"),
         (["show", "softmax"], "Softermax"),
+        (["list", "--floats"], "small-float multipliers"),
+        (["list", "--floats", "--markdown"], "| `lmul(format=e4m3)` |"),
+        (["show", "lmul"], "Addition is all you need"),
     ):
         assert run(["unit", *arguments]) == 0
         assert text in capsys.readouterr().out

@@ -1,0 +1,78 @@
+"""What `inexact unit` tells of a small-float multiplier, as plain data and as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from inexact.core.registry import parse_call
+from inexact.metrics import float_profile
+from inexact.metrics.floats import FLOAT_CONVENTIONS
+from inexact.units import FloatMultiplier, float_multipliers
+
+COLUMNS = ("spec", "MRED %", "relative bias %", "relative std %", "WCRE %", "EP")
+
+
+def is_float(spec: str) -> bool:
+    """Whether a spec names a small-float multiplier."""
+    return getattr(parse_call(spec).func, "id", "") in float_multipliers
+
+
+def catalogue() -> list[FloatMultiplier]:
+    """Samples of every small-float technique."""
+    return [member for _, cls in float_multipliers.items() for member in cls.samples()]
+
+
+def summary(unit: FloatMultiplier) -> dict[str, Any]:
+    """One entry of `unit list --floats --json`, and the object of `unit show --json`."""
+    reference = (type(unit).__doc__ or "").partition("Reference:")[2]
+    layout = unit.layout
+    return {
+        "spec": unit.spec,
+        "kind": "float_multiplier",
+        "format": {"name": unit.format, "width": layout.width, "exponent": layout.exponent, "mantissa": layout.mantissa},
+        "sha256": unit.sha256,
+        "metrics": float_profile(unit).metrics(),
+        "reference": " ".join(reference.split()) or None,
+    }
+
+
+def markdown() -> str:
+    """The catalogue as a Markdown table."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---|" + "---:|" * (len(COLUMNS) - 1)]
+    lines += ["| `" + row[0] + "` | " + " | ".join(row[1:]) + " |" for row in map(_cells, map(summary, catalogue()))]
+    return "\n".join(lines)
+
+
+def list_table() -> None:
+    """Print the catalogue."""
+    table = Table(title="small-float multipliers, codes uniform", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for number, name in enumerate(COLUMNS):
+        table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
+    for unit in catalogue():
+        table.add_row(*map(escape, _cells(summary(unit))))
+    Console().print(table)
+
+
+def show_text(found: dict[str, Any]) -> None:
+    """Print one unit."""
+    console, layout = Console(), found["format"]
+    bits = f"1 sign, {layout['exponent']} exponent and {layout['mantissa']} mantissa bits"
+    console.print(f"[bold]{escape(found['spec'])}[/bold]  small-float multiplier, {layout['name']}: {bits}", highlight=False)
+    for name in ("sha256", "reference"):
+        if found[name]:
+            console.print(f"{name}: {escape(str(found[name]))}", highlight=False, soft_wrap=True)
+    metrics = Table("metric", "value", "meaning", title="relative error, codes uniform", title_justify="left")
+    for name, value in found["metrics"].items():
+        metrics.add_row(name, ("yes" if value else "no") if isinstance(value, bool) else f"{value:.6g}", FLOAT_CONVENTIONS[name])
+    console.print(metrics)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    m = row["metrics"]
+    shares = (100 * m[name] for name in ("mred", "relative_bias", "relative_std", "wcre"))
+    return [row["spec"], *(f"{share:.3g}" for share in shares), f"{m['error_probability']:.4f}"]
