@@ -49,10 +49,13 @@ inline Four widen(__m512i both, __m512i odd) {
 template <int P>
 inline void flush(const __m512i* both, const __m512i* odd, __mmask64 mask, bool first, __m512i start, int32_t* out) {
   __m512i total[4] = {start, start, start, start};
+#pragma GCC unroll 4
   for (int p = 0; p < P; ++p) {
     const Four sums = widen(both[p], odd[p]);
+#pragma GCC unroll 4
     for (int q = 0; q < 4; ++q) total[q] = _mm512_add_epi32(total[q], _mm512_slli_epi32(sums.part[q], 8 * p));
   }
+#pragma GCC unroll 4
   for (int q = 0; q < 4; ++q) {
     const auto lanes = static_cast<__mmask16>(mask >> (16 * q));
     if (!first) total[q] = _mm512_add_epi32(total[q], _mm512_maskz_loadu_epi32(lanes, out + 16 * q));
@@ -64,7 +67,10 @@ inline void flush(const __m512i* both, const __m512i* odd, __mmask64 mask, bool 
 template <int P, int V>
 inline void taps(const Span& span, int64_t k0, int64_t k1, bool first, __m512i start, int32_t* out) {
   __m512i both[V][P], odd[V][P];
+  // Every loop over these sums must be unrolled: an index known only at run time would make them live in memory.
+#pragma GCC unroll 8
   for (int v = 0; v < V; ++v) {
+#pragma GCC unroll 4
     for (int p = 0; p < P; ++p) both[v][p] = odd[v][p] = _mm512_setzero_si512();
   }
   for (int64_t k = k0; k < k1; ++k) {
@@ -91,6 +97,7 @@ inline void taps(const Span& span, int64_t k0, int64_t k1, bool first, __m512i s
       }
     }
   }
+#pragma GCC unroll 8
   for (int v = 0; v < V; ++v) {
     flush<P>(both[v], odd[v], v + 1 < V ? ~__mmask64{0} : span.last, first, start, out + v * kVector);
   }

@@ -27,25 +27,24 @@ struct Job {
   const uint8_t* group(int64_t run, int64_t g) const { return planes + run * l.run_step + g * s.group_in() * l.channel_step; }
 };
 
-// Weight fixed, vector along the pixels.
+// Weight fixed, vector along the pixels. A task takes the same positions of many channels, whatever their groups.
 void along_pixels(const Job& job, const RowTable& table, int64_t block_length) {
   const Convolution& s = job.s;
   const int64_t length = std::min(job.l.run, block_length);
-  const int64_t blocks = ceil_div(job.l.run, length), outer = job.l.runs * s.groups * blocks;
-  const int64_t parts = std::min(s.group_out(), std::max<int64_t>(1, ceil_div(4 * job.threads, outer)));
-  const int64_t share = ceil_div(s.group_out(), parts);
+  const int64_t blocks = ceil_div(job.l.run, length), outer = job.l.runs * blocks;
+  const int64_t parts = std::min(s.out_channels, std::max<int64_t>(1, ceil_div(4 * job.threads, outer)));
+  const int64_t share = ceil_div(s.out_channels, parts);
   const bool direct = job.l.pitch_w == s.out_w && (job.l.in_place || s.batch == 1);
   parallel_for(outer * parts, job.threads, [&](int64_t task) {
-    const int64_t part = task % parts, block = task / parts % blocks;
-    const int64_t g = task / (parts * blocks) % s.groups, run = task / (parts * blocks * s.groups);
+    const int64_t part = task % parts, block = task / parts % blocks, run = task / (parts * blocks);
     const int64_t p0 = block * length, p1 = std::min(job.l.run, p0 + length);
     std::vector<int32_t> sums(static_cast<size_t>(p1 - p0));
     const Runs runs(s, job.l, p0, p1);
-    for (int64_t o = part * share; o < std::min(s.group_out(), (part + 1) * share); ++o) {
-      const int64_t channel = g * s.group_out() + o;
+    for (int64_t channel = part * share; channel < std::min(s.out_channels, (part + 1) * share); ++channel) {
+      const uint8_t* planes = job.group(run, channel / s.group_out());
       int32_t* storage = direct ? job.out.plane_storage(run, channel, p0) : nullptr;
       int32_t* target = storage ? storage : sums.data();
-      table.sum(job.weights + channel * s.window(), s.window(), job.group(run, g) + p0, job.l.offsets.data(), p1 - p0, target);
+      table.sum(job.weights + channel * s.window(), s.window(), planes + p0, job.l.offsets.data(), p1 - p0, target);
       if (!storage) runs.hand_over(sums.data(), run, channel, job.out);
     }
   });

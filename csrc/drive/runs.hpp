@@ -14,7 +14,7 @@ class Runs {
  public:
   Runs(const Convolution& s, const Layout& l, int64_t p0, int64_t p1);
 
-  // sums[i] belongs to position p0 + i; what is handed over is moved together in place. `image`: of the first position of the layout's run.
+  // sums[i] belongs to position p0 + i; what is handed over is moved together, in place or in the storage of the sink. `image`: of the first position of the layout's run.
   void hand_over(int32_t* sums, int64_t image, int64_t channel, const Sink& out) const;
 
  private:

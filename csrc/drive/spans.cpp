@@ -8,13 +8,15 @@ namespace {
 
 uint32_t difference(int32_t most, int32_t least) { return static_cast<uint32_t>(most) - static_cast<uint32_t>(least); }
 
+// For a table whose rows are contiguous.
 uint32_t row_span(const Lut& lut) {
   uint32_t span = 0;
   for (int64_t r = 0; r < lut.rows; ++r) {
-    int32_t low = lut.at(r, 0), high = low;
+    const int32_t* row = lut.values + r * lut.row_step;
+    int32_t low = row[0], high = low;
     for (int64_t c = 0; c < lut.columns; ++c) {
-      low = std::min(low, lut.at(r, c));
-      high = std::max(high, lut.at(r, c));
+      low = std::min(low, row[c]);
+      high = std::max(high, row[c]);
     }
     span = std::max(span, difference(high, low));
   }
