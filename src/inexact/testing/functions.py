@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from inexact import circuits
 from inexact.core.errors import FormatError, SpecError
 from inexact.metrics import function_profile
 from inexact.units import Function, functions
@@ -42,6 +43,10 @@ def _check_table(unit: Function) -> None:
     _require(table.shape == (1 << unit.width,) and table.dtype == np.int32, unit, f"table must be int32 [2**width], not {table.shape}")
     _require(not table.flags.writeable, unit, "table must be read-only")
     _require(np.array_equal(unit(unit.arguments()), table), unit, "table must equal the results for all arguments")
+    circuit = unit.circuit()
+    if circuit is not None:
+        wrong = unit.arguments()[circuits.evaluate(circuit, unit.arguments()) != table]
+        _require(not wrong.size, unit, f"circuit must equal the table, but differs for the arguments {wrong[:3].tolist()}")
     _require(bool(unit.in_domain().any()), unit, "some argument must be one the function is meant for")
     found = hashlib.sha256(table.astype("<i4").tobytes()).hexdigest()
     _require(unit.sha256 == found, unit, "sha256 must be that of the table as little-endian int32")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inexact.circuits import Builder, Circuit, Wires
 from inexact.core.errors import FormatError, SpecError, near, require_range
 from inexact.core.files import sha256
 from inexact.core.registry import Family, spec_of
@@ -201,9 +203,14 @@ class Function(ABC):
         """Canonical spec string; `units.functions.get(unit.spec) == unit`."""
         return spec_of(self)
 
-    def circuit(self) -> Any:
-        """The gate-level netlist, or None while the unit has none."""
+    def place(self, b: Builder, x: Wires) -> Wires | None:
+        """Hook: place the unit's gates on the argument's wires and return the result's `out_width` wires; None = no circuit."""
         return None
+
+    @final
+    def circuit(self) -> Circuit | None:
+        """The gate-level netlist with input `x` and output `y`, cached; None while the unit has none."""
+        return _circuit(self)
 
     def golden(self) -> FunctionGolden | None:
         """What is known of the error from outside the code, or None."""
@@ -245,6 +252,16 @@ def rounded_shift(x: Codes, bits: int | Codes) -> Codes:
 
 def _range(width: int, signed: bool) -> tuple[int, int]:
     return (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+
+
+@functools.lru_cache(maxsize=256)
+def _circuit(unit: Function) -> Circuit | None:
+    b = Builder(re.sub(r"\W+", "_", unit.spec).strip("_"))
+    result = unit.place(b, b.input("x", unit.width, signed=unit.signed))
+    if result is None:
+        return None
+    b.output("y", result, signed=unit.out_signed)
+    return b.build()
 
 
 @functools.lru_cache(maxsize=256)

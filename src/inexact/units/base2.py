@@ -10,11 +10,20 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import ZERO, Builder, Columns, Wires, add_columns
+from inexact.circuits.columns import add_constant, add_word
+from inexact.circuits.multipliers import multiply
+from inexact.circuits.words import extend, shift_left
 from inexact.core.errors import require_range
+from inexact.units._fixed import numbers, saturate
 from inexact.units._function import Codes, Function, FunctionGolden, functions, require_power, require_target, rounded_shift
 from inexact.units._log import floor_log2
+from inexact.units._wiring import add
 
 KNOWN = ("exp", "gelu", "rsqrt")
+MIN_EXPONENT, MAX_EXPONENT = -60, 20
+"""Exponents of two beyond these are cut: nothing is left of the value, or it has long saturated."""
+
 INNER = 16
 """Fraction bits of stored points and of the value before the last shift."""
 
@@ -70,7 +79,7 @@ class BaseTwo(Function):
         bits = self.fraction + self.constant_bits
         exponent = t >> bits
         value = _on_lines(_points(np.exp2, 0.0, 1.0, self.segments), t & ((1 << bits) - 1), bits)
-        return value, np.clip(exponent, -60, 20)
+        return value, np.clip(exponent, MIN_EXPONENT, MAX_EXPONENT)
 
     def _gelu(self, codes: Codes) -> Codes:
         value, exponent = self._power(-np.abs(codes), 1.702 * math.log2(math.e))
@@ -88,6 +97,31 @@ class BaseTwo(Function):
         value = np.where(odd == 1, _on_lines(high, rest, self.width), _on_lines(low, rest, self.width))
         result = rounded_shift(value, INNER - self.out_fraction + exponent)
         return np.where(codes == 0, 1 << self.out_width, result)
+
+    def place(self, b: Builder, x: Wires) -> Wires | None:
+        """exp: a constant multiplier, lines on the fraction, a shifter, rounding, saturation. gelu (it divides) and rsqrt have none."""
+        constant, bits = round(math.log2(math.e) * 2**self.constant_bits), self.fraction + self.constant_bits
+        low, high = (limit * constant >> bits for limit in self.argument_range())
+        place = INNER - self.out_fraction - low
+        if self.function != "exp" or place < 1 or low < MIN_EXPONENT or high > MAX_EXPONENT:
+            return None
+        t = multiply(b, x, b.constant(constant, constant.bit_length() + 1), signed=True)
+        shift, cut = self.segments.bit_length() - 1, bits - self.segments.bit_length() + 1
+        if cut < 1:
+            return None
+        points = _points(np.exp2, 0.0, 1.0, self.segments)
+        index, rest = t[cut:bits], t[:cut]
+        slope = numbers(b, np.diff(points), INNER + 1, index) if shift else b.constant(1 << INNER, INNER + 1)
+        columns: Columns = [[] for _ in range(INNER + 1 + cut)]
+        add_word(columns, numbers(b, points[:-1], INNER + 1, index) if shift else b.constant(1 << INNER, INNER + 1), cut)
+        add_word(columns, multiply(b, slope, rest))
+        add_constant(columns, 1 << (cut - 1))
+        value = (*add_columns(b, columns)[cut:],)
+        # 2**frac(t) rounds to less than 2, so INNER + 1 bits hold it; the exponent counts from its least value
+        exponent = add(b, extend(t[bits:], 7, signed=True), b.constant(-low, 7))[: (high - low).bit_length()]
+        moved = shift_left(b, value, exponent, width=INNER + 2 + high - low)
+        rounded = add(b, moved, b.constant(1 << (place - 1), place))
+        return saturate(b, extend((*rounded[place:], ZERO), max(len(rounded) - place, self.out_width) + 2), self.out_width, signed=False)
 
     def golden(self) -> FunctionGolden | None:
         """1 + f over 2**f is largest at f = log2(e) - 1: 1.06148; half a last place and the constant's rounding come on top."""

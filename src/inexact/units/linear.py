@@ -10,6 +10,12 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import ZERO, Builder, Columns, Wires, add_columns
+from inexact.circuits.columns import add_constant, add_word
+from inexact.circuits.logic import MAX_INPUTS
+from inexact.circuits.multipliers import multiply
+from inexact.circuits.words import extend
+from inexact.units._fixed import numbers, saturate
 from inexact.units._function import Codes, Function, FunctionGolden, functions, require_power, require_target, rounded_shift
 from inexact.units._gates import GateCount, array_gates, constant_lookup, ripple_adder
 
@@ -81,6 +87,24 @@ class Linear(Function):
         segment = 2.0 ** (self._low_bits - self.fraction)
         line = CURVATURE[self.function] * segment**2 / 8 * 2.0**self.out_fraction
         return FunctionGolden(max_ulp=line + 0.5 + 0.5 ** (GUARD + 1), source="docs/derivations/functions.md")
+
+    def place(self, b: Builder, x: Wires) -> Wires | None:
+        """Points and slopes as logic of the leading bits, an array, one sum with the rounding, saturation; none above 256 segments."""
+        if self.segments > 1 << MAX_INPUTS:
+            return None
+        low, points = self._low_bits, self.points()
+        # leading bits in the arguments' order: the sign turned round
+        leading = (*x[low:-1], b.not_(x[-1]) if self.signed else x[-1])
+        bits = self.out_width + 2 + GUARD
+        columns: Columns = [[] for _ in range(bits + low)]
+        add_word(columns, numbers(b, points[:-1], bits, leading), low)
+        slopes = np.diff(points)
+        slope = numbers(b, slopes, int(abs(slopes).max()).bit_length() + 1, leading)
+        product = multiply(b, slope, (*x[:low], ZERO), signed=True)
+        add_word(columns, extend(product, bits + low, signed=True))
+        add_constant(columns, 1 << (low + GUARD - 1))
+        result = add_columns(b, columns)[low + GUARD :]
+        return saturate(b, result, self.out_width, signed=self.out_signed)
 
     def gates(self) -> GateCount:
         """Tables of points and slopes, an array for slope times low bits, an adder."""

@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires, synthesize
+from inexact.circuits.logic import MAX_INPUTS
 from inexact.units._function import TARGETS, Codes, Function, FunctionGolden, functions, require_power, require_target
 from inexact.units._gates import GateCount, constant_lookup
 
@@ -57,6 +59,13 @@ class Lookup(Function):
     def golden(self) -> FunctionGolden | None:
         """With an entry per argument every result is correctly rounded."""
         return FunctionGolden(max_ulp=0.5, source="rounding to nearest") if self.entries == 1 << self.width else None
+
+    def place(self, b: Builder, x: Wires) -> Wires | None:
+        """The table as logic of the leading bits; none for more than 256 entries."""
+        if self.entries > 1 << MAX_INPUTS:
+            return None
+        every = self.table()[:: 1 << self._dropped].tolist()
+        return synthesize(b, [[(code >> bit) & 1 for code in every] for bit in range(self.out_width)], x[self._dropped :])
 
     def gates(self) -> GateCount:
         """The table as multiplexers with equal subtrees shared."""

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from inexact import circuits
 from inexact.core.errors import FormatError, SpecError
 from inexact.metrics import function_profile
 from inexact.testing import check_function
@@ -108,6 +109,29 @@ def test_linear_interpolates_its_points(name: str) -> None:
     assert abs(unit.table()[inside] - exact[inside] * 4096).max() <= 0.5 + 0.125
     finer = function_profile(functions.get(f"linear(function={name},segments=64)")).max_error
     assert finer < function_profile(unit).max_error / 2.5
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "lookup(function=tanh,entries=8,width=12,fraction=7,out_width=6,out_fraction=5)",
+        "linear(function=gelu,segments=8,width=10,fraction=6,out_width=7,out_fraction=4)",
+        "linear(function=sigmoid,segments=32,width=5,fraction=2,out_width=8,out_fraction=8)",
+        "linear(function=exp,segments=2,width=7,fraction=4,out_width=6,out_fraction=5)",
+        "base2(function=exp,segments=8,width=6,fraction=3,out_width=5,out_fraction=4)",
+        "base2(function=exp,segments=2,constant_bits=11,width=13,fraction=9,out_width=20,out_fraction=14)",
+    ],
+)
+def test_other_formats_as_gates(spec: str) -> None:
+    unit = functions.get(spec)
+    circuit = unit.circuit()
+    assert circuit is not None
+    assert np.array_equal(circuits.evaluate(circuit, unit.arguments()), unit.table())
+
+
+def test_units_without_a_netlist_say_so() -> None:
+    for spec in ("softmax", "base2(function=gelu)", "base2(function=rsqrt)", "base2(function=exp,width=16,fraction=0)"):
+        assert functions.get(spec).circuit() is None
 
 
 def test_lookup_takes_the_middle_of_a_group() -> None:
