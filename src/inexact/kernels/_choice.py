@@ -22,7 +22,10 @@ MOST_ROWS = 14  # outputs of one block of the lowrank kernels
 NS_PER_STEP = {"avx512": 0.16, "scalar": 12.0}  # 16 positions x 1 row x 4 channels
 NS_PER_PACKED = {"avx512": 0.12, "scalar": 1.5}  # one activation byte of one term, mapped and interleaved
 NS_PER_WEIGHT = {"avx512": 0.35, "scalar": 1.0}  # one weight byte of one term
-NS_PER_LOOKUP = {"avx512": 0.045, "scalar": 0.5}  # one product of the table engine
+NS_PER_LOOKUP = {"avx512": 0.045, "avx2": 0.33, "scalar": 0.33}  # one product of the table engine, one operand fixed
+STACK_LANES = {"avx512": 32, "avx2": 32, "scalar": 16}  # outputs of one stacked row
+NS_PER_ROW = {"avx512": 0.67, "avx2": 1.15, "scalar": 1.5}  # one stacked row, added
+NS_PER_BUILT = {"avx512": 1.33, "avx2": 2.3, "scalar": 4.6}  # one stacked row, built: 256 for each tap and block of outputs
 
 
 @final
@@ -134,7 +137,9 @@ def _lowrank_ns(layer: Layer, terms: int) -> float:
 
 
 def _table_ns(layer: Layer) -> float:
-    return layer.products * NS_PER_LOOKUP["avx512" if _dispatch.isa() == "avx512" else "scalar"]
+    path = _dispatch.isa()
+    rows = -(-layer.outputs // STACK_LANES[path]) * layer.inputs * layer.taps * layer.groups
+    return min(layer.products * NS_PER_LOOKUP[path], rows * (layer.positions * NS_PER_ROW[path] + 256 * NS_PER_BUILT[path]))
 
 
 def choice_for(unit_or_lut: Any, shape: Sequence[int] | None = None, device: str = "cpu") -> Choice:
