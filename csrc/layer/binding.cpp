@@ -212,6 +212,18 @@ bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int3
   return true;
 }
 
+void restored(Array<const float, 1> x, float scale, std::array<int32_t, 3> codes, int threads, Array<float, 1> out) {
+  require(dim(out, 0) == dim(x, 0), "shapes of x and out must agree");
+  const nb::gil_scoped_release unlocked;
+  restore(x.data(), dim(x, 0), {scale, codes[0], codes[1], codes[2], 0}, threads, out.data());
+}
+
+void inside(Array<const float, 1> x, Array<const float, 1> gradient, float low, float high, int threads, Array<float, 1> out) {
+  require(dim(out, 0) == dim(x, 0) && dim(gradient, 0) == dim(x, 0), "shapes of x, gradient and out must agree");
+  const nb::gil_scoped_release unlocked;
+  pass_inside(x.data(), gradient.data(), dim(x, 0), low, high, threads, out.data());
+}
+
 }  // namespace
 
 void bind_layers(nb::module_& m) {
@@ -231,6 +243,10 @@ void bind_layers(nb::module_& m) {
   m.def("linear_layer", &linear, "x"_a, "w"_a, "lut"_a, "out"_a, "around"_a, "threads"_a, "isa"_a,
         "factors"_a.none(),
         "A linear layer from float32 to float32; False, and nothing defined, when an activation is not finite.");
+  m.def("restored", &restored, "x"_a, "scale"_a, "codes"_a, "threads"_a, "out"_a,
+        "The numbers that float32 values are quantised to; codes: zero point, least, greatest.");
+  m.def("inside", &inside, "x"_a, "gradient"_a, "low"_a, "high"_a, "threads"_a, "out"_a,
+        "The gradient where low <= x <= high, zero elsewhere.");
 }
 
 }  // namespace inexact

@@ -95,6 +95,27 @@ bool quantise_planes(const float* x, Order order, int64_t images, int64_t channe
   return most.load() < kInfinity;
 }
 
+void restore(const float* x, int64_t count, const Quantiser& q, int threads, float* out) {
+  constexpr int64_t length = 1 << 14;
+  constexpr float shift = 12582912.0f;  // 1.5 * 2^23: rounds half to even, as in the loops that quantise
+  const auto low = static_cast<float>(q.low - q.zero), high = static_cast<float>(q.high - q.zero);
+  parallel_for(ceil_div(count, length), useful_threads(count, threads), [&](int64_t task) {
+    const int64_t last = std::min(count, (task + 1) * length);
+    for (int64_t i = task * length; i < last; ++i) {
+      const float steps = std::min(std::max(x[i] / q.scale, low), high);
+      out[i] = ((steps + shift) - shift) * q.scale;
+    }
+  });
+}
+
+void pass_inside(const float* x, const float* gradient, int64_t count, float low, float high, int threads, float* out) {
+  constexpr int64_t length = 1 << 14;
+  parallel_for(ceil_div(count, length), useful_threads(count, threads), [&](int64_t task) {
+    const int64_t last = std::min(count, (task + 1) * length);
+    for (int64_t i = task * length; i < last; ++i) out[i] = (x[i] >= low) & (x[i] <= high) ? gradient[i] : 0.0f;
+  });
+}
+
 void finish(const Epilogue& e, int64_t images, const LayerLoops& loops, int threads, void* sums) {
   threads = useful_threads(images * e.channels * e.pixels, threads);
   auto* in = static_cast<int32_t*>(sums);

@@ -72,6 +72,12 @@ void window_sums(const uint8_t* a, const Convolution& s, int threads, int32_t* o
 // out[n, g, y, x] = sum of values[code] in the window; padded positions add values[s.pad_code], or nothing when they are skipped.
 void column_sums(const uint8_t* a, const Convolution& s, const int32_t* values, bool skip_padding, int threads, double* out);
 
+// For training: out[i] = scale * (code of x[i] - zero), the number that x[i] is computed as.
+void restore(const float* x, int64_t count, const Quantiser& q, int threads, float* out);
+
+// out[i] = gradient[i] where low <= x[i] <= high, else 0.
+void pass_inside(const float* x, const float* gradient, int64_t count, float low, float high, int threads, float* out);
+
 // Turns the sums of [images, channels, pixels] into outputs, in place.
 void finish(const Epilogue& e, int64_t images, const LayerLoops& loops, int threads, void* sums);
 

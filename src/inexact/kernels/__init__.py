@@ -15,6 +15,7 @@ from inexact.kernels._factors import Factors
 from inexact.kernels._geometry import Geometry
 from inexact.kernels._layer import Surroundings, compiled_layer_serves, conv2d_layer, linear_layer
 from inexact.kernels._sequential import sequential_conv2d, sequential_gemm
+from inexact.kernels._steps import inside, restored
 
 __all__ = [
     "Choice",
@@ -31,10 +32,12 @@ __all__ = [
     "exact_gemm",
     "exact_matmul",
     "gemm",
+    "inside",
     "isa",
     "isas",
     "linear_layer",
     "matmul",
+    "restored",
     "sequential_conv2d",
     "sequential_gemm",
     "threads",

@@ -17,6 +17,7 @@ from inexact.kernels import compiled_layer_serves
 from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._probed import Probed
 from inexact.nn._rule import Rule
+from inexact.nn._straight_through import Gradients, straight_through
 from inexact.nn._tables import coded_table, error_table
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
 
@@ -139,8 +140,7 @@ class ApproxLayer(nn.Module, ABC):
         with torch.no_grad():
             result = self.compiled(x.detach(), self._prepared()) if self._compiles(x) else self._emulated(x.detach())
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            smooth = self._straight_through(x)
-            return smooth + (result - smooth).detach()
+            return straight_through(self, x, result)
         return result
 
     def _compiles(self, x: Tensor) -> bool:
@@ -231,10 +231,6 @@ class ApproxLayer(nn.Module, ABC):
         bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
         return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed))
 
-    def _straight_through(self, x: Tensor) -> Tensor:
-        a, b = self.a_quantiser(), self.b_quantiser()
-        return self.float_layer(_pass_through(x, a), _pass_through(self.weight, b))
-
     def _check_calibrated(self) -> None:
         if not self.calibrated:
             raise FormatError(f"layer {self.name} must be calibrated: give `calibrate=` to approximate() or load a state dict first")
@@ -299,6 +295,10 @@ class ApproxLayer(nn.Module, ABC):
         """The original layer in float32, for gradients."""
 
     @abstractmethod
+    def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
+        """Gradients of `float_layer(a, b)` for a, b and the bias where `needs` says so; nothing here is differentiated again."""
+
+    @abstractmethod
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] reshaped to broadcast over the output."""
 
@@ -315,13 +315,6 @@ def _sums_of_table_fit(rule: Rule, window: int) -> bool:
     """Whether exact products have a table, and the int32 sums of its entries cannot overflow."""
     a_bits, b_bits = rule.format.a_bits, rule.format.b_bits
     return max(a_bits, b_bits) <= 8 and window * 2 ** (a_bits + b_bits) < 2**31
-
-
-def _pass_through(values: Tensor, quantiser: Quantiser) -> Tensor:
-    """Quantised values whose gradient is one inside the range and zero outside."""
-    low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low, quantiser.high))
-    clipped = torch.minimum(torch.maximum(values, low), high)
-    return clipped + (quantiser.dequantise(quantiser.quantise(values)) - clipped).detach()
 
 
 def _refresh(module: nn.Module, _incompatible: Any) -> None:

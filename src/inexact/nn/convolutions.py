@@ -14,6 +14,7 @@ from inexact.core.errors import FormatError
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
+from inexact.nn._straight_through import Gradients, by_autograd
 
 
 class LiftedConvolution(ApproxLayer):
@@ -89,6 +90,10 @@ class LiftedConvolution(ApproxLayer):
         image, kernel = self.lifted(self.padded(x)), self.lifted_weight(weight)
         sums = self.lowered(F.conv2d(image, kernel, None, self.stride, 0, self.dilation, self.groups), len(x))
         return sums if self.bias is None else sums + self.per_channel(self.bias)
+
+    def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
+        """Left to autograd."""
+        return by_autograd(self, gradient, a, b, needs)
 
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] or [1] as [1, O or 1, 1, …]."""

@@ -14,6 +14,7 @@ from inexact.core.errors import FormatError
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
+from inexact.nn._straight_through import Gradients, by_autograd
 
 
 @final
@@ -96,6 +97,17 @@ class ApproxConv2d(ApproxLayer):
         """float32 [N, O, H', W']."""
         return F.conv2d(self.padded(x), weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
+    def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
+        """Those of a convolution; padding that torch's own convolution lacks is left to autograd."""
+        left, right, top, bottom = self.padding
+        if self.padding_mode != "zeros" or left != right or top != bottom:
+            return by_autograd(self, gradient, a, b, needs)
+        by_bias = gradient.sum((0, 2, 3)) if needs[2] else None
+        wanted = [needs[0], needs[1], False]
+        geometry = (None, self.stride, (top, left), self.dilation, False, (0, 0), self.groups)
+        by_a, by_b, _ = torch.ops.aten.convolution_backward(gradient, a, b, *geometry, wanted)
+        return by_a, by_b, by_bias
+
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] or [1] as [1, O or 1, 1, 1]."""
         return values.reshape(1, -1, 1, 1)
@@ -150,6 +162,13 @@ class ApproxLinear(ApproxLayer):
     def float_layer(self, x: Tensor, weight: Tensor) -> Tensor:
         """float32 [..., O]."""
         return F.linear(x, weight, self.bias)
+
+    def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
+        """Those of a matrix product."""
+        rows = gradient.reshape(-1, gradient.shape[-1])
+        by_a = (rows @ b).reshape(a.shape) if needs[0] else None
+        by_b = rows.T @ a.reshape(-1, a.shape[-1]) if needs[1] else None
+        return by_a, by_b, rows.sum(0) if needs[2] else None
 
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] as it is."""

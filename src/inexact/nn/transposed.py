@@ -13,6 +13,7 @@ from inexact.core.errors import FormatError
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
+from inexact.nn._straight_through import Gradients, by_autograd
 
 
 @final
@@ -101,6 +102,10 @@ class ApproxConvTranspose2d(ApproxLayer):
 
     def _transposed(self, x: Tensor, kernel: Tensor) -> Tensor:
         return F.conv_transpose2d(x, kernel, None, self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+
+    def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
+        """Left to autograd."""
+        return by_autograd(self, gradient, a, b, needs)
 
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] or [1] as [1, O or 1, 1, 1]."""
