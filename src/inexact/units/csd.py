@@ -23,8 +23,8 @@ class SignedDigits(Multiplier):
     """`a * r(b)`: of the weight's canonical signed digits (no two neighbours non-zero) the `digits` most significant are kept.
 
     digits: non-zero digits kept, 1..floor(wb/2)+1; a weight of that many is exact. signed: two's complement. width: bits of (a, b).
-    Error: a times the rounding of b: two-sided, rank 1, below a third of the last kept digit's place times 2; exact on zero. In the
-    product of what a network stores, nothing is lost: weights are recoded before, and best retrained so.
+    Error: a times what is left of b, below a third of the last kept digit: two-sided, rank 1; exact on zero. Weights are recoded
+    before they are stored, and best retrained so; the product of a stored weight is exact.
 
     Reference: M. Riaz, R. Hafiz, S. A. Khaliq, M. Faisal, H. T. Iqbal, M. Ali, M. Shafique, "CAxCNN: towards the use of canonic sign
     digit based approximation for hardware-friendly convolutional neural networks", IEEE Access 8, 2020

@@ -113,6 +113,8 @@ def test_csd_keeps_the_leading_digits(count: int) -> None:
     for x in range(-300, 300):
         places = [(i, d) for i, d in enumerate(canonical(x)) if d][::-1][:count]
         assert int(leading_digits(np.array([x]), count)[0]) == sum(d << i for i, d in places)
+        if places:
+            assert abs(x - sum(d << i for i, d in places)) < (1 << places[-1][0]) / 3
 
 
 @pytest.mark.parametrize("terms", [1, 2, 3])
