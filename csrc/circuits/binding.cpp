@@ -129,6 +129,21 @@ void errors(const Compiled& c, int64_t a_bits, bool a_signed, int64_t b_bits, bo
   circuit_errors(c.program(), path, task, first_row, dim(out, 0), checked_threads(threads), out.data());
 }
 
+void gemm(const Compiled& c, Array<const uint64_t, 2> a, Array<const uint64_t, 2> b, int64_t a_bits, int64_t sum_bits, Array<int64_t, 2> out,
+          int threads, const std::string& isa) {
+  const Program& p = c.program();
+  const int64_t m = dim(a, 0), n = dim(b, 0), k = dim(a, 1), b_bits = p.input_bits - a_bits;
+  require(a_bits >= 1 && a_bits <= 64 && b_bits >= 1 && b_bits <= 64, "operand bits must be those of the circuit");
+  require(dim(b, 1) == k && dim(out, 0) == m && dim(out, 1) == n && m > 0 && n > 0 && k > 0, "shapes of a, b and out must agree");
+  require(sum_bits >= p.output_bits && sum_bits <= 64, "sums must have as many bits as results, at most 64");
+  // lanes run along the longer operand: a short one would leave most of them idle
+  const Sums sums = m >= n ? Sums{a.data(), b.data(), m, n, k, a_bits, b_bits, 0, a_bits, n, 1, sum_bits}
+                           : Sums{b.data(), a.data(), n, m, k, b_bits, a_bits, a_bits, 0, 1, n, sum_bits};
+  const LanePath& path = lanes_of(isa);
+  const nb::gil_scoped_release unlocked;
+  circuit_sums(p, path, sums, checked_threads(threads), out.data());
+}
+
 }  // namespace
 
 void bind_circuits(nb::module_& m) {
@@ -141,6 +156,8 @@ void bind_circuits(nb::module_& m) {
         "Results for operand patterns [buses, n].");
   m.def("circuit_difference", &difference, "p"_a, "q"_a, "p_positions"_a, "q_positions"_a, "count"_a, "threads"_a, "isa"_a,
         "Least lane number below count in which two programs differ, or -1.");
+  m.def("circuit_gemm", &gemm, "program"_a, "a"_a, "b"_a, "a_bits"_a, "sum_bits"_a, "out"_a, "threads"_a, "isa"_a,
+        "out[m, n] = sum over k of the circuit's result for the patterns a[m, k], b[n, k].");
   m.def("circuit_errors", &errors, "program"_a, "a_bits"_a, "a_signed"_a, "b_bits"_a, "b_signed"_a, "product"_a, "first_row"_a,
         "weights"_a.none(), "out"_a, "threads"_a, "isa"_a, "Error statistics [rows, 10] of consecutive values of a, over all values of b.");
 }

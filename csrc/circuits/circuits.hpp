@@ -66,6 +66,8 @@ struct LanePath {
   void (*planes)(const uint64_t* words, int64_t bits, uint64_t* planes);
   // Add the errors of all lanes.
   void (*errors)(const Program&, const uint64_t* slots, const ErrorBlock&, ErrorSums&);
+  // Add the results of all lanes to `bits` planes of running sums, modulo 2^bits; bits >= output_bits.
+  void (*accumulate)(const Program&, const uint64_t* slots, int64_t bits, uint64_t* sums);
 };
 
 const LanePath& scalar_lanes();
@@ -92,5 +94,16 @@ struct ErrorTask {
   const double* weights;  // 2^b_bits by bit pattern of b, or null
 };
 void circuit_errors(const Program& program, const LanePath& path, const ErrorTask& task, int64_t first_row, int64_t rows, int threads, double* out);
+
+// out[lane * lane_step + f * fixed_step] = sum over k of the result for (lanes[lane][k], fixed[f][k]), both operands [rows, depth].
+// The lane operand's input bits begin at first_lane_bit, the other's at first_fixed_bit. The sums are exact when they fit `sum_bits`.
+struct Sums {
+  const uint64_t* lanes;
+  const uint64_t* fixed;
+  int64_t lane_rows, fixed_rows, depth;
+  int64_t lane_bits, fixed_bits, first_lane_bit, first_fixed_bit;
+  int64_t lane_step, fixed_step, sum_bits;
+};
+void circuit_sums(const Program& program, const LanePath& path, const Sums& sums, int threads, int64_t* out);
 
 }  // namespace inexact

@@ -202,7 +202,21 @@ void errors(const Program& p, const uint64_t* slots, const ErrorBlock& block, Er
   }
 }
 
-const LanePath path{run, values, planes, errors};
+void accumulate(const Program& p, const uint64_t* slots, int64_t bits, uint64_t* sums) {
+  Words carry[kVectors] = {};
+  const uint64_t* above = slots + (p.negative ? p.outputs[p.output_bits - 1] * kWords : 0);
+  for (int64_t bit = 0; bit < bits; ++bit) {
+    const Words* x = reinterpret_cast<const Words*>(bit < p.output_bits ? slots + p.outputs[bit] * kWords : above);
+    Words* held = reinterpret_cast<Words*>(sums + bit * kWords);
+    for (int64_t i = 0; i < kVectors; ++i) {
+      const Words a = x[i], b = held[i], c = carry[i];
+      held[i] = a ^ b ^ c;
+      carry[i] = (a & b) | (c & (a | b));
+    }
+  }
+}
+
+const LanePath path{run, values, planes, errors, accumulate};
 
 }  // namespace
 }  // namespace inexact

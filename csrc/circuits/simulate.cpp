@@ -1,36 +1,15 @@
 // Blocks of lanes, over threads: exhaustive, listed operands, comparison of two circuits, error statistics.
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <cstring>
-#include <memory>
-#include <new>
 #include <vector>
 
 #include "circuits/circuits.hpp"
+#include "circuits/slots.hpp"
 #include "drive/parallel.hpp"
 
 namespace inexact {
 namespace {
-
-struct Free {
-  void operator()(void* memory) const { std::free(memory); }
-};
-
-// Slots of one thread, the constants set.
-class Slots {
- public:
-  explicit Slots(const Program& p) : words_(static_cast<uint64_t*>(std::aligned_alloc(64, static_cast<size_t>(p.slots * kWords) * 8))) {
-    if (!words_) throw std::bad_alloc();
-    std::memset(words_.get(), 0, static_cast<size_t>(p.slots * kWords) * 8);
-    std::memset(words_.get() + kWords, 0xFF, kWords * 8);
-  }
-  uint64_t* get() { return words_.get(); }
-  uint64_t* slot(int64_t s) { return words_.get() + s * kWords; }
-
- private:
-  std::unique_ptr<uint64_t, Free> words_;
-};
 
 constexpr uint64_t kPatterns[6] = {0xAAAAAAAAAAAAAAAAull, 0xCCCCCCCCCCCCCCCCull, 0xF0F0F0F0F0F0F0F0ull,
                                    0xFF00FF00FF00FF00ull, 0xFFFF0000FFFF0000ull, 0xFFFFFFFF00000000ull};

@@ -14,6 +14,7 @@ from __future__ import annotations
 from inexact.circuits._builder import Builder, simplified
 from inexact.circuits._circuit import CELL, FAN_IN, FAN_OUT, ONE, ZERO, Bus, Circuit, Op, Wires
 from inexact.circuits._errors import ErrorRows, error_rows
+from inexact.circuits._gemm import gemm
 from inexact.circuits._simulate import evaluate, stream, table
 from inexact.circuits.adders import ADDERS, adder
 from inexact.circuits.blif import from_blif, read_blif, to_blif, write_blif
@@ -47,6 +48,7 @@ __all__ = [
     "evaluate",
     "from_blif",
     "from_verilog",
+    "gemm",
     "multiplier",
     "partial_products",
     "read_blif",

@@ -31,7 +31,7 @@ def evaluate(circuit: Circuit, *operands: ArrayLike) -> Values:
         raise FormatError(f"{circuit!r} needs {len(circuit.inputs)} operands, not {len(operands)}")
     arrays = [np.asarray(operand) for operand in operands]
     for bus, array in zip(circuit.inputs, arrays, strict=True):
-        _check_operand(circuit, bus.name, array, bus.range)
+        check_operand(circuit, bus.name, array, bus.range)
     shared = np.broadcast_arrays(*arrays) if arrays else [np.zeros((), np.int64)]
     masks = [np.uint64((1 << bus.width) - 1) for bus in circuit.inputs]
     patterns = [
@@ -76,7 +76,8 @@ def positions_of(circuit: Circuit) -> NDArray[np.int32]:
     return np.array(places, np.int32)
 
 
-def _check_operand(circuit: Circuit, name: str, array: NDArray[np.generic], limits: tuple[int, int]) -> None:
+def check_operand(circuit: Circuit, name: str, array: NDArray[np.generic], limits: tuple[int, int]) -> None:
+    """FormatError unless `array` holds integers within `limits`."""
     if array.dtype.kind not in "iu":
         raise FormatError(f"operand {name} of {circuit.name} must hold integers, not {array.dtype}")
     low, high = limits
