@@ -20,7 +20,7 @@ from inexact.nn import Plan, Rule
 EXACT = Rule(coding="signed")
 """The rule of the exact 8-bit design every saving is measured against; always the first option of a layer."""
 
-_GROUP_KEYS = ("layers", "multipliers", "precisions", "codings", "recoveries", "padding")
+_GROUP_KEYS = ("layers", "multipliers", "precisions", "codings", "recoveries", "accumulators", "padding")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,17 +179,18 @@ def _group(group: dict[str, Any], where: str) -> tuple[tuple[str, ...], list[Rul
     for key in group:
         if key not in _GROUP_KEYS:
             raise StudyError(f"a [[group]] of {where} has no entry {key!r}{near(key, _GROUP_KEYS)} Entries: {', '.join(_GROUP_KEYS)}")
-    lists = {"layers": ["default"], "precisions": ["int8"], "codings": ["unsigned"], "recoveries": ["bias_correction"], **group}
-    for key in ("layers", "multipliers", "precisions", "codings", "recoveries"):
+    lists = {"layers": ["default"], "precisions": ["int8"], "codings": ["unsigned"], "recoveries": ["bias_correction"]}
+    lists |= {"accumulators": ["exact"], **group}
+    for key in _GROUP_KEYS[:-1]:
         if not isinstance(lists.get(key), list) or not lists[key]:
             raise StudyError(f"{key} in a [[group]] of {where} must be a list of texts with at least one entry, not {lists.get(key)!r}")
     padding = group.get("padding", "multiplied")
-    product = itertools.product(lists["multipliers"], lists["precisions"], lists["codings"], lists["recoveries"])
-    rules = [_fitted(*parts, padding) for parts in product]
+    product = itertools.product(*(lists[key] for key in _GROUP_KEYS[1:-1]))
+    rules = [_fitted(*parts, padding=padding) for parts in product]
     return tuple(lists["layers"]), [rule for rule in rules if rule is not None]
 
 
-def _fitted(multiplier: str, precision: str, coding: str, recovery: str, padding: str) -> Rule | None:
+def _fitted(multiplier: str, precision: str, coding: str, recovery: str, accumulator: str, *, padding: str) -> Rule | None:
     """The rule with the unit at the width the format and coding need, None when the unit cannot have that width."""
     unit = units.get(multiplier)
     if "width" not in multiplier:
@@ -202,6 +203,6 @@ def _fitted(multiplier: str, precision: str, coding: str, recovery: str, padding
         except (SpecError, TypeError):
             return None
     try:
-        return Rule(multiplier=unit.spec, precision=precision, coding=coding, recovery=recovery, padding=padding)
+        return Rule(multiplier=unit.spec, precision=precision, coding=coding, recovery=recovery, accumulator=accumulator, padding=padding)
     except PlanError as error:
         raise StudyError(f"options of a search space must fit each other: {error}") from error

@@ -144,7 +144,7 @@ class ApproxLayer(nn.Module, ABC):
         return result
 
     def _compiles(self, x: Tensor) -> bool:
-        fusible = self.recoverer is None and self.tabulated and not torch.compiler.is_compiling()
+        fusible = self.recoverer is None and self.tabulated and self.rule.sums is None and not torch.compiler.is_compiling()
         return fusible and compiled_layer_serves(x)
 
     def _prepared(self) -> Prepared:
@@ -191,7 +191,7 @@ class ApproxLayer(nn.Module, ABC):
         return (codes - self.out_zero) * self.out_scale
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """`sum (a-za)(b-zb)` with the products through the unit, float64 integers; the correction sums are exact."""
+        """`sum (a-za)(b-zb)` with the products through unit and accumulator, float64 integers; the correction sums are exact."""
         patterns = self.b_patterns(b)
         total = self.table_sums(self.a_patterns(a), patterns).double()
         b_sums = b.double().reshape(b.shape[0], -1).sum(1)
@@ -255,7 +255,8 @@ class ApproxLayer(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         """What the layer's line in `print(model)` shows."""
-        return f"{self.rule.multiplier}, {self.rule.precision}, {self.rule.coding}, recovery={self.rule.recovery}"
+        sums = "" if self.rule.sums is None else f", {self.rule.accumulator}"
+        return f"{self.rule.multiplier}, {self.rule.precision}, {self.rule.coding}, recovery={self.rule.recovery}{sums}"
 
     @property
     @abstractmethod
@@ -272,7 +273,7 @@ class ApproxLayer(nn.Module, ABC):
 
     @abstractmethod
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """int32 `sum_k table[a, b]` of padded uint8 patterns."""
+        """int32 `sum_k table[a, b]` of padded uint8 patterns, by the rule's accumulator."""
 
     @abstractmethod
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:

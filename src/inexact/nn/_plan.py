@@ -15,7 +15,7 @@ from inexact.core.errors import PlanError, near
 from inexact.core.files import sha256, write_text
 from inexact.nn._rule import Rule
 from inexact.precision import Format
-from inexact.units import Multiplier
+from inexact.units import Accumulator, Multiplier
 
 Choice = Rule | None
 _SPECIAL = re.compile(r"[*?\[]")
@@ -41,9 +41,10 @@ class Plan:
         coding: str | None = None,
         padding: str | None = None,
         recovery: str | None = None,
+        accumulator: str | Accumulator | None = None,
     ) -> None:
         given: dict[str, Any] = {"multiplier": multiplier, "precision": precision, "coding": coding}
-        given |= {"padding": padding, "recovery": recovery}
+        given |= {"padding": padding, "recovery": recovery, "accumulator": accumulator}
         keywords = {name: value for name, value in given.items() if value is not None}
         self._rules: dict[str, Choice] = {_checked_key(key): _as_rule(value) for key, value in (rules or {}).items()}
         if keywords:

@@ -10,8 +10,9 @@ from typing import Any
 from inexact import precision as precision_formats
 from inexact.core.errors import PlanError, near
 from inexact.core.workload import CODINGS
+from inexact.nn._tables import coded_table
 from inexact.precision import Format
-from inexact.units import Multiplier, multipliers
+from inexact.units import Accumulator, Multiplier, multipliers
 
 PADDINGS = ("multiplied", "skipped")
 
@@ -25,6 +26,8 @@ class Rule:
     coding: "unsigned" (affine codes), "signed" (two's complement) or "sign_magnitude" (unsigned unit on (a, |b|), sign restored).
     padding: "multiplied" (the code of zero goes through the unit) or "skipped" (the PE is gated).
     recovery: spec of the correction applied after calibration, such as "bias_correction"; "none".
+    accumulator: "exact", or a `units.Accumulator` or its spec: the raw products of codes are summed by it, in its order; the corrections by
+    zero points stay exact and are added after.
 
     Raises PlanError when unit, precision and coding do not fit each other.
     """
@@ -34,13 +37,17 @@ class Rule:
     coding: str = "unsigned"
     padding: str = "multiplied"
     recovery: str = "none"
+    accumulator: str | Accumulator = "exact"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multiplier", multipliers.get(self.multiplier).spec)
         object.__setattr__(self, "precision", precision_formats.get(self.precision).spec)
         _one_of("coding", self.coding, CODINGS)
         _one_of("padding", self.padding, PADDINGS)
+        if self.accumulator != "exact":
+            object.__setattr__(self, "accumulator", Accumulator.get(self.accumulator).spec)
         self._check_unit()
+        self._check_accumulator()
 
     @cached_property
     def format(self) -> Format:
@@ -58,8 +65,13 @@ class Rule:
 
     @property
     def exact(self) -> bool:
-        """Whether every product is exact."""
-        return self.unit.family_name == "exact"
+        """Whether every product and every sum is exact."""
+        return self.unit.family_name == "exact" and self.accumulator == "exact"
+
+    @cached_property
+    def sums(self) -> Accumulator | None:
+        """The accumulator; None when sums are exact."""
+        return None if self.accumulator == "exact" else Accumulator.get(self.accumulator)
 
     def to_dict(self) -> dict[str, str]:
         """Only what differs from the defaults, as strings, for TOML."""
@@ -92,6 +104,20 @@ class Rule:
             raise PlanError(
                 f"unit and format must agree in width: {self.precision} under {self.coding} coding needs a {wanted} unit, "
                 f"{unit.spec} is {unit.width[0]}x{unit.width[1]}; give the unit width=({a_bits},{b_bits}) or change the precision"
+            )
+
+    def _check_accumulator(self) -> None:
+        if self.sums is None:
+            return
+        if self.padding == "skipped":
+            raise PlanError("padding must be 'multiplied' with an accumulator: which additions a gated PE leaves out is not modelled")
+        table = coded_table(self.unit.spec, self.coding, self.format.b_bits)
+        (low, high), (least, most) = (int(table.min()), int(table.max())), self.sums.value_range
+        if low < least or high > most:
+            needed = max(-low - 1, high, 1).bit_length() + 1
+            raise PlanError(
+                f"an accumulator must hold every product of {self.unit.spec} ({low}..{high}), "
+                f"but {self.sums.width} bits hold {least}..{most}: give it at least {needed} bits"
             )
 
 

@@ -90,6 +90,7 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
         a_bits=rule.format.a_bits,
         b_bits=rule.format.b_bits,
         coding=rule.coding,
+        accumulator_bits=32 if rule.sums is None else rule.sums.width,
         correction_column=has_column,
     )
 

@@ -15,6 +15,7 @@ from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, by_autograd
+from inexact.nn._sums import conv2d
 
 
 class LiftedConvolution(ApproxLayer):
@@ -55,7 +56,7 @@ class LiftedConvolution(ApproxLayer):
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32, shaped as the output."""
         image, kernel = self.lifted(a), self.lifted_weight(b)
-        sums = kernels.conv2d(image, kernel, self.table, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
+        sums = conv2d(self.rule, image, kernel, self.table, self.stride, self.dilation, self.groups)
         return self.lowered(sums, len(a))
 
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:

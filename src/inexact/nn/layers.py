@@ -15,6 +15,7 @@ from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, by_autograd
+from inexact.nn._sums import conv2d, gemm
 
 
 @final
@@ -60,7 +61,7 @@ class ApproxConv2d(ApproxLayer):
 
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [N, O, H', W']."""
-        return kernels.conv2d(a, b, self.table, stride=self.stride, padding=0, dilation=self.dilation, groups=self.groups)
+        return conv2d(self.rule, a, b, self.table, self.stride, self.dilation, self.groups)
 
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 [N, O, H', W']."""
@@ -140,7 +141,7 @@ class ApproxLinear(ApproxLayer):
 
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [..., O]."""
-        return kernels.gemm(a.reshape(-1, a.shape[-1]), b, self.table).reshape(*a.shape[:-1], -1)
+        return gemm(self.rule, a.reshape(-1, a.shape[-1]), b, self.table).reshape(*a.shape[:-1], -1)
 
     def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 [..., O]."""

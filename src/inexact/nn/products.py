@@ -12,6 +12,7 @@ from inexact import kernels
 from inexact.core.errors import FormatError
 from inexact.nn._layer import Correction, Probe, Recoverer
 from inexact.nn._rule import Rule
+from inexact.nn._sums import matmul
 from inexact.nn._tables import coded_table
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
 
@@ -109,7 +110,9 @@ class ApproxProduct(nn.Module):
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum_k U(a, b) - zb sum_k a - za sum_k b + K za zb`, float64 integers."""
-        total = kernels.matmul(self._patterns(a, self.rule.format.a_bits), self._patterns(b, self.rule.format.b_bits), self.table).double()
+        total = matmul(
+            self.rule, self._patterns(a, self.rule.format.a_bits), self._patterns(b, self.rule.format.b_bits), self.table
+        ).double()
         a_zero, b_zero = self.a_zero.double(), self.b_zero.double()
         total -= b_zero * a.sum(-1, keepdim=True, dtype=torch.float64)
         total -= a_zero * (b.sum(-2, keepdim=True, dtype=torch.float64) - a.shape[-1] * b_zero)

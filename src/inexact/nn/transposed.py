@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inexact import kernels
-from inexact.core.errors import FormatError
+from inexact.core.errors import FormatError, PlanError
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
@@ -26,6 +26,10 @@ class ApproxConvTranspose2d(ApproxLayer):
     """
 
     def __init__(self, name: str, rule: Rule, source: nn.ConvTranspose2d) -> None:
+        if rule.sums is not None:
+            raise PlanError(
+                f"layer {name} must have accumulator = 'exact': the order in which a transposed convolution adds overlaps is not modelled"
+            )
         self.groups = source.groups
         super().__init__(name, rule, _outputs_first(source.weight, source.groups), source.bias)
         self.stride = source.stride

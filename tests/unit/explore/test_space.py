@@ -21,6 +21,12 @@ from .conftest import made_up_space
 LAYERS = {"conv1": "Conv2d", "conv2": "Conv2d", "fc": "Linear"}
 
 
+def test_groups_may_list_accumulators() -> None:
+    text = '[[group]]\nmultipliers = ["exact"]\ncodings = ["signed"]\naccumulators = ["exact", "accumulator(adder=loa(low=6),width=24)"]\n'
+    found = candidates(SpaceText(text=text), {"conv": "Conv2d"})["conv"]
+    assert {rule.accumulator for rule in found} == {"exact", "accumulator(adder=loa(low=6,width=24),width=24)"}
+
+
 def test_shipped_space() -> None:
     found = candidates(None, LAYERS)
     assert list(found) == list(LAYERS)
