@@ -28,11 +28,12 @@ def imported(
     """Import `source`, write the unit to `out`, and return what `unit import --json` prints."""
     found = import_unit(source, Statement(width=_widths(width), signed=signed, first=first, index=index), trust=trust, limit_s=limit_s)
     origin = Path(re.sub(r":\w+$", "", source))
-    target = Path(out) if out else Path(f"{origin.stem}.npy")
-    target = target if target.suffix == ".npy" else target.with_name(f"{target.name}.npy")
+    suffix = ".npy" if isinstance(found.unit, TableUnit) else ".blif"
+    target = Path(out) if out else Path(f"{origin.stem}{suffix}")
+    target = target if target.suffix == suffix else target.with_name(f"{target.name}{suffix}")
     if target.exists() and origin.exists() and target.samefile(origin):
         raise OutputError(f"the unit must not replace the file it came from ({origin}); name another with --out")
-    unit = found.unit.save(target) if isinstance(found.unit, TableUnit) else found.unit
+    unit = found.unit.save(target)
     return {"path": str(target), "assumptions": list(found.assumptions), "unit": facts(unit)}
 
 

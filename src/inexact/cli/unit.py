@@ -68,8 +68,10 @@ def show(spec: str, as_json: bool) -> None:
 
 
 @unit.command("import")
-@click.argument("source", metavar="FILE[:FUNCTION]")
-@click.option("--out", default=None, metavar="PATH", help="Where the unit is written (default: FILE's name with .npy, in this folder).")
+@click.argument("source", metavar="FILE[:NAME]")
+@click.option(
+    "--out", default=None, metavar="PATH", help="Where the unit is written (default: FILE's name with .npy or .blif, in this folder)."
+)
 @click.option("--width", default=None, metavar="BITS", help="Bits of the operands: 8, or 8x4 for a of 8 bits and b of 4.")
 @click.option("--signed/--unsigned", "signed", default=None, help="Whether operands are two's complement.")
 @click.option("--first", type=click.Choice(["a", "b"]), default=None, help="The first index or parameter: a = activation, b = weight.")
@@ -88,10 +90,12 @@ def import_unit(
     limit: float,
     as_json: bool,
 ) -> None:
-    """Make a unit of a table (.npy .npz .csv .txt .h .bin), a C file or a Python function.
+    """Make a unit of a table (.npy .npz .csv .txt .h .bin), a netlist (.v .sv .blif), a C file or a Python function.
+
+    NAME chooses a function or module of the file.
 
     Widths, sign, index order and operand order are found by evidence unless stated. What was assumed is said, and a table that could be
-    read in two ways is refused. The unit is written as .npy; its spec can be used wherever a unit is asked for.
+    read in two ways is refused. The unit is written as .npy or .blif; its spec can be used wherever a unit is asked for.
     """
     from inexact.cli._unit_import import imported
 

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from inexact.importers._import import import_unit
-from inexact.importers._table_file import Imported, Statement
+from inexact.importers._statement import Imported, Statement
 
 __all__ = ["Imported", "Statement", "import_unit"]

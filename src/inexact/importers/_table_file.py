@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +11,8 @@ from inexact.core.errors import FormatError
 from inexact.importers._entries import read_entries
 from inexact.importers._evidence import INDICES, Index, Reading, read_by_evidence
 from inexact.importers._functions import Declared, check_size, declared_in_c, declared_in_python, evaluate_c, evaluate_python
-from inexact.units import Multiplier, from_table
-
-Side = str
-"""Which operand the first index (or parameter) is: "a" (activation) or "b" (weight)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Statement:
-    """What the user says about a file; None where the file must tell. width: bits of (a, b). first: "a" or "b", the first index."""
-
-    width: tuple[int, int] | None = None
-    signed: bool | None = None
-    first: Side | None = None
-    index: Index | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Imported:
-    """A unit and, in words, every assumption made on the way. score: mean |error| over mean |product|, uniform operands."""
-
-    unit: Multiplier
-    assumptions: tuple[str, ...]
-    score: float
+from inexact.importers._statement import Imported, Side, Statement
+from inexact.units import from_table
 
 
 def import_table(path: Path, stated: Statement) -> Imported:

@@ -7,6 +7,7 @@ from inexact.units._float import FloatMultiplier, float_multipliers
 from inexact.units._function import Function, FunctionGolden, functions
 from inexact.units._gates import GateCount
 from inexact.units.accumulator import Accumulator
+from inexact.units.netlist import from_circuit
 from inexact.units.table import from_table
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Multiplier",
     "adders",
     "float_multipliers",
+    "from_circuit",
     "from_table",
     "functions",
     "get",
