@@ -24,8 +24,8 @@ PASSES = (
     "techmap",
     "opt",
     "simplemap",
-    "opt_clean",
-    "write_blif -impltf {target}",
+    "opt_clean -purge",  # an alias of a net whose gates were dropped would have no driver
+    "write_blif {target}",
 )
 
 _RUN = """

@@ -11,7 +11,7 @@ from typing import Self, final
 import numpy as np
 
 from inexact import circuits
-from inexact.circuits import Circuit, Op
+from inexact.circuits import Builder, Circuit, Op, Wires
 from inexact.core.errors import FormatError, SpecError
 from inexact.units._base import Integers, Multiplier, multipliers
 from inexact.units._gates import GateCount, gate_costs
@@ -39,21 +39,26 @@ class NetlistUnit(Multiplier):
     def check(self) -> None:
         """Load the file, compare its hash, remember the circuit."""
         if not self.path:
-            self.circuit()
+            self.source  # noqa: B018  raises
             return
         object.__setattr__(self, "path", str(self.path))
         found = remember(circuits.read_blif(self.path), signed=self.signed, name=self.path)
         if self.content and self.content != found:
             raise FormatError(f"the netlist in {self.path} must have SHA-256 {self.content}, but it has {found}; it is another unit")
         object.__setattr__(self, "content", found)
-        self.circuit()
+        self.source  # noqa: B018  raises
 
     def product(self, a: Integers, b: Integers) -> Integers:
         """What the gates give, simulated bit-parallel."""
-        return circuits.evaluate(self.circuit(), a, b)
+        return circuits.evaluate(self.source, a, b)
 
-    def circuit(self) -> Circuit:
-        """The netlist. Raises SpecError when none was met under `content`, or its widths are not `width`."""
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The netlist's own cells."""
+        return b.include(self.source, x, y)[0]
+
+    @property
+    def source(self) -> Circuit:
+        """The netlist as it was read. Raises SpecError when none was met under `content`, or its widths are not `width`."""
         if not self.content:
             raise SpecError("netlist needs path=, a BLIF file, as in netlist(path='unit.blif'); in Python use units.from_circuit")
         if self.content not in _CIRCUITS:
@@ -66,12 +71,12 @@ class NetlistUnit(Multiplier):
 
     def gates(self) -> GateCount:
         """The netlist's own cells."""
-        return _counted(self.circuit())
+        return _counted(self.source)
 
     def save(self, target: str | Path) -> NetlistUnit:
         """Write the netlist as BLIF (atomically) and return the unit that names this file, which another process can load."""
         name = str(target) if str(target).endswith(".blif") else f"{target}.blif"
-        circuits.write_blif(self.circuit(), name)
+        circuits.write_blif(self.source, name)
         return NetlistUnit(path=name, signed=self.signed, width=self.width)
 
     @classmethod
