@@ -21,9 +21,13 @@ def resolve(spec: str) -> Multiplier | Adder:
     return adders.get(spec) if name in adders and name not in multipliers else multipliers.get(spec)
 
 
+GIVEN = ("table", "netlist")
+"""Members that are whatever file they are given: they have no usual parameters to list."""
+
+
 def catalogue() -> list[Multiplier | Adder]:
     """Samples of every technique but the table, which has nothing of its own."""
-    found: list[Multiplier | Adder] = [member for name, cls in multipliers.items() if name != "table" for member in cls.samples()]
+    found: list[Multiplier | Adder] = [member for name, cls in multipliers.items() if name not in GIVEN for member in cls.samples()]
     return found + [member for _, cls in adders.items() for member in cls.samples()]
 
 

@@ -39,8 +39,8 @@ def check_family(family: Family[Any]) -> None:
     for name, cls in family.items():
         text = cls.__doc__ or ""
         _require(dataclasses.is_dataclass(cls) and cls.__dataclass_params__.frozen, cls, "must be a frozen dataclass")  # type: ignore[attr-defined]
-        _require("Reference:" in text or name in ("table", "netlist"), cls, "must cite its source under 'Reference:'")
-        _require("Error:" in text or name in {"table", "exact", "exact_adder"}, cls, "must say how it errs under 'Error:'")
+        _require("Reference:" in text or name in {"table", "netlist"}, cls, "must cite its source under 'Reference:'")
+        _require("Error:" in text or name in {"table", "netlist", "exact", "exact_adder"}, cls, "must say how it errs under 'Error:'")
         _require(getattr(cls, "__final__", False), cls, "must be final: to tweak a unit, wrap it")
         _require(len(cls.samples()) > 0, cls, "must give samples")
 
