@@ -29,6 +29,8 @@ void pack_row(const uint8_t* row, const Convolution& s, int64_t phase_x, int64_t
   std::memset(out, s.pad_code, static_cast<size_t>(first));
   if (s.stride_w == 1) {
     if (last > first) std::memcpy(out + first, row + start + first, static_cast<size_t>(last - first));
+  } else if (s.stride_w == 2) {  // a constant stride is vectorised
+    for (int64_t i = first; i < last; ++i) out[i] = row[start + i * 2];
   } else {
     for (int64_t i = first; i < last; ++i) out[i] = row[start + i * s.stride_w];
   }

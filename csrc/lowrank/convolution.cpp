@@ -93,15 +93,20 @@ Bytes pack_streams(const Source& source, const Plan& plan, int threads) {
   return packed;
 }
 
-// One output channel [group_in, taps] of codes to its row of a panel, `step` bytes from one step to the next.
-void pack_row(const uint8_t* w, const Plan& plan, const uint8_t* map, int64_t step, uint8_t* out) {
-  for (int64_t q = 0; q < plan.quads; ++q) {
-    const int64_t channels = std::min<int64_t>(4, plan.s.group_in() - 4 * q);
-    for (int64_t tap = 0; tap < plan.taps; ++tap, out += step) {
-      uint8_t quad[4] = {};
-      for (int64_t i = 0; i < channels; ++i) quad[i] = map[w[(4 * q + i) * plan.taps + tap]];
-      std::memcpy(out, quad, 4);
-    }
+// Codes of one output channel [group_in, taps] as [quad][tap][4]; zeros where the last quad lacks channels.
+void regroup(const uint8_t* w, const Plan& plan, uint8_t* out) {
+  const int64_t whole = plan.s.group_in() / 4;
+  plan.path.regroup(w, whole, plan.taps, out);
+  std::memset(out + 4 * whole * plan.taps, 0, static_cast<size_t>(4 * (plan.quads - whole) * plan.taps));
+  for (int64_t c = 4 * whole; c < plan.s.group_in(); ++c) {
+    for (int64_t tap = 0; tap < plan.taps; ++tap) out[4 * (whole * plan.taps + tap) + c % 4] = w[c * plan.taps + tap];
+  }
+}
+
+// Makes the weights of the channels that the last quad lacks zero in a panel.
+void clear_missing(const Plan& plan, int64_t rows, uint8_t* panel) {
+  for (int64_t step = plan.s.group_in() / 4 * plan.taps; step < plan.quads * plan.taps; ++step) {
+    for (int64_t r = 0; r < rows; ++r) std::fill(panel + 4 * (step * rows + r) + plan.s.group_in() % 4, panel + 4 * (step * rows + r + 1), uint8_t{0});
   }
 }
 
@@ -112,10 +117,14 @@ Bytes pack_panels(const uint8_t* w, const Plan& plan, int threads, int32_t* star
   parallel_for(s.groups * plan.blocks, threads, [&](int64_t task) {
     const int64_t g = task / plan.blocks, block = task % plan.blocks;
     const int64_t o0 = g * s.group_out() + plan.first(block), rows = g * s.group_out() + plan.first(block + 1) - o0;
+    const int64_t row_step = 4 * plan.quads * plan.taps;
+    const Bytes codes = bytes(rows * row_step);
+    for (int64_t r = 0; r < rows; ++r) regroup(w + (o0 + r) * s.window(), plan, codes.get() + r * row_step);
     uint8_t* out = packed.get() + o0 * plan.row_bytes();
     for (const Term& term : plan.factors.terms) {
-      for (int64_t r = 0; r < rows; ++r) pack_row(w + (o0 + r) * s.window(), plan, term.b.data(), 4 * rows, out + 4 * r);
-      out += 4 * plan.quads * plan.taps * rows;
+      plan.path.quads(codes.get(), row_step, rows, row_step, term.b.data(), out, 4 * rows);
+      clear_missing(plan, rows, out);
+      out += rows * row_step;
     }
     for (int64_t o = o0; o < o0 + rows; ++o) start[o] = constant(plan.factors, w + o * s.window(), s.window());
   });
@@ -131,6 +140,7 @@ int32_t constant(const Factors& factors, const uint8_t* codes, int64_t count) {
 }
 
 void conv(const Source& a, const uint8_t* w, const Factors& factors, const Convolution& s, int threads, const Path& path, const Sink& out) {
+  if (s.group_in() == 1 && s.groups > 1) return depthwise(a, w, factors, s, threads, path, out);
   const Plan plan(s, factors, path);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
   std::vector<int32_t> start(static_cast<size_t>(s.out_channels));

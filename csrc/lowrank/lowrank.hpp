@@ -45,12 +45,40 @@ struct Block {
   const int32_t* start;      // [rows], added to every sum of a row
 };
 
+// Up to four taps of one depthwise filter that lie near each other: at bytes base + reach[i] of the stream, reach <= kMostReach.
+struct TapGroup {
+  int64_t base;
+  std::array<uint8_t, 4> reach;
+  std::array<uint8_t, 64> index;  // 4 p + i: byte p + reach[i]
+};
+
+// One output channel of one input channel.
+struct Filter {
+  const uint8_t* const* streams;  // of each term: mapped bytes
+  const TapGroup* groups;
+  int64_t group_count;
+  const uint8_t* weights;         // [terms][groups][4], zero where a group has fewer taps
+  const Segment* segments;
+  int64_t segment_count;
+  int32_t start;
+};
+
+constexpr int64_t kMostReach = 48;
 constexpr int64_t kMostRows = 14;   // of a panel
 constexpr int64_t kPositions = 32;  // of one call of `sum`
 constexpr int64_t kSlack = 4 * kPositions;  // bytes that may be read beyond a stream
 
 // What an instruction set provides.
 struct Path {
+  // out[p] of a depthwise filter at positions first + p, p < positions rounded up to 64. May read kSlack bytes beyond what it needs.
+  void (*filter)(const Filter& filter, int64_t first, int64_t positions, int32_t* out);
+
+  // out[i] = map[codes[i]].
+  void (*map)(const uint8_t* codes, int64_t count, const uint8_t* map, uint8_t* out);
+
+  // out[(q * taps + t) * 4 + i] = w[(4 q + i) * taps + t] for q < quads, t < taps: four channels side by side.
+  void (*regroup)(const uint8_t* w, int64_t quads, int64_t taps, uint8_t* out);
+
   // out[r * out_step + p] for r < rows <= kMostRows and p < positions rounded up to 16, positions <= kPositions.
   void (*sum)(const Block& block, int64_t rows, int64_t positions, int32_t* out, int64_t out_step);
 
@@ -75,6 +103,8 @@ int32_t constant(const Factors& factors, const uint8_t* codes, int64_t count);
 // Codes as for table_gemm and table_conv.
 void gemm(const uint8_t* a, const uint8_t* b, const Factors& factors, int64_t m, int64_t n, int64_t k, int threads, const Path& path,
           const Sink& out);
+void depthwise(const Source& a, const uint8_t* w, const Factors& factors, const Convolution& s, int threads, const Path& path,
+               const Sink& out);
 void conv(const Source& a, const uint8_t* w, const Factors& factors, const Convolution& s, int threads, const Path& path, const Sink& out);
 
 }  // namespace inexact::lowrank

@@ -41,6 +41,41 @@ void sum(const Block& block, int64_t rows, int64_t positions, int32_t* out, int6
   }
 }
 
+template <typename Weight, typename Stream>
+void taps(const TapGroup& group, const uint8_t* bytes, const uint8_t* position, int64_t positions, uint32_t* out) {
+  const auto* weight = reinterpret_cast<const Weight*>(bytes);
+  for (int i = 0; i < 4; ++i) {
+    if (weight[i] == 0) continue;
+    const auto* stream = reinterpret_cast<const Stream*>(position + group.base + group.reach[i]);
+    for (int64_t p = 0; p < positions; ++p) out[p] += static_cast<uint32_t>(weight[i] * stream[p]);
+  }
+}
+
+void filter(const Filter& f, int64_t first, int64_t positions, int32_t* sums) {
+  auto* out = reinterpret_cast<uint32_t*>(sums);
+  std::fill(out, out + positions, 0u);
+  for (int64_t t = 0; t < f.segment_count; ++t) {
+    const auto run = f.segments[t].stream_signed ? &taps<uint8_t, int8_t> : &taps<int8_t, uint8_t>;
+    for (int64_t g = 0; g < f.group_count; ++g) {
+      run(f.groups[g], f.weights + 4 * (t * f.group_count + g), f.streams[t] + first, positions, out);
+    }
+    for (int64_t p = 0; p < positions; ++p) out[p] <<= f.segments[t].shift;
+  }
+  for (int64_t p = 0; p < positions; ++p) out[p] += static_cast<uint32_t>(f.start);
+}
+
+void map(const uint8_t* codes, int64_t count, const uint8_t* values, uint8_t* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = values[codes[i]];
+}
+
+void regroup(const uint8_t* w, int64_t quads, int64_t taps, uint8_t* out) {
+  for (int64_t q = 0; q < quads; ++q, w += 4 * taps) {
+    for (int64_t t = 0; t < taps; ++t, out += 4) {
+      for (int64_t i = 0; i < 4; ++i) out[i] = w[i * taps + t];
+    }
+  }
+}
+
 void interleave(const uint8_t* const* rows, int64_t count, const uint8_t* map, uint8_t* out) {
   for (int i = 0; i < 4; ++i) {
     for (int64_t p = 0; p < count; ++p) out[4 * p + i] = rows[i] ? map[rows[i][p]] : 0;
@@ -56,7 +91,7 @@ void quads(const uint8_t* codes, int64_t row_step, int64_t rows, int64_t count, 
 
 }  // namespace
 
-const Path scalar_path{&sum, &interleave, &quads};
+const Path scalar_path{&filter, &map, &regroup, &sum, &interleave, &quads};
 
 bool path_supported(const std::string& isa) {
   if (isa == "scalar") return true;

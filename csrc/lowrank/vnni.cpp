@@ -109,6 +109,59 @@ struct Map {
   }
 };
 
+void map(const uint8_t* codes, int64_t count, const uint8_t* values, uint8_t* out) {
+  const Map mapped(values);
+  for (int64_t i = 0; i < count; i += 64) {
+    const __mmask64 lanes = ~__mmask64{0} >> (64 - std::min<int64_t>(64, count - i));
+    _mm512_mask_storeu_epi8(out + i, lanes, mapped(_mm512_maskz_loadu_epi8(lanes, codes + i)));
+  }
+}
+
+void regroup(const uint8_t* w, int64_t quads, int64_t taps, uint8_t* out) {
+  if (taps > 16) return scalar_path.regroup(w, quads, taps, out);
+  uint8_t order[64] = {};
+  for (int64_t j = 0; j < 4 * taps; ++j) order[j] = static_cast<uint8_t>(j % 4 * taps + j / 4);
+  const __m512i index = _mm512_loadu_si512(order);
+  const __mmask64 lanes = ~__mmask64{0} >> (64 - 4 * taps);
+  for (int64_t q = 0; q < quads; ++q) {
+    const __m512i codes = _mm512_maskz_loadu_epi8(lanes, w + 4 * taps * q);
+    _mm512_mask_storeu_epi8(out + 4 * taps * q, lanes, _mm512_permutexvar_epi8(index, codes));
+  }
+}
+
+// Adds one group of taps of one term: 16 positions of a vector need at most 16 + kMostReach bytes, which one permutation arranges.
+template <bool Signed>
+inline void tap_group(const TapGroup& group, const uint8_t* weights, const uint8_t* stream, __m512i (&sums)[4]) {
+  static_assert(15 + kMostReach < 64);
+  int32_t quad;
+  std::memcpy(&quad, weights, 4);
+  const __m512i weight = _mm512_set1_epi32(quad), index = _mm512_loadu_si512(group.index.data());
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    const __m512i bytes = _mm512_permutexvar_epi8(index, _mm512_loadu_si512(stream + group.base + 16 * v));
+    sums[v] = multiply<Signed>(sums[v], weight, bytes);
+  }
+}
+
+void filter(const Filter& f, int64_t first, int64_t positions, int32_t* out) {
+  const __m512i start = _mm512_set1_epi32(f.start);
+  for (int64_t p = 0; p < positions; p += 64) {
+    __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
+    const uint8_t* weights = f.weights;
+    for (int64_t t = 0; t < f.segment_count; ++t) {
+      const uint8_t* stream = f.streams[t] + first + p;
+      if (f.segments[t].stream_signed) {
+        for (int64_t g = 0; g < f.group_count; ++g, weights += 4) tap_group<true>(f.groups[g], weights, stream, sums);
+      } else {
+        for (int64_t g = 0; g < f.group_count; ++g, weights += 4) tap_group<false>(f.groups[g], weights, stream, sums);
+      }
+      const __m128i shift = _mm_cvtsi32_si128(f.segments[t].shift);
+      for (__m512i& sum : sums) sum = _mm512_sll_epi32(sum, shift);
+    }
+    for (int v = 0; v < 4; ++v) _mm512_storeu_si512(out + p + 16 * v, _mm512_add_epi32(sums[v], start));
+  }
+}
+
 void interleave(const uint8_t* const* rows, int64_t count, const uint8_t* map, uint8_t* out) {
   const Map mapped(map);
   for (int64_t p = 0; p < count; p += 64) {
@@ -175,6 +228,6 @@ void quads(const uint8_t* codes, int64_t row_step, int64_t rows, int64_t count, 
 
 }  // namespace
 
-const Path vnni_path{&sum, &interleave, &quads};
+const Path vnni_path{&filter, &map, &regroup, &sum, &interleave, &quads};
 
 }  // namespace inexact::lowrank

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inexact import kernels
-from inexact.kernels import _table
+from inexact.kernels import _lowrank, _table
 from inexact.kernels._geometry import Geometry
 
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
@@ -61,3 +61,17 @@ def test_products_do_not_depend_on_engine_or_batch_split(m: int, n: int, k: int,
     for path in kernels.isas():
         for scheme in ("fix_weight", "fix_activation", "stack_activation", "stack_weight"):
             assert torch.equal(_table.gemm(a, b, lut, path, scheme), wanted), (path, scheme)
+
+
+@settings(max_examples=40, deadline=None)
+@given(convolutions(), st.integers(0, 4), st.sampled_from([3, 100, 400]), st.integers(0, 2**32))
+def test_lowrank_equals_the_reference(case: dict[str, Any], rank: int, size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    left, right = (rng.integers(-size, size, (rank, 256)) for _ in range(2))
+    lut = torch.from_numpy((left.T @ right + rng.integers(-1000, 1000, 256)).astype(np.int32))
+    wanted = _table.conv2d(**case | {"lut": lut}, path="reference")
+    for isa in _lowrank.isas():
+        assert torch.equal(_lowrank.conv2d(**case | {"lut": lut}, isa=isa), wanted), isa
+    a, b = case["a"].reshape(-1, case["a"].shape[3]), case["a"].reshape(-1, case["a"].shape[3])[:33]
+    for isa in _lowrank.isas():
+        assert torch.equal(_lowrank.gemm(a, b, lut, isa), kernels.gemm(a, b, lut, "reference")), isa

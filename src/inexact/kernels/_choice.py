@@ -19,9 +19,11 @@ from inexact.kernels._bytes import ByteFactors
 from inexact.kernels._check import checked_table
 
 MOST_ROWS = 14  # outputs of one block of the lowrank kernels
-NS_PER_STEP = {"avx512": 0.16, "scalar": 12.0}  # 16 positions x 1 row x 4 channels
+NS_PER_STEP = {"avx512": 0.16, "scalar": 20.0}  # 16 positions x 1 row x 4 channels
 NS_PER_PACKED = {"avx512": 0.12, "scalar": 1.5}  # one activation byte of one term, mapped and interleaved
-NS_PER_WEIGHT = {"avx512": 0.35, "scalar": 1.0}  # one weight byte of one term
+NS_PER_WEIGHT = {"avx512": 0.2, "scalar": 1.0}  # one weight byte of one term
+NS_PER_GATHER = {"avx512": 0.7, "scalar": 60.0}  # 16 positions x 3 taps of a depthwise filter
+NS_PER_PLACED = {"avx512": 0.3, "scalar": 0.5}  # one position of a depthwise filter: plane packed, sums handed over
 NS_PER_LOOKUP = {"avx512": 0.045, "avx2": 0.33, "scalar": 0.33}  # one product of the table engine, one operand fixed
 STACK_LANES = {"avx512": 32, "avx2": 32, "scalar": 16}  # outputs of one stacked row
 NS_PER_ROW = {"avx512": 0.67, "avx2": 1.15, "scalar": 1.5}  # one stacked row, added
@@ -126,6 +128,9 @@ def weigh(factors: ByteFactors | None, layer: Layer, device: str = "cpu") -> Cho
 
 def _lowrank_ns(layer: Layer, terms: int) -> float:
     path = _lowrank.path()
+    if layer.inputs == 1 and layer.groups > 1:
+        gathers = -(-layer.positions // 16) * layer.groups * layer.outputs * -(-layer.taps // 3)
+        return terms * gathers * NS_PER_GATHER[path] + layer.positions * layer.groups * layer.outputs * NS_PER_PLACED[path]
     blocks = -(-layer.outputs // MOST_ROWS)
     # a block of fewer than 3 rows waits for its own sums; loads of the stream cost about one row
     rows = blocks * max(layer.outputs / blocks + 1, 3.0)
