@@ -40,7 +40,7 @@ Lut lut_of(const Array<const int32_t, 2>& table) {
 Accumulation accumulation_of(const Choice& c) {
   const int64_t kind = c[0], low = c[1], step = c[2], reach = c[3], width = c[4], group = c[7];
   require(kind >= 0 && kind <= static_cast<int64_t>(Bits::segmented) && width >= 2 && width <= 32, "adder or width unknown");
-  require(low >= 0 && low <= width && reach >= 0 && reach < width, "the adder must fit its width");
+  require(low >= 0 && low <= width && reach >= 0 && reach <= width, "the adder must fit its width");
   require(kind != static_cast<int64_t>(Bits::segmented) || (step >= 1 && step <= width), "a segment must have bits");
   require(group >= 1 && (c[6] || (group <= 256 && (group & (group - 1)) == 0)), "a tree must have 1..256 leaves, a power of two");
   const Adder adder{static_cast<Bits>(kind), static_cast<int>(low), static_cast<int>(step), static_cast<int>(reach)};

@@ -38,7 +38,7 @@ ADDERS = [
 ORDERS = ["sequential", "tree(radix=4)", "tree(radix=32)", "systolic(rows=5)", "systolic(rows=64)"]
 
 
-@pytest.fixture(params=["avx512", "scalar"])
+@pytest.fixture(params=["avx512", "avx2", "scalar"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     isa: str = request.param
     if isa not in kernels.isas():
@@ -69,6 +69,26 @@ def test_every_engine_equals_the_definition(adder: str, order: str, path: str) -
             found = kernels.sequential_gemm(a, b, lut, accumulator, engine)
             assert found.dtype == np.int32
             np.testing.assert_array_equal(found, wanted, err_msg=f"{accumulator} {engine}")
+
+
+@pytest.mark.parametrize("width", [2, 17, 32])
+def test_lower_parts_and_segments_may_take_the_whole_width(width: int, path: str) -> None:
+    lut, a, b = narrow(LUT, width), codes(3, 20), codes(66, 20)
+    for head in (
+        "eta2(block={w})",
+        "aca(window={w})",
+        "gear(r={w},p=0)",
+        "loa(low={w})",
+        "copy_adder(low={w})",
+        "eta1(low={w})",
+        "trunc_adder(cut={w})",
+    ):
+        accumulator = Accumulator(adder=head.format(w=width), width=width, overflow="saturate")
+        wanted = accumulator.total(lut[a[:, None, :], b[None, :, :]])
+        for engine in ("reference", "sequential", "torch"):
+            np.testing.assert_array_equal(
+                kernels.sequential_gemm(a, b, lut, accumulator, engine), wanted, err_msg=f"{accumulator} {engine}"
+            )
 
 
 CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
