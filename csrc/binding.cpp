@@ -82,6 +82,17 @@ void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const in
              Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 
+void slopes(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, Array<const float, 2> g, Array<const float, 2> along_a,
+            Array<const float, 2> along_b, Array<float, 2> by_a, Array<float, 2> by_b, int threads) {
+  const int64_t m = dim(a, 0), n = dim(b, 0), k = dim(a, 1);
+  require(dim(along_a, 0) == dim(along_b, 0) && dim(along_a, 1) == dim(along_b, 1), "tables of slopes must agree");
+  require(dim(b, 1) == k && dim(g, 0) == m && dim(g, 1) == n && k > 0, "shapes of a, b and g must agree");
+  require(dim(by_a, 0) == m && dim(by_a, 1) == k && dim(by_b, 0) == n && dim(by_b, 1) == k, "shapes of the results must agree");
+  const SlopeTables tables{along_a.data(), along_b.data(), dim(along_a, 0), dim(along_a, 1)};
+  const nb::gil_scoped_release unlocked;
+  slope_gemm(a.data(), b.data(), g.data(), tables, m, n, k, threads, by_a.data(), by_b.data());
+}
+
 std::vector<std::string> isas() {
   std::vector<std::string> found;
   for (const char* isa : {"avx512", "avx2", "scalar"}) {
@@ -101,6 +112,8 @@ NB_MODULE(_core, m) {
   inexact::lowrank::bind(m);
   m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "lut"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
         "threads"_a, "isa"_a, "scheme"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
+  m.def("slope_gemm", &inexact::slopes, "a"_a, "b"_a, "g"_a, "along_a"_a, "along_b"_a, "by_a"_a, "by_b"_a, "threads"_a,
+        "Gradients of a sum of look-ups through the slopes of its table.");
   inexact::bind_circuits(m);
   inexact::bind_layers(m);
   inexact::bind_sequential(m);

@@ -126,4 +126,15 @@ void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, i
 void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& shape, int threads, const Path& path,
                 Scheme scheme, const Sink& out);
 
+// Slopes of a table along a and along b, float32 [rows, columns] = [codes of a, codes of b].
+struct SlopeTables {
+  const float* along_a;
+  const float* along_b;
+  int64_t rows, columns;
+};
+
+// by_a[m, k] = sum over n of g[m, n] along_a[a[m, k], b[n, k]]; by_b[n, k] = sum over m of g[m, n] along_b[a[m, k], b[n, k]].
+void slope_gemm(const uint8_t* a, const uint8_t* b, const float* g, const SlopeTables& tables, int64_t m, int64_t n, int64_t k, int threads,
+                float* by_a, float* by_b);
+
 }  // namespace inexact

@@ -15,6 +15,7 @@ from inexact.kernels._factors import Factors
 from inexact.kernels._geometry import Geometry
 from inexact.kernels._layer import Surroundings, compiled_layer_serves, conv2d_layer, linear_layer
 from inexact.kernels._sequential import sequential_conv2d, sequential_gemm
+from inexact.kernels._slopes import slope_conv2d, slope_gemm
 from inexact.kernels._steps import inside, restored
 
 __all__ = [
@@ -40,5 +41,7 @@ __all__ = [
     "restored",
     "sequential_conv2d",
     "sequential_gemm",
+    "slope_conv2d",
+    "slope_gemm",
     "threads",
 ]

@@ -32,6 +32,14 @@ def conv2d(a: Tensor, w: Tensor, lut: Tensor, geometry: Geometry, pad_code: int,
     return out
 
 
+def slope_gemm(a: Tensor, b: Tensor, g: Tensor, along_a: Tensor, along_b: Tensor) -> tuple[Tensor, Tensor]:
+    """a uint8 [M, K], b uint8 [N, K], g float32 [M, N], slopes float32 -> float32 [M, K] and [N, K]."""
+    by_a, by_b = torch.empty(a.shape), torch.empty(b.shape)
+    arrays = (_array(a), _array(b), _array(g), _array(along_a), _array(along_b))
+    compiled().slope_gemm(*arrays, by_a.numpy(), by_b.numpy(), _dispatch.threads())
+    return by_a, by_b
+
+
 def _array(tensor: Tensor) -> object:
     return tensor.detach().contiguous().numpy()
 

@@ -1,4 +1,4 @@
-"""What every emulated layer shares: quantisation, the sum of products with its corrections, requantisation, straight-through gradient."""
+"""What every emulated layer shares: quantisation, the sum of products with its corrections, requantisation, the gradient the rule names."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from inexact.nn._probed import Probed
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, straight_through
 from inexact.nn._tables import coded_table, error_table
+from inexact.nn.gradients._attach import slopes_of, with_slopes
+from inexact.nn.gradients._contraction import Contraction
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
 
 
@@ -140,7 +142,8 @@ class ApproxLayer(nn.Module, ABC):
         with torch.no_grad():
             result = self.compiled(x.detach(), self._prepared()) if self._compiles(x) else self._emulated(x.detach())
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
-            return straight_through(self, x, result)
+            slopes = slopes_of(self)
+            return straight_through(self, x, result) if slopes is None else with_slopes(self, x, result, slopes)
         return result
 
     def _compiles(self, x: Tensor) -> bool:
@@ -298,6 +301,10 @@ class ApproxLayer(nn.Module, ABC):
     @abstractmethod
     def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
         """Gradients of `float_layer(a, b)` for a, b and the bias where `needs` says so; nothing here is differentiated again."""
+
+    @abstractmethod
+    def contraction(self) -> Contraction:
+        """The sums of the layer, for gradients."""
 
     @abstractmethod
     def per_channel(self, values: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from inexact.precision import Quantiser
 
 
 def pass_through(values: Tensor, quantiser: Quantiser) -> Tensor:
-    """Quantised values whose gradient is one inside the range, its ends included, and zero outside."""
+    """Quantised values whose gradient is one where the code is not clipped and zero elsewhere."""
     found: Tensor = _PassThrough.apply(values, quantiser)  # type: ignore[no-untyped-call]
     return found
 
@@ -35,7 +35,8 @@ class _PassThrough(torch.autograd.Function):
         """The gradient of the values; it may itself be differentiated."""
         (gradient,), (values,) = arrived, ctx.saved_tensors
         quantiser: Quantiser = ctx.quantiser
-        low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low, quantiser.high))
+        # half a step beyond the last codes still rounds to them; without it the largest weight of many channels would be frozen
+        low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low - 0.5, quantiser.high + 0.5))
         if _compiles(values, quantiser) and not torch.is_grad_enabled():
             return kernels.inside(values, gradient, float(low), float(high)), None
         return gradient * ((values >= low) & (values <= high)), None

@@ -11,6 +11,7 @@ from inexact import precision as precision_formats
 from inexact.core.errors import PlanError, near
 from inexact.core.workload import CODINGS
 from inexact.nn._tables import coded_table
+from inexact.nn.gradients import gradients
 from inexact.precision import Format
 from inexact.units import Accumulator, Multiplier, multipliers
 
@@ -28,6 +29,8 @@ class Rule:
     recovery: spec of the correction applied after calibration, such as "bias_correction"; "none".
     accumulator: "exact", or a `units.Accumulator` or its spec: the raw products of codes are summed by it, in its order; the corrections by
     zero points stay exact and are added after.
+    gradient: spec of the unit's derivative in training: "straight_through", "smoothed_difference(half_window=16)", "linear_fit",
+        "low_rank(rank=2)".
 
     Raises PlanError when unit, precision and coding do not fit each other.
     """
@@ -38,6 +41,7 @@ class Rule:
     padding: str = "multiplied"
     recovery: str = "none"
     accumulator: str | Accumulator = "exact"
+    gradient: str = "straight_through"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multiplier", multipliers.get(self.multiplier).spec)
@@ -48,6 +52,7 @@ class Rule:
             object.__setattr__(self, "accumulator", Accumulator.get(self.accumulator).spec)
         self._check_unit()
         self._check_accumulator()
+        self._check_gradient()
 
     @cached_property
     def format(self) -> Format:
@@ -119,6 +124,14 @@ class Rule:
                 f"an accumulator must hold every product of {self.unit.spec} ({low}..{high}), "
                 f"but {self.sums.width} bits hold {least}..{most}: give it at least {needed} bits"
             )
+
+    def _check_gradient(self) -> None:
+        gradient = gradients.get(self.gradient)
+        object.__setattr__(self, "gradient", gradient.spec)
+        if self.exact:
+            return
+        for bits, signed in ((self.format.a_bits, self.coding == "signed"), (self.format.b_bits, self.coding != "unsigned")):
+            gradient.check(2**bits - signed)
 
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Rule)}

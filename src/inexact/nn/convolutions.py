@@ -16,6 +16,8 @@ from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, by_autograd
 from inexact.nn._sums import conv2d
+from inexact.nn.gradients import _contraction as contractions
+from inexact.nn.gradients._contraction import Contraction, Convolution
 
 
 class LiftedConvolution(ApproxLayer):
@@ -95,6 +97,11 @@ class LiftedConvolution(ApproxLayer):
     def float_gradients(self, gradient: Tensor, a: Tensor, b: Tensor, needs: tuple[bool, ...]) -> Gradients:
         """Left to autograd."""
         return by_autograd(self, gradient, a, b, needs)
+
+    def contraction(self) -> Contraction:
+        """A two-dimensional convolution of the reordered input and weight."""
+        plane = Convolution(self.stride, self.dilation, self.groups)
+        return contractions.LiftedConvolution(plane, self.lifted, self.lifted_weight, self.lowered)
 
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] or [1] as [1, O or 1, 1, …]."""

@@ -16,6 +16,7 @@ from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, by_autograd
 from inexact.nn._sums import conv2d, gemm
+from inexact.nn.gradients._contraction import Contraction, Convolution, MatrixProduct
 
 
 @final
@@ -109,6 +110,10 @@ class ApproxConv2d(ApproxLayer):
         by_a, by_b, _ = torch.ops.aten.convolution_backward(gradient, a, b, *geometry, wanted)
         return by_a, by_b, by_bias
 
+    def contraction(self) -> Contraction:
+        """A convolution without padding."""
+        return Convolution(self.stride, self.dilation, self.groups)
+
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] or [1] as [1, O or 1, 1, 1]."""
         return values.reshape(1, -1, 1, 1)
@@ -170,6 +175,10 @@ class ApproxLinear(ApproxLayer):
         by_a = (rows @ b).reshape(a.shape) if needs[0] else None
         by_b = rows.T @ a.reshape(-1, a.shape[-1]) if needs[1] else None
         return by_a, by_b, rows.sum(0) if needs[2] else None
+
+    def contraction(self) -> Contraction:
+        """A matrix product."""
+        return MatrixProduct()
 
     def per_channel(self, values: Tensor) -> Tensor:
         """[O] as it is."""

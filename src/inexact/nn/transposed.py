@@ -14,6 +14,7 @@ from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, by_autograd
+from inexact.nn.gradients._contraction import Contraction, TransposedConvolution
 
 
 @final
@@ -103,6 +104,12 @@ class ApproxConvTranspose2d(ApproxLayer):
         """float32 [N, O, H', W']; weight [O, C/groups, kh, kw]."""
         result = self._transposed(self.padded(x), _inputs_first(weight, self.groups))
         return result if self.bias is None else result + self.per_channel(self.bias)
+
+    def contraction(self) -> Contraction:
+        """Pixels times taps, overlapped."""
+        return TransposedConvolution(
+            self.groups, lambda x, weight: self._transposed(x, _inputs_first(weight, self.groups)), self._overlapped
+        )
 
     def _transposed(self, x: Tensor, kernel: Tensor) -> Tensor:
         return F.conv_transpose2d(x, kernel, None, self.stride, self.padding, self.output_padding, self.groups, self.dilation)

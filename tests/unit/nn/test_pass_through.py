@@ -20,7 +20,7 @@ QUANTISERS = [
 def values_of(quantiser: Quantiser) -> Tensor:
     """Ties, both ends of the range and their neighbours, random values, in a number that fills no vector."""
     generator = torch.Generator().manual_seed(0)
-    ends = (torch.tensor([quantiser.low, quantiser.high]) - quantiser.zero_point) * quantiser.scale
+    ends = (torch.tensor([quantiser.low - 0.5, quantiser.high + 0.5]) - quantiser.zero_point) * quantiser.scale
     ties = torch.arange(-401, 401) / 2 * quantiser.scale
     up, down = (ends.nextafter(torch.tensor(limit)) for limit in (torch.inf, -torch.inf))
     spread = torch.randn(70001, generator=generator) * float(quantiser.scale) * 200
@@ -50,7 +50,7 @@ def test_compiled_steps_equal_the_portable_ones(quantiser: Quantiser, threads: s
 def test_the_gradient_passes_inside_the_range_and_at_its_ends(quantiser: Quantiser) -> None:
     x = values_of(quantiser).requires_grad_()
     (gradient,) = torch.autograd.grad(pass_through(x, quantiser).sum(), x)
-    low, high = (torch.tensor([quantiser.low, quantiser.high]) - quantiser.zero_point) * quantiser.scale
+    low, high = (torch.tensor([quantiser.low - 0.5, quantiser.high + 0.5]) - quantiser.zero_point) * quantiser.scale
     assert gradient[:6].tolist() == [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]  # both ends; above each; below each
     assert torch.equal(gradient, ((x >= low) & (x <= high)).float())
 
