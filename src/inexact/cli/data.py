@@ -46,7 +46,8 @@ def fetch_data(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"name": name, "folder": str(folder), "sha256": entry(name).sha256}))
     else:
-        click.echo(f"{name} is in {folder} (4 files, SHA-256 checked)")
+        files = len(entry(name).sha256)
+        click.echo(f"{name} is in {folder} ({files} {'file' if files == 1 else 'files'}, SHA-256 checked)")
 
 
 def _known() -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def _known() -> list[dict[str, Any]]:
         fetched = known.fetched()
         splits = SPLITS if fetched else SPLITS[:2] if known.embedded else ()
         row = {"name": name, "title": known.title, "splits": list(splits), "fetched": fetched, "embedded": known.embedded}
-        found.append(row | {"classes": len(known.classes), "image": "1x28x28", "licence": known.licence, "reference": known.reference})
+        found.append(row | {"classes": len(known.classes), "image": known.shape, "licence": known.licence, "reference": known.reference})
     found.append(_imagenet())
     return found
 

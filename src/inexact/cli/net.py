@@ -220,11 +220,15 @@ def _calibration(data: str, calibrate: str | None) -> Dataset:
 def _known() -> list[dict[str, Any]]:
     from inexact import nn, zoo
 
-    cards = zoo.cards()
+    cards = [*zoo.cards(), *zoo.head_cards()]
     found = []
-    models = {name: (zoo.untrained(architecture()), architecture().input_shape) for name, architecture in zoo.architectures.items()}
+    models: dict[str, tuple[torch_nn.Module, tuple[int, ...]]] = {
+        name: (zoo.untrained(architecture()), architecture().input_shape) for name, architecture in zoo.architectures.items()
+    }
     with suppress(MissingDependencyError):  # listed when its packages are installed
         models[zoo.IMAGENET_NETWORK] = (zoo.network(zoo.IMAGENET_NETWORK), (3, 224, 224))
+    with suppress(MissingDependencyError):
+        models[zoo.TEXT_NETWORK] = (zoo.network(zoo.TEXT_NETWORK), (zoo.TOKENS,))
     for name, (model, shape) in models.items():
         found.append(
             {

