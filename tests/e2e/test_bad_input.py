@@ -95,6 +95,7 @@ def test_an_output_folder_that_cannot_be_written(capsys: pytest.CaptureFixture[s
     refused(capsys, [*STUDY, "--out", str(tmp_path / "file" / "out")], "output folder .* must be writable: .*; choose another with --out")
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_in_the_middle(tmp_path: Path) -> None:
     """A process that may write 60,000 bytes to a file stands in for a full disk: the store opens, then a write really fails."""
     code = (
@@ -111,6 +112,7 @@ def test_a_disk_that_fills_up_in_the_middle(tmp_path: Path) -> None:
     assert {p.suffix for p in out.iterdir()} <= {".db", ".db-wal", ".db-shm", ".db-journal"}
 
 
+@pytest.mark.slow
 def test_interrupt_at_the_command_line(tmp_path: Path) -> None:
     """Ctrl-C while trials run: exit code 130, one closing sentence that says how to resume, and resuming works."""
     out = tmp_path / "out"

@@ -17,8 +17,8 @@ from inexact.units._base import MAX_TABLE_BITS, Integers, Multiplier, Table, mul
 
 SUFFIXES = (".npy", ".npz", ".csv")
 
-_TABLES: dict[str, Table] = {}
-"""Tables met in this process by SHA-256: a content-addressed cache, so a spec with a hash finds its table again."""
+_TABLES: dict[tuple[str, tuple[int, ...]], Table] = {}
+"""Tables met in this process by SHA-256 and shape: a content-addressed cache, so a spec with a hash finds its table again."""
 
 
 @multipliers.register("table")
@@ -99,19 +99,23 @@ def as_table(array: NDArray[np.generic], width: tuple[int, int], name: str) -> T
 def remember(lut: Table) -> str:
     """Keep a private copy of the table under its SHA-256 and return the hash."""
     key = digest(np.ascontiguousarray(lut).astype("<i4").tobytes())
-    if key not in _TABLES:
+    if (key, lut.shape) not in _TABLES:
         own = np.array(lut, dtype=np.int32, order="C")
         own.flags.writeable = False
-        _TABLES[key] = own
+        _TABLES[key, lut.shape] = own
     return key
 
 
 def _known(content: str, width: tuple[int, int]) -> Table:
     if not content:
         raise SpecError("table needs path=, a file with the truth table, as in table(path='unit.npy'); in Python use units.from_table")
-    if content not in _TABLES:
+    shape = (1 << width[0], 1 << width[1])
+    if (content, shape) in _TABLES:
+        return _TABLES[content, shape]
+    other = next((lut for (key, _), lut in _TABLES.items() if key == content), None)
+    if other is None:
         raise SpecError(f"no table with SHA-256 {content!r} was met in this process; save the unit and use table(path='…')")
-    return as_table(_TABLES[content], width, f"the table {content[:12]}")
+    return as_table(other, width, f"the table {content[:12]}")  # which says that the shape does not fit
 
 
 def _read(path: str) -> NDArray[np.generic]:

@@ -140,3 +140,15 @@ def test_archive_without_a_clear_table(tmp_path: Path) -> None:
 
 def test_the_circuit_of_a_table_is_unknown(lut: np.ndarray) -> None:
     assert units.from_table(lut, signed=False).gates() is None
+
+
+def test_tables_of_equal_bytes_and_other_shape_are_other_units() -> None:
+    lut = np.arange(2**12)
+    tall, wide = (
+        units.from_table(lut.reshape(256, 16), signed=False, width=(8, 4)),
+        units.from_table(lut.reshape(32, 128), signed=False, width=(5, 7)),
+    )
+    assert tall.content == wide.content
+    assert tall != wide
+    assert tall.table().shape == (256, 16)
+    assert wide.table().shape == (32, 128)
