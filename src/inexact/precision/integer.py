@@ -11,7 +11,7 @@ from torch import Tensor
 from inexact.core.errors import SpecError, near, require_range
 from inexact.core.workload import CODINGS, Coding
 from inexact.precision._base import Format, formats
-from inexact.precision._calibration import Observer, check_method, ranges
+from inexact.precision._calibration import Observer, check_method, ranges, remembered
 from inexact.precision._quantiser import Quantiser
 
 GRANULARITIES = ("per_tensor", "per_channel")
@@ -101,7 +101,10 @@ class Int(Format):
             quantiser = _spanning(lows, highs, bits, symmetric, (-1, 1))
             return (quantiser.dequantise(quantiser.quantise(rows)) - rows).square().mean(1)
 
-        covered = ranges(low, high, rows, method=method, percentile=self.percentile, error=error)
+        def search() -> tuple[Tensor, Tensor]:
+            return ranges(low, high, rows, method=method, percentile=self.percentile, error=error)
+
+        covered = remembered((bits, symmetric), (low, high, rows), search) if method == "mse" else search()
         return _spanning(*covered, bits, symmetric, shape)
 
 
