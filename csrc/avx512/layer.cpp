@@ -26,8 +26,6 @@ uint32_t quantise(const float* x, int64_t count, const Quantiser& q, uint8_t* ou
 
 inline __mmask8 lanes_of(int64_t left) { return static_cast<__mmask8>(left >= 8 ? 0xFF : (1u << left) - 1); }
 
-inline __m256 rectified(const Epilogue& e, __m256 value) { return e.relu ? _mm256_max_ps(value, _mm256_setzero_ps()) : value; }
-
 void pixels(const Epilogue& e, int64_t image, int64_t channel, int64_t first, int64_t count, const int32_t* sums, float* out) {
   if (e.integer) {
     kScalarLayer.pixels(e, image, channel, first, count, sums, out);
@@ -48,7 +46,7 @@ void pixels(const Epilogue& e, int64_t image, int64_t channel, int64_t first, in
     if (e.padding) total = _mm512_sub_pd(total, _mm512_maskz_loadu_pd(lanes, e.padding + channel * e.pixels + first + i));
     __m256 result = _mm512_cvtpd_ps(_mm512_mul_pd(total, scale));
     if (e.bias) result = _mm256_add_ps(result, bias);
-    _mm256_mask_storeu_ps(out + i, lanes, rectified(e, result));
+    _mm256_mask_storeu_ps(out + i, lanes, result);
   }
 }
 
@@ -67,7 +65,7 @@ void channels(const Epilogue& e, int64_t row, int64_t first, int64_t count, cons
     if (e.column) total = _mm512_sub_pd(total, column);
     __m256 result = _mm512_cvtpd_ps(_mm512_mul_pd(total, _mm512_maskz_loadu_pd(lanes, e.scale + c)));
     if (e.bias) result = _mm256_add_ps(result, _mm256_maskz_loadu_ps(lanes, e.bias + c));
-    _mm256_mask_storeu_ps(out + i, lanes, rectified(e, result));
+    _mm256_mask_storeu_ps(out + i, lanes, result);
   }
 }
 

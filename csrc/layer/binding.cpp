@@ -50,7 +50,6 @@ struct Surroundings {
   Maybe<const double, 2> padding;
   Maybe<const int64_t, 2> integer;   // multiplier, exponent; [2, channels]
   std::array<double, 4> integer_out; // zero point, scale, low, high
-  bool relu;
 };
 
 Quantiser quantiser_of(const Surroundings& s, const Lut& lut) {
@@ -80,7 +79,6 @@ Epilogue epilogue_of(const Surroundings& s, int64_t channels, int64_t groups, in
   e.factor = rows + 2 * channels;
   e.bias = s.bias ? s.bias->data() : nullptr;
   e.padding = s.padding ? s.padding->data() : nullptr;
-  e.relu = s.relu;
   e.channels = channels;
   e.groups = groups;
   e.pixels = pixels;
@@ -232,11 +230,11 @@ void bind_layers(nb::module_& m) {
           "__init__",
           [](Surroundings* self, float scale, Numbers numbers, Array<const double, 2> constants, Maybe<const float, 1> bias,
              Maybe<const int32_t, 1> column, bool skip_padding, Maybe<const double, 2> padding, Maybe<const int64_t, 2> integer,
-             std::array<double, 4> integer_out, bool relu) {
-            new (self) Surroundings{scale, numbers, constants, bias, column, skip_padding, padding, integer, integer_out, relu};
+             std::array<double, 4> integer_out) {
+            new (self) Surroundings{scale, numbers, constants, bias, column, skip_padding, padding, integer, integer_out};
           },
           "scale"_a, "numbers"_a, "constants"_a, "bias"_a.none(), "column"_a.none(), "skip_padding"_a, "padding"_a.none(),
-          "integer"_a.none(), "integer_out"_a, "relu"_a);
+          "integer"_a.none(), "integer_out"_a);
   m.def("conv2d_layer", &conv2d, "x"_a, "channels_last"_a, "w"_a, "lut"_a, "out"_a, "geometry"_a, "around"_a, "threads"_a, "isa"_a,
         "factors"_a.none(),
         "A convolution from float32 to float32; False, and nothing defined, when an activation is not finite.");

@@ -60,7 +60,7 @@ float finished(const Epilogue& e, int64_t channel, double total) {
     result = static_cast<float>(total * e.scale[channel]);
     if (e.bias) result += e.bias[channel];
   }
-  return e.relu ? std::max(result, 0.0f) : result;
+  return result;
 }
 
 const LayerLoops& layer_loops(const std::string& isa) {

@@ -26,7 +26,7 @@ struct IntegerOutput {
   float zero_point, scale;    // of the output codes, as real numbers
 };
 
-// sum -> float((sum - window factor[c] - column - padding - offset[c]) * scale[c]) + bias[c], then max(0, .) where `relu`.
+// sum -> float((sum - window factor[c] - column - padding - offset[c]) * scale[c]) + bias[c].
 // Absent terms are null. window, column: [images, groups, pixels]; padding: [channels, pixels]; the others [channels].
 // With `integer`, scale is not used and the bias is part of the offset.
 struct Epilogue {
@@ -38,7 +38,6 @@ struct Epilogue {
   const double* column;
   const double* padding;
   const IntegerOutput* integer;
-  bool relu;
   int64_t channels, groups, pixels;
 };
 

@@ -215,7 +215,6 @@ def _around(
         padding=arrays[2],
         integer=arrays[3],
         integer_out=tuple(reals[1:]),
-        relu=False,
     )
 
 
