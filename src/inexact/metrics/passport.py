@@ -34,6 +34,8 @@ CONVENTIONS: dict[str, str] = {
     "pred_2pct": "share of pairs with exact != 0 whose relative error is below 2 %",
     "zero_exact": "a zero operand always gives what the exact unit gives",
     "commutative": "unit(a, b) = unit(b, a) for all pairs",
+    "monotone": "as one operand grows by 1, the result never moves against the exact one",
+    "sign_symmetric": "unit(-a, b) = unit(a, -b) = -unit(a, b) wherever both are operands; unsigned units have no signs: yes",
     "error_rank": "rank over the rationals of the error table",
 }
 """What each metric means, in one line; printed beside the number."""
@@ -68,6 +70,8 @@ class Profile:
     pred_2pct: float
     zero_exact: bool
     commutative: bool
+    monotone: bool
+    sign_symmetric: bool
     error_rank: int
 
     def metrics(self) -> dict[str, float | int | bool]:
@@ -95,7 +99,7 @@ def profile(unit: Multiplier | Adder, a: ArrayLike | None = None, b: ArrayLike |
     for operands too wide for a table.
     """
     approx, exact = unit.table().astype(np.int64), unit.exact_table().astype(np.int64)
-    p = np.outer(_weights("a", a, unit.width[0]), _weights("b", b, unit.width[1]))
+    p = np.outer(operand_weights("a", a, unit.width[0]), operand_weights("b", b, unit.width[1]))
     error = approx - exact
     size, magnitude = np.abs(error), np.abs(exact)
     occurs, nonzero = p > 0, exact != 0
@@ -125,15 +129,32 @@ def profile(unit: Multiplier | Adder, a: ArrayLike | None = None, b: ArrayLike |
         pred_2pct=_mean(p, counted & (relative < 0.02)) / share if share else 1.0,
         zero_exact=not (error[0].any() or error[:, 0].any()),
         commutative=unit.width[0] == unit.width[1] and bool(np.array_equal(approx, approx.T)),
+        monotone=_monotone(unit, approx, exact),
+        sign_symmetric=not unit.signed or _sign_symmetric(approx),
         error_rank=error_rank(error),
     )
+
+
+def _monotone(unit: Multiplier | Adder, approx: NDArray[np.int64], exact: NDArray[np.int64]) -> bool:
+    """Along either operand, in order of value, no step of the result has the opposite sign of the exact step."""
+    order = np.ix_(np.argsort(unit.operand_values(0)), np.argsort(unit.operand_values(1)))
+    ours, theirs = approx[order], exact[order]
+    return all(bool((np.diff(ours, axis=axis) * np.diff(theirs, axis=axis) >= 0).all()) for axis in (0, 1))
+
+
+def _sign_symmetric(approx: NDArray[np.int64]) -> bool:
+    """Index -i of a two's complement axis is (2**w - i) mod 2**w; the most negative operand has no opposite."""
+    rows, columns = (np.delete(np.arange(size), size // 2) for size in approx.shape)
+    kept, negated = approx[np.ix_(rows, columns)], (approx[np.ix_(-rows, columns)], approx[np.ix_(rows, -columns)])
+    return all(bool((other == -kept).all()) for other in negated)
 
 
 def _mean(p: Floats, values: NDArray[Any]) -> float:
     return float((p * values).sum())
 
 
-def _weights(name: str, histogram: ArrayLike | None, bits: int) -> Floats:
+def operand_weights(name: str, histogram: ArrayLike | None, bits: int) -> Floats:
+    """Shares of the bit patterns of an operand, summing to 1; None = uniform. Raises DataError as `profile` does."""
     if histogram is None:
         return np.full(1 << bits, 1.0 / (1 << bits))
     weights = np.asarray(histogram, dtype=np.float64)

@@ -4,6 +4,7 @@ from inexact.nn._approximate import ApproxModel, approximate
 from inexact.nn._data import Data, batches, device_of, first_inputs
 from inexact.nn._dissect import plannable
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
+from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated
 from inexact.nn._layer import ApproxLayer, Correction, Probe
 from inexact.nn._plan import Plan
@@ -27,6 +28,7 @@ __all__ = [
     "Data",
     "Emulated",
     "Evaluation",
+    "OperandHistograms",
     "Plan",
     "Probe",
     "Product",
@@ -39,6 +41,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "first_inputs",
+    "operand_histograms",
     "plannable",
     "workload",
 ]
