@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from inexact import hardware
+from inexact.cli._operands import Operands
+from inexact.core.errors import SpecError, near
 from inexact.core.estimate import Estimate
 from inexact.core.registry import parse_call
-from inexact.metrics import profile
+from inexact.metrics import anova, profile, weight_moments
+from inexact.metrics.known import check_claims, known_table, name_mismatch, sentence
+from inexact.metrics.wide import WideProfile
 from inexact.units import Adder, Multiplier, adders, multipliers
+from inexact.units._base import MAX_TABLE_BITS
 from inexact.units.cost import relative_cost
 
 QUANTITIES = {"energy_pj": "energy", "area_um2": "area", "delay_ns": "delay", "leakage_nw": "area"}
@@ -54,13 +60,22 @@ def scaled(exact: Estimate, ratio: Estimate) -> Estimate:
     )
 
 
-def summary(unit: Multiplier | Adder) -> dict[str, Any]:
-    """One entry of `unit list --json`."""
-    found = profile(unit)
+def is_wide(unit: Multiplier | Adder) -> bool:
+    """Whether its operands are too wide for a truth table."""
+    return sum(unit.width) > MAX_TABLE_BITS
+
+
+def identity(unit: Multiplier | Adder) -> dict[str, Any]:
+    """What a unit is, whatever it computes with. sha256 is of its table; a wide unit has none."""
     kind = "adder" if isinstance(unit, Adder) else "multiplier"
-    head = {"spec": unit.spec, "kind": kind, "width": list(unit.width), "signed": unit.signed, "sha256": unit.sha256}
-    metrics = found.metrics()
-    return head | {"metrics": metrics, "relative_cost": relative(unit), "cost": cost(unit)}
+    sha256 = None if is_wide(unit) else unit.sha256
+    return {"spec": unit.spec, "kind": kind, "width": list(unit.width), "signed": unit.signed, "sha256": sha256}
+
+
+def summary(unit: Multiplier | Adder, operands: Operands | None = None) -> dict[str, Any]:
+    """One entry of `unit list --json`."""
+    found = profile(unit) if operands is None else profile(unit, operands.a, operands.b)
+    return identity(unit) | {"metrics": found.metrics(), "relative_cost": relative(unit), "cost": cost(unit)}
 
 
 def relative(unit: Multiplier | Adder) -> dict[str, Any] | None:
@@ -71,21 +86,60 @@ def relative(unit: Multiplier | Adder) -> dict[str, Any] | None:
     return {name: getattr(found, name).to_json() for name in ("energy", "area", "delay")}
 
 
-def facts(unit: Multiplier | Adder) -> dict[str, Any]:
+def facts(unit: Multiplier | Adder, operands: Operands | None = None) -> dict[str, Any]:
     """The object of `unit show --json`."""
-    entry = summary(unit)
+    entry = summary(unit, operands)
     traits = {name: entry["metrics"][name] for name in ("zero_exact", "commutative", "error_rank")}
+    return entry | traits | {"operands": _operands_text(operands)} | engine(unit) | _background(unit) | _of_multiplier(unit, operands)
+
+
+def contradictions(unit: Multiplier | Adder, claims: Sequence[str], name: str | None = None) -> list[str]:
+    """What claims ("mae=53") and a file's name say that the unit's own table, under uniform operands, does not."""
+    found = profile(unit)
+    wrong = check_claims(found, dict(_claim(text, found.metrics()) for text in claims))
+    called = name_mismatch(unit, name) if name is not None and isinstance(unit, Multiplier) else None
+    return wrong if called is None else [*wrong, called]
+
+
+def _claim(text: str, metrics: dict[str, Any]) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in metrics:
+        raise SpecError(f"a claim must be METRIC=VALUE, as in mae=53, not {text!r}{near(name, metrics)} Metrics: {', '.join(metrics)}")
+    try:
+        return name, float(value)
+    except ValueError as error:
+        raise SpecError(f"a claim's value must be a number, not {value!r}") from error
+
+
+def wide_facts(unit: Multiplier | Adder, found: WideProfile) -> dict[str, Any]:
+    """The object of `unit show --json` for a unit too wide for a table."""
+    entry = identity(unit) | {"metrics": found.metrics(), "relative_cost": relative(unit), "cost": cost(unit)}
+    sampled = {"exhaustive": found.exhaustive, "pairs": found.pairs, "intervals": {k: list(v) for k, v in found.intervals.items()}}
+    how = "all pairs" if found.exhaustive else f"{found.pairs:,} pairs drawn by stratum; wce, wcre: the largest drawn"
+    return entry | sampled | {"operands": f"uniform operands, {how}"} | engine(unit) | _background(unit)
+
+
+def _operands_text(operands: Operands | None) -> str:
+    return "uniform operands, all pairs" if operands is None else f"operands of {operands.source}"
+
+
+def _background(unit: Multiplier | Adder) -> dict[str, Any]:
     gates = unit.gates()
     reference = (type(unit).__doc__ or "").partition("Reference:")[2]
-    return (
-        entry
-        | traits
-        | {
-            **engine(unit),
-            "gates": None if gates is None else gates.counts(),
-            "reference": " ".join(reference.split()) or None,
-        }
-    )
+    return {"gates": None if gates is None else gates.counts(), "reference": " ".join(reference.split()) or None}
+
+
+def _of_multiplier(unit: Multiplier | Adder, operands: Operands | None) -> dict[str, Any]:
+    """What only a multiplier's table tells: what it is known as, what a correction removes, the error of each weight."""
+    if isinstance(unit, Adder):
+        return {"known_as": None, "correction": None, "per_weight": None}
+    a, b = (None, None) if operands is None else (operands.a, operands.b)
+    known = known_table(unit)
+    return {
+        "known_as": None if known is None else sentence(known),
+        "correction": anova(unit, a, b).figures(),
+        "per_weight": weight_moments(unit, a).to_json(),
+    }
 
 
 def engine(unit: Multiplier | Adder) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from inexact.cli._unit_facts import facts
+from inexact.cli._passport import passport
 from inexact.core.errors import OutputError
 from inexact.importers import Statement, import_unit
 from inexact.units.table import TableUnit
@@ -24,6 +25,7 @@ def imported(
     index: Any,
     trust: bool,
     limit_s: float,
+    claims: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Import `source`, write the unit to `out`, and return what `unit import --json` prints."""
     found = import_unit(source, Statement(width=_widths(width), signed=signed, first=first, index=index), trust=trust, limit_s=limit_s)
@@ -34,7 +36,11 @@ def imported(
     if target.exists() and origin.exists() and target.samefile(origin):
         raise OutputError(f"the unit must not replace the file it came from ({origin}); name another with --out")
     unit = found.unit.save(target)
-    return {"path": str(target), "assumptions": list(found.assumptions), "unit": facts(unit)}
+    return {
+        "path": str(target),
+        "assumptions": list(found.assumptions),
+        "unit": passport(unit, claims=claims, name=origin.stem),
+    }
 
 
 def _widths(text: str | None) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from inexact.cli._unit_facts import catalogue, summary
+from inexact.metrics.anova import ANOVA_CONVENTIONS
 from inexact.metrics.passport import CONVENTIONS
 
 COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP", "rank E")
@@ -47,11 +48,11 @@ def markdown() -> str:
     return "\n".join(lines)
 
 
-def list_table() -> None:
-    """Print the catalogue."""
+def list_table(rows: list[dict[str, Any]]) -> None:
+    """Print units, a line each."""
     table = _table("units")
-    for unit in catalogue():
-        table.add_row(*map(escape, cells(summary(unit))[:NARROW]))
+    for row in rows:
+        table.add_row(*map(escape, cells(row)[:NARROW]))
     _print(table)
 
 
@@ -71,16 +72,14 @@ def show_text(found: dict[str, Any]) -> None:
     console.print(
         f"[bold]{escape(found['spec'])}[/bold]  {found['kind']}, {found['width'][0]}x{found['width'][1]} {coding}", highlight=False
     )
-    for name in ("sha256", "engine", "engine_why", "reference"):
-        if found[name]:
+    for name in ("sha256", "known_as", "engine", "engine_why", "reference"):
+        if found.get(name):
             console.print(f"{name}: {escape(str(found[name]))}", highlight=False, soft_wrap=True)
-    metrics = Table(
-        "metric", "value", "meaning", title="error metrics, uniform operands, all pairs; error = approx - exact", title_justify="left"
-    )
-    for name, value in found["metrics"].items():
-        shown = ("yes" if value else "no") if isinstance(value, bool) else f"{value:.6g}"
-        metrics.add_row(name, shown, CONVENTIONS[name])
-    console.print(metrics)
+    for contradiction in found.get("contradictions", ()):
+        console.print(f"[bold]contradiction:[/bold] {escape(contradiction)}", highlight=False, soft_wrap=True)
+    console.print(_metric_table(found))
+    if found.get("correction"):
+        console.print(_correction_table(found["correction"]))
     costs = Table("cost", "value", "range", title="cost of one unit", title_justify="left")
     sources: dict[str, list[str]] = {}
     for name, estimate in found["cost"].items():
@@ -89,6 +88,26 @@ def show_text(found: dict[str, Any]) -> None:
     console.print(costs)
     for source, names in sources.items():
         console.print(f"{', '.join(names)}: {escape(source)}", highlight=False, soft_wrap=True)
+
+
+def _metric_table(found: dict[str, Any]) -> Table:
+    intervals = found.get("intervals", {})
+    heads = ("metric", "value", *(("95 % interval",) if intervals else ()), "meaning")
+    title = f"error metrics, {escape(found['operands'])}; error = approx - exact"
+    table = Table(*heads, title=title, title_justify="left")
+    for name, value in found["metrics"].items():
+        shown = ("yes" if value else "no") if isinstance(value, bool) else f"{value:.6g}"
+        low_high = (" .. ".join(f"{end:.6g}" for end in intervals[name]) if name in intervals else "",) if intervals else ()
+        table.add_row(name, shown, *low_high, CONVENTIONS[name])
+    return table
+
+
+def _correction_table(correction: dict[str, float]) -> Table:
+    title = "error of one product, split as mu + g(b) + f(a) + h(a, b), output units"
+    table = Table("part", "value", "meaning", title=title, title_justify="left")
+    for name, value in correction.items():
+        table.add_row(name, f"{value:.6g}", ANOVA_CONVENTIONS[name])
+    return table
 
 
 def _cost_cells(estimate: dict[str, Any] | None) -> tuple[str, str]:

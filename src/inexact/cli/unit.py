@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from inexact.cli import _float_facts as float_facts
 from inexact.cli import _function_facts as function_facts
-from inexact.cli._unit_facts import catalogue, compared, facts, resolve, summary
+from inexact.cli._passport import passport
+from inexact.cli._unit_facts import catalogue, compared, resolve, summary
+from inexact.cli._unit_query import selected
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
+from inexact.core.workload import CODINGS
 from inexact.units import float_multipliers, functions
+
+CLAIM_HELP = "What is claimed of the unit, as in mae=53; said when its table contradicts (repeatable)."
 
 
 @click.group()
@@ -25,17 +31,26 @@ def unit() -> None:
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table of the documentation.")
 @click.option("--functions", "of_functions", is_flag=True, help="Non-linear units (softmax, GELU, exp, rsqrt …) instead.")
 @click.option("--floats", "of_floats", is_flag=True, help="Multipliers of small floats (fp8 …) instead.")
-def list_units(as_json: bool, as_markdown: bool, of_functions: bool, of_floats: bool) -> None:
-    """Every technique with its usual parameters: error metrics (uniform operands) and cost."""
+@click.option("--where", metavar="EXPR", help="Only units for which this holds, as in 'mred<0.02 and zero_exact and energy<0.8'.")
+@click.option("--sort", metavar="EXPR", help="Least first: a figure such as energy, or an expression such as -mae*energy.")
+def list_units(as_json: bool, as_markdown: bool, of_functions: bool, of_floats: bool, where: str | None, sort: str | None) -> None:
+    """Every technique with its usual parameters: error metrics (uniform operands) and cost.
+
+    EXPR is made of every metric of `unit show`, energy, area and delay (relative to the exact 8x8 multiplier), energy_pj, area_um2,
+    delay_ns, leakage_nw, spec, family, kind, signed, width_a, width_b; numbers; comparisons; and, or, not; + - * / and abs().
+    """
     if of_functions and of_floats:
         raise click.UsageError("--functions and --floats list different things; give one of them")
+    if (where is not None or sort is not None) and (of_functions or of_floats or as_markdown):
+        raise click.UsageError("--where and --sort look at multipliers and adders; leave --functions, --floats and --markdown away")
     if as_json:
         listed: dict[str, Any] = {}
         if not of_functions and not of_floats:
-            listed["units"] = [summary(member) for member in catalogue()]
-        if not of_floats:
+            listed["units"] = selected([summary(member) for member in catalogue()], where, sort)
+        asked = where is not None or sort is not None
+        if not of_floats and not asked:
             listed["functions"] = [function_facts.summary(member) for member in function_facts.catalogue()]
-        if not of_functions:
+        if not of_functions and not asked:
             listed["floats"] = [float_facts.summary(member) for member in float_facts.catalogue()]
         click.echo(json.dumps(listed))
     elif of_functions or of_floats:
@@ -44,23 +59,57 @@ def list_units(as_json: bool, as_markdown: bool, of_functions: bool, of_floats: 
     elif as_markdown:
         click.echo(markdown())
     else:
-        list_table()
+        list_table(selected([summary(member) for member in catalogue()], where, sort))
 
 
 @unit.command()
 @click.argument("spec")
+@click.option("--layer", metavar="NETWORK:LAYER", help="Weigh operands as this layer meets them, as in lenet5:conv2 (see `net list`).")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set of the network of --layer.")
+@click.option("--coding", type=click.Choice(CODINGS), help="Coding of --layer's operands (default: the unit's, signed or unsigned).")
+@click.option(
+    "--histograms", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weigh operands by arrays a and b, counts by bit pattern."
+)
+@click.option("--claim", "claims", multiple=True, metavar="METRIC=VALUE", help=CLAIM_HELP)
+@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the error's heat map and histogram.")
+@click.option("--exhaustive/--sampled", "exhaustive", default=None, help="Wide units: all pairs, or a sample (default: all up to 24 bits).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def show(spec: str, as_json: bool) -> None:
-    """Passport of the unit SPEC, as 'trunc(cut=4)': every error metric, identity, emulation engine, cost with sources."""
-    if function_facts.is_function(spec):
-        function = function_facts.summary(functions.get(spec))
-        click.echo(json.dumps(function)) if as_json else function_facts.show_text(function)
-        return
-    if float_facts.is_float(spec):
+def show(
+    spec: str,
+    layer: str | None,
+    data: str,
+    coding: str | None,
+    histograms: Path | None,
+    claims: tuple[str, ...],
+    picture: Path | None,
+    exhaustive: bool | None,
+    as_json: bool,
+) -> None:
+    """Passport of the unit SPEC, as 'trunc(cut=4)': every error metric, identity, what a correction removes, engine, cost with sources.
+
+    A unit of more than 20 operand bits has no table: its metrics are over all pairs up to 24 bits or with --exhaustive (16x16: about
+    a minute), else estimated from a stratified sample, with intervals.
+    """
+    if function_facts.is_function(spec) or float_facts.is_float(spec):
+        if layer or histograms or picture or claims or exhaustive is not None:
+            raise click.UsageError("only multipliers and adders take --layer, --histograms, --claim, --picture, --exhaustive and --sampled")
+        if function_facts.is_function(spec):
+            function = function_facts.summary(functions.get(spec))
+            click.echo(json.dumps(function)) if as_json else function_facts.show_text(function)
+            return
         product = float_facts.summary(float_multipliers.get(spec))
         click.echo(json.dumps(product)) if as_json else float_facts.show_text(product)
         return
-    found = facts(resolve(spec))
+    found = passport(
+        resolve(spec),
+        layer=layer,
+        data=data,
+        coding=coding,
+        histograms=histograms,
+        picture=picture,
+        exhaustive=exhaustive,
+        claims=claims,
+    )
     if as_json:
         click.echo(json.dumps(found))
     else:
@@ -77,6 +126,7 @@ def show(spec: str, as_json: bool) -> None:
 @click.option("--first", type=click.Choice(["a", "b"]), default=None, help="The first index or parameter: a = activation, b = weight.")
 @click.option("--index", type=click.Choice(["pattern", "numeric"]), default=None, help="Order of a signed table's rows and columns.")
 @click.option("--trust", is_flag=True, help="Allow FILE, which is code, to run on this machine.")
+@click.option("--claim", "claims", multiple=True, metavar="METRIC=VALUE", help=CLAIM_HELP)
 @click.option("--limit", default=60.0, show_default=True, metavar="SECONDS", help="Time limit for code.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def import_unit(
@@ -87,6 +137,7 @@ def import_unit(
     first: str | None,
     index: Any,
     trust: bool,
+    claims: tuple[str, ...],
     limit: float,
     as_json: bool,
 ) -> None:
@@ -99,7 +150,7 @@ def import_unit(
     """
     from inexact.cli._unit_import import imported
 
-    found = imported(source, out, width=width, signed=signed, first=first, index=index, trust=trust, limit_s=limit)
+    found = imported(source, out, width=width, signed=signed, first=first, index=index, trust=trust, limit_s=limit, claims=claims)
     if as_json:
         click.echo(json.dumps(found))
         return

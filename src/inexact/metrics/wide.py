@@ -224,9 +224,10 @@ def _profile(unit: Multiplier | Adder, means: Floats, peaks: tuple[float, float]
     if errors is not None:
         half = dict(zip(_MEANS, (_NORMAL_95 * errors).tolist(), strict=True))
         for name in direct:
-            reach = half[source.get(name, name)] / normaliser.get(name, 1.0)
-            low, high = values[name] - reach, values[name] + reach
             share = name in {"error_probability", "pred_2pct"}
+            # where no drawn pair was an exception, at most 3 / n of all pairs are, with 95 % confidence (rule of three)
+            reach = max(half[source.get(name, name)] / normaliser.get(name, 1.0), 3 / pairs if share else 0.0)
+            low, high = values[name] - reach, values[name] + reach
             intervals[name] = (low if name == "mean_error" else max(low, 0.0), min(high, 1.0) if share else high)
         low, high = intervals["mse"]
         intervals["rmse"] = (math.sqrt(low), math.sqrt(high))

@@ -71,7 +71,8 @@ def test_closed_form_over_all_pairs_of_12_bits() -> None:
 def test_all_pairs_of_16_bits() -> None:
     found = wide_profile(units.multipliers.get("trunc(cut=8,width=16)"), exhaustive=True)
     wce = 7 * 256 + 1
-    assert (found.wce, found.mean_error) == (wce, pytest.approx(-wce / 4, rel=1e-12))
+    assert found.wce == wce
+    assert found.mean_error == pytest.approx(-wce / 4, rel=1e-12)
 
 
 def test_strata_cover_every_signed_value_once() -> None:
