@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := pyproject.toml constraints.txt csrc/CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp csrc/*/*.cpp csrc/*/*.hpp)
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 .PHONY: demo test lint docs generated clean
 
@@ -12,7 +13,7 @@ demo: $(VENV)/installed
 	$(BIN)/inexact study run --network resnet8 --data fashion-mnist --accelerator edge-16x16 --max-drop 1.0 --trials 60 --seed 0 --out out/demo
 
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .
