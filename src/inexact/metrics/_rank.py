@@ -15,12 +15,14 @@ def error_rank(matrix: NDArray[np.int64]) -> int:
     Modulo a prime the rank can only be smaller, and is so only if the prime divides every minor of full rank; the larger of two
     primes is returned, which for tables of this size errs with negligible probability and never upwards.
     """
+    if not matrix.any():
+        return 0
     first = _rank_modulo(matrix, PRIMES[0])
     return first if first == min(matrix.shape) else max(first, _rank_modulo(matrix, PRIMES[1]))
 
 
 def _rank_modulo(matrix: NDArray[np.int64], prime: int) -> int:
-    rows = np.unique(np.mod(matrix.astype(np.int64), prime), axis=0)
+    rows = np.mod(matrix.astype(np.int64), prime)
     rank = 0
     for column in range(rows.shape[1]):
         below = rows[rank:, column]
