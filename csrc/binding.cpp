@@ -26,6 +26,7 @@ namespace inexact {
 
 void bind_circuits(nb::module_& m);    // circuits/binding.cpp
 void bind_sequential(nb::module_& m);  // sequential/binding.cpp
+void bind_silicon(nb::module_& m);     // silicon/binding.cpp
 
 namespace {
 
@@ -117,4 +118,5 @@ NB_MODULE(_core, m) {
   inexact::bind_circuits(m);
   inexact::bind_layers(m);
   inexact::bind_sequential(m);
+  inexact::bind_silicon(m);
 }

@@ -40,6 +40,14 @@ class CircuitError(InexactError, ValueError):
     """A netlist that cannot be read, built or simulated: malformed, cyclic, undriven, driven twice, with memory, too wide."""
 
 
+class LibraryError(InexactError, ValueError):
+    """A cell library that cannot be read, or lacks what a netlist or a figure needs."""
+
+
+class SynthesisError(InexactError, RuntimeError):
+    """A circuit that could not be synthesised, or silicon figures that must not be compared."""
+
+
 class HardwareError(InexactError, ValueError):
     """An accelerator description or workload that cannot be evaluated."""
 

@@ -1,0 +1,46 @@
+"""Silicon figures of circuits: synthesis to library cells, static timing, power with and without glitches.
+
+>>> from inexact import circuits
+>>> from inexact.circuits.synthesis import Setup, synthesise
+>>> (record,) = synthesise([circuits.multiplier(4)], Setup(recipe="unoptimised", cache=False))
+>>> record.area.unit, record.energy.unit, record.conditions.recipe
+('um2', 'pJ', 'unoptimised')
+"""
+
+from __future__ import annotations
+
+from inexact.circuits.synthesis._mac import LEVELS, Level, mac_core
+from inexact.circuits.synthesis._mapped import Mapped, Placed
+from inexact.circuits.synthesis._measure import Operands, Surroundings, critical_path, delay, event_delays, measured, timing, toggles
+from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES
+from inexact.circuits.synthesis._run import Setup, netlist, synthesise
+from inexact.circuits.synthesis._silicon import FIGURES, Conditions, Silicon, pareto, ratios, require_comparable
+from inexact.circuits.synthesis._yosys import Yosys
+
+__all__ = [
+    "DEFAULT_RECIPE",
+    "FIGURES",
+    "LEVELS",
+    "RECIPES",
+    "Conditions",
+    "Level",
+    "Mapped",
+    "Operands",
+    "Placed",
+    "Setup",
+    "Silicon",
+    "Surroundings",
+    "Yosys",
+    "critical_path",
+    "delay",
+    "event_delays",
+    "mac_core",
+    "measured",
+    "netlist",
+    "pareto",
+    "ratios",
+    "require_comparable",
+    "synthesise",
+    "timing",
+    "toggles",
+]
