@@ -112,24 +112,24 @@ class Mapped {
 
 void check_nets(const Mapped& m, int64_t nets) { require(nets == m.get().nets, "one entry per net"); }
 
-void timing(const Mapped& m, Array<const double, 1> loads, double input_slew, Array<double, 2> arrival, Array<double, 2> slew, Array<int32_t, 2> worst) {
+void timing(const Mapped& m, Array<const double, 2> loads, double input_slew, Array<double, 2> arrival, Array<double, 2> slew, Array<int32_t, 2> worst) {
   for (const int64_t nets : {dim(loads, 0), dim(arrival, 0), dim(slew, 0), dim(worst, 0)}) check_nets(m, nets);
-  require(dim(arrival, 1) == 2 && dim(slew, 1) == 2 && dim(worst, 1) == 4, "columns must agree");
+  require(dim(loads, 1) == 2 && dim(arrival, 1) == 2 && dim(slew, 1) == 2 && dim(worst, 1) == 4, "columns must agree");
   silicon::timing(m.get(), loads.data(), input_slew, arrival.data(), slew.data(), worst.data());
 }
 
-void event_delays(const Mapped& m, Array<const double, 1> loads, Array<const double, 2> slew, double tick, Array<int32_t, 2> out) {
+void event_delays(const Mapped& m, Array<const double, 2> loads, Array<const double, 2> slew, double tick, Array<int32_t, 2> out) {
   check_nets(m, dim(loads, 0));
   check_nets(m, dim(slew, 0));
-  require(dim(slew, 1) == 2 && dim(out, 0) == m.get().count && dim(out, 1) == silicon::kMaxInputs * 4 && tick > 0.0, "shapes must agree");
+  require(dim(loads, 1) == 2 && dim(slew, 1) == 2 && dim(out, 0) == m.get().count && dim(out, 1) == silicon::kMaxInputs * 4 && tick > 0.0, "shapes must agree");
   silicon::event_delays(m.get(), loads.data(), slew.data(), tick, out.data());
 }
 
-void energies(const Mapped& m, Array<const double, 1> loads, Array<const double, 2> slew, Array<const int64_t, 2> states, Array<double, 2> nets,
+void energies(const Mapped& m, Array<const double, 2> loads, Array<const double, 2> slew, Array<const int64_t, 2> states, Array<double, 2> nets,
               Array<double, 2> hidden) {
   for (const int64_t rows : {dim(loads, 0), dim(slew, 0), dim(nets, 0)}) check_nets(m, rows);
   require(dim(states, 0) == m.get().count && dim(hidden, 0) == m.get().count, "one row per cell");
-  require(dim(slew, 1) == 2 && dim(nets, 1) == 2 && dim(states, 1) == 64 && dim(hidden, 1) == silicon::kMaxInputs * 2, "columns must agree");
+  require(dim(loads, 1) == 2 && dim(slew, 1) == 2 && dim(nets, 1) == 2 && dim(states, 1) == 64 && dim(hidden, 1) == silicon::kMaxInputs * 2, "columns must agree");
   silicon::energies(m.get(), loads.data(), slew.data(), states.data(), nets.data(), hidden.data());
 }
 

@@ -54,7 +54,7 @@ struct Netlist {
   double voltage;
 };
 
-// Worst arrival and slew of every net for both edges, [nets * 2], from primary inputs at 0 with `input_slew`; loads: fF of every net.
+// Worst arrival and slew of every net for both edges, [nets * 2], from primary inputs at 0 with `input_slew`; loads: fF of every net for its rise and fall, [nets * 2].
 // worst: the arc (its place in the kind's list * 2 + edge of its input) and cell of every net's latest edge, [nets * 4]: cell, arc per edge; or -1.
 void timing(const Netlist& n, const double* loads, double input_slew, double* arrival, double* slew, int32_t* worst);
 

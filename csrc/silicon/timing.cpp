@@ -59,8 +59,8 @@ void timing(const Netlist& n, const double* loads, double input_slew, double* ar
         if (start == -INFINITY) continue;
         for (int out = 0; out < 2; ++out) {
           if ((arc.sense > 0 && in != out) || (arc.sense < 0 && in == out)) continue;
-          const double at = start + std::max(0.0, look_up(n.grids[arc.delay[out]], slew[from * 2 + in], loads[to]));
-          const double edge = std::max(0.0, look_up(n.grids[arc.slew[out]], slew[from * 2 + in], loads[to]));
+          const double at = start + std::max(0.0, look_up(n.grids[arc.delay[out]], slew[from * 2 + in], loads[to * 2 + out]));
+          const double edge = std::max(0.0, look_up(n.grids[arc.slew[out]], slew[from * 2 + in], loads[to * 2 + out]));
           slew[to * 2 + out] = std::max(slew[to * 2 + out], edge);
           if (at <= arrival[to * 2 + out]) continue;
           arrival[to * 2 + out] = at;
@@ -82,7 +82,7 @@ void event_delays(const Netlist& n, const double* loads, const double* slew, dou
       const Arc& arc = n.arcs[kind.first_arc + a];
       for (int out = 0; out < 2; ++out) {
         const double from = causing_slew(slew, cell.in[arc.input], arc.sense, out);
-        const double delay = std::max(0.0, look_up(n.grids[arc.delay[out]], from, loads[cell.first_out + arc.output]));
+        const double delay = std::max(0.0, look_up(n.grids[arc.delay[out]], from, loads[(cell.first_out + arc.output) * 2 + out]));
         sum[arc.input][arc.output][out] += delay;
         ++found[arc.input][arc.output][out];
         largest = std::max(largest, delay);
@@ -101,7 +101,7 @@ void event_delays(const Netlist& n, const double* loads, const double* slew, dou
 }
 
 void energies(const Netlist& n, const double* loads, const double* slew, const int64_t* states, double* nets, double* hidden) {
-  for (int64_t net = 0; net < n.nets; ++net) nets[net * 2] = nets[net * 2 + 1] = 0.5 * loads[net] * n.voltage * n.voltage;
+  for (int64_t i = 0; i < n.nets * 2; ++i) nets[i] = 0.5 * loads[i] * n.voltage * n.voltage;
   std::fill(hidden, hidden + n.count * kMaxInputs * 2, 0.0);
   for (int64_t c = 0; c < n.count; ++c) {
     const Instance& cell = n.cells[c];
@@ -137,7 +137,7 @@ void energies(const Netlist& n, const double* loads, const double* slew, const i
           for (int edge = 0; edge < 2; ++edge) {
             const double from = source < 0 ? (slew[net * 2] + slew[net * 2 + 1]) / 2
                                            : causing_slew(slew, cell.in[source], sense_of(source, o), edge);
-            const double energy = look_up(n.grids[power.energy[edge]], from, loads[net]);
+            const double energy = look_up(n.grids[power.energy[edge]], from, loads[net * 2 + edge]);
             part[edge] += w * energy;
             plain[edge] += energy;
           }

@@ -162,6 +162,73 @@ def import_unit(
 
 @unit.command()
 @click.argument("specs", nargs=-1, required=True)
+@click.option("--liberty", type=click.Path(path_type=Path), metavar="FILE", help="Cell library (default: the project's own at 45 nm).")
+@click.option("--recipe", metavar="NAME", help="fa (default), plain, area, delay, unoptimised; all = of these the ones no other beats.")
+@click.option("--level", type=click.Choice(["unit", "mac", "pe"]), default="unit", show_default=True, help="What is made around the unit.")
+@click.option("--accumulator-bits", type=int, default=32, show_default=True, help="Of a MAC or PE.")
+@click.option("--adder", metavar="SPEC", help="The accumulator's adder, as loa(k=8,width=32) (default: exact ripple carry).")
+@click.option("--layer", metavar="NETWORK:LAYER", help="Operands as this layer meets them, as in lenet5:conv2.")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set of the network of --layer.")
+@click.option("--coding", type=click.Choice(CODINGS), help="Coding of --layer's operands (default: the unit's).")
+@click.option(
+    "--histograms", type=click.Path(path_type=Path), metavar="FILE.npz", help="Operands by arrays a and b, counts by bit pattern."
+)
+@click.option("--pairs", type=click.IntRange(16, 1 << 20), default=4096, show_default=True, help="Transitions that energy is measured on.")
+@click.option("--jobs", type=click.IntRange(1), help="Units at once (default: cores).")
+@click.option("--limit", default=120.0, show_default=True, metavar="SECONDS", help="Time limit of one synthesis.")
+@click.option("--cache/--no-cache", default=True, help="Keep results, and use those kept.")
+@click.option("--netlist", type=click.Path(path_type=Path), metavar="FILE.v", help="Also write the mapped netlist of the one unit given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def synth(
+    specs: tuple[str, ...],
+    liberty: Path | None,
+    recipe: str | None,
+    level: Any,
+    accumulator_bits: int,
+    adder: str | None,
+    layer: str | None,
+    data: str,
+    coding: str | None,
+    histograms: Path | None,
+    pairs: int,
+    jobs: int | None,
+    limit: float,
+    cache: bool,
+    netlist: Path | None,
+    as_json: bool,
+) -> None:
+    """Area, delay, energy and leakage of the units SPECS from their own netlists, synthesised to standard cells.
+
+    Energy is measured on pairs of operands that follow each other, with glitches (an event-driven simulation) and without. Figures of
+    different libraries, recipes or tools must not be compared; the table has those of one.
+    """
+    from inexact.circuits.synthesis import Operands, Setup
+    from inexact.cli import _unit_synth as synthesis
+
+    if netlist is not None and (len(specs) != 1 or recipe == synthesis.ALL):
+        raise click.UsageError("--netlist is of one unit by one recipe")
+    setup = Setup(
+        cells=synthesis.cells_of(liberty),
+        recipe=None if recipe == synthesis.ALL else recipe,
+        operands=Operands(pairs=pairs // 16 * 16),
+        level=level,
+        accumulator_bits=accumulator_bits,
+        cache=cache,
+        limit_s=limit,
+    )
+    rows = synthesis.synthesised(
+        specs, setup, recipe=recipe, layer=layer, data=data, coding=coding, histograms=histograms, adder=adder, jobs=jobs
+    )
+    if netlist is not None:
+        synthesis.write_netlist(specs[0], setup, netlist)
+    if as_json:
+        click.echo(json.dumps(synthesis.as_json(rows)))
+    else:
+        synthesis.show(rows)
+
+
+@unit.command()
+@click.argument("specs", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare(specs: Sequence[str], as_json: bool) -> None:
     """Units side by side, cheapest first; those none of the same width and coding beats in energy, MAE and bias are marked."""

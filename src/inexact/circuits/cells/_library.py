@@ -63,10 +63,11 @@ class Internal:
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pin:
-    """An input (capacitance in fF; setup in ns where a clock samples it) or an output (`function` as a truth table over the inputs)."""
+    """An input (capacitance in fF, and by edge, rise and fall; setup in ns where a clock samples it) or an output (`function` as a truth table over the inputs)."""
 
     name: str
     capacitance: float
+    edges: tuple[float, float]
     function: int | None
     arcs: tuple[Arc, ...]
     internal: tuple[Internal, ...]

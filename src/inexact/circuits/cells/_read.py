@@ -156,6 +156,7 @@ def _input(pin: str, group: Group, names: Sequence[str], units: _Units, where: s
     return Pin(
         name=pin,
         capacitance=_capacitance(group) * units.load,
+        edges=_edges(group, units),
         function=None,
         arcs=(),
         internal=_internal(group, names, units, f"{where}, pin {pin}"),
@@ -191,6 +192,7 @@ def _output(pin: str, group: Group, names: Sequence[str], units: _Units, where: 
     return Pin(
         name=pin,
         capacitance=_capacitance(group) * units.load,
+        edges=_edges(group, units),
         function=function,
         arcs=tuple(arcs),
         internal=_internal(group, names, units, place),
@@ -226,6 +228,12 @@ def _capacitance(group: Group) -> float:
         return float(group.simple["capacitance"])
     edges = [float(group.simple[name]) for name in ("rise_capacitance", "fall_capacitance") if name in group.simple]
     return sum(edges) / len(edges) if edges else 0.0
+
+
+def _edges(group: Group, units: _Units) -> tuple[float, float]:
+    """Capacitance for a rise and for a fall."""
+    both = _capacitance(group)
+    return float(group.simple.get("rise_capacitance", both)) * units.load, float(group.simple.get("fall_capacitance", both)) * units.load
 
 
 def _factor(text: str, known: dict[str, float], where: str) -> float:

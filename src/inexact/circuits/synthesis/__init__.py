@@ -15,6 +15,7 @@ from inexact.circuits.synthesis._measure import Operands, Surroundings, critical
 from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES
 from inexact.circuits.synthesis._run import Setup, netlist, synthesise
 from inexact.circuits.synthesis._silicon import FIGURES, Conditions, Silicon, pareto, ratios, require_comparable
+from inexact.circuits.synthesis._text import mapped_verilog
 from inexact.circuits.synthesis._yosys import Yosys
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "delay",
     "event_delays",
     "mac_core",
+    "mapped_verilog",
     "measured",
     "netlist",
     "pareto",

@@ -65,11 +65,11 @@ class Mapped:
         return 2 + self.input_bits + sum(len(self.library.cells[placed.cell].outputs) for placed in self.cells)
 
     def loads(self, *, wire: float, output: float) -> NDArray[np.float64]:
-        """fF of every net: pins it drives, `wire` per pin it drives, `output` at every bit of the result."""
-        loads = np.zeros(self.nets)
+        """fF of every net for its rise and fall, `[nets, 2]`: pins it drives, `wire` per pin, `output` at every bit of the result."""
+        loads = np.zeros((self.nets, 2))
         for placed in self.cells:
             for net, pin in zip(placed.inputs, self.library.cells[placed.cell].inputs, strict=True):
-                loads[net] += pin.capacitance + wire
+                loads[net] += np.array(pin.edges) + wire
         for net in self.output_nets:
             loads[net] += output + wire
         return loads

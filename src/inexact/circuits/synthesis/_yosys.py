@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,12 +30,17 @@ os.dup2(log, 2)
 from pyosys import libyosys
 for line in sys.stdin:
     os.ftruncate(log, 0)
-    design = libyosys.Design()
-    for command in json.loads(line):
-        libyosys.run_pass(command, design)
-    answers.write("done\\n")
+    child = os.fork()
+    if child == 0:
+        design = libyosys.Design()
+        for command in json.loads(line):
+            libyosys.run_pass(command, design)
+        os._exit(0)
+    answers.write("done\\n" if os.waitpid(child, 0)[1] == 0 else "failed\\n")
     answers.flush()
 """
+"""Every list runs in a fork of the same fresh process: names that Yosys numbers through its life, and so what abc makes of a netlist,
+do not depend on what ran before."""
 
 
 def version() -> str:
@@ -94,8 +101,10 @@ class Yosys:
         if not ready:
             self._stop()
             raise SynthesisError(f"{what} must be synthesised within {self.limit_s:g} s, but was not")
-        if os.read(process.stdout.fileno(), 64) != b"done\n":
-            self._stop()
+        answer = os.read(process.stdout.fileno(), 64)
+        if answer != b"done\n":
+            if answer != b"failed\n":
+                self._stop()
             raise SynthesisError(f"{what} could not be synthesised: {self.reason()}")
 
     def reason(self) -> str:
@@ -116,7 +125,8 @@ class Yosys:
     def _stop(self) -> None:
         if self._process is None:
             return
-        self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)  # its forks and abc as well
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
