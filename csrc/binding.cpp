@@ -27,6 +27,7 @@ namespace inexact {
 void bind_circuits(nb::module_& m);    // circuits/binding.cpp
 void bind_sequential(nb::module_& m);  // sequential/binding.cpp
 void bind_silicon(nb::module_& m);     // silicon/binding.cpp
+void bind_evolution(nb::module_& m);   // evolution/binding.cpp
 
 namespace {
 
@@ -119,4 +120,5 @@ NB_MODULE(_core, m) {
   inexact::bind_layers(m);
   inexact::bind_sequential(m);
   inexact::bind_silicon(m);
+  inexact::bind_evolution(m);
 }

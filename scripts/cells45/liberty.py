@@ -67,7 +67,7 @@ library (inexact45) {{
 
 def _cell(name: str, cell: dict[str, Any], found: Found, base: dict[str, Any]) -> str:
     lines = [f"  cell ({name}) {{", f"    area : {area(cell, base)};"]
-    leakage = {state: value for state, value in found["leakage"].items()}
+    leakage = dict(found["leakage"])
     lines.append(f"    cell_leakage_power : {np.mean(list(leakage.values())):.4f};")
     if cell.get("flip_flop"):
         return "\n".join([*lines, *_flip_flop(found["clocked"], base), "  }", ""])
@@ -82,13 +82,13 @@ def _cell(name: str, cell: dict[str, Any], found: Found, base: dict[str, Any]) -
 
 
 def _input(pin: str, cell: dict[str, Any], states: dict[str, Any]) -> list[str]:
-    charge = np.mean([np.array(state["charge"])[1, 1] for state in states.values()])
+    charge = np.mean([np.array(state["charge"])[1, min(1, len(state["charge"][1]) - 1)] for state in states.values()])
     lines = [f"    pin ({pin}) {{", "      direction : input;", f"      capacitance : {charge:.4f};"]
     others = [name for name in cell["inputs"] if name != pin]
     for key, state in states.items():
         if any(np.isfinite(np.array(state[f"delay_{output}"])).any() for output in cell["outputs"]):
             continue
-        energy = np.array(state["energy"])[:, 1, :]
+        energy = np.array(state["energy"])[:, 0, :]
         lines += [f'      internal_power () {{ when : "{_when(others, key)}";']
         lines += [_table("rise_power", "hidden", energy[:, :1].T), _table("fall_power", "hidden", energy[:, 1:].T), "      }"]
     return [*lines, "    }"]
@@ -192,8 +192,9 @@ def _flip_flop(found: dict[str, Any], base: dict[str, Any]) -> list[str]:
         lines.append("    }")
     lines += ["    pin (Q) {", "      direction : output;", f"      max_capacitance : {LOADS[-1] * 2};", '      function : "IQ";']
     lines += ['      timing () { related_pin : "CLK"; timing_type : rising_edge; timing_sense : non_unate;']
-    lines += [_table(kind, "delay", np.array(found[edge][quantity])) for kind, edge, quantity in (
-        ("cell_rise", "rise", "delay"), ("rise_transition", "rise", "slew"), ("cell_fall", "fall", "delay"), ("fall_transition", "fall", "slew"))]  # fmt: skip
+    for edge in ("rise", "fall"):
+        lines.append(_table(f"cell_{edge}", "delay", np.array(found[edge]["delay"])))
+        lines.append(_table(f"{edge}_transition", "delay", np.array(found[edge]["slew"])))
     lines += ["      }", '      internal_power () { related_pin : "CLK";']
     for edge, rising in (("rise", 1), ("fall", 0)):
         inside = np.array(found[edge]["energy"]) - rising * np.array(LOADS)[None, :] * base["voltage_v"] ** 2 - idle[:, :1]

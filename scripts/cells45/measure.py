@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from cells45 import spice
 from cells45.transistors import subcircuit
+from inexact.circuits.cells._functions import truth_table
 
-SLEWS = (0.005, 0.02, 0.05, 0.1, 0.2)
+SLEWS = (0.005, 0.03, 0.08, 0.2)
 """ns, 20 % to 80 %, of a straight ramp."""
 
-LOADS = (0.4, 2.0, 5.0, 12.0, 25.0)
+LOADS = (0.4, 2.0, 8.0, 25.0)
 """fF."""
 
-_RISE, _FALL, _END = 0.3, 1.5, 2.7
+_RISE, _FALL, _END = 0.2, 1.1, 2.0
 """ns: when the ramps begin, and the end."""
 
-_STEP = 0.002
+_STEP, _LONGEST = 0.002, 0.006
+"""ns: first and longest step; ngspice takes shorter ones where waves bend."""
 
 
 class Cell:
@@ -46,15 +48,22 @@ class Cell:
         found = self._run([*deck, ".op"])
         return {state: -float(found[f"i(vs{k})"][0]) * self.voltage * 1e9 for k, state in enumerate(states)}
 
-    def toggled(self, pin: str, others: dict[str, int], loads: tuple[float, ...] = LOADS) -> dict[str, np.ndarray]:
+    def switches(self, pin: str, others: dict[str, int]) -> bool:
+        """Whether any output follows the pin in this state of the others."""
+        low, high = (sum({**others, pin: level}[name] << place for place, name in enumerate(self.inputs)) for level in (0, 1))
+        tables = [truth_table(function, self.inputs, self.name) for function in self.cell["outputs"].values()]
+        return any((table >> low ^ table >> high) & 1 for table in tables)
+
+    def toggled(self, pin: str, others: dict[str, int]) -> dict[str, np.ndarray]:
         """`pin` rises, then falls, the others held: arrays [slews, loads] by quantity and [2] edges of the pin last.
 
         delay_O, slew_O: of output O (nan where it does not switch); direction_O: 1 where it rises; energy: from the supply, without
-        leakage; charge: into the pin, fF (charge over voltage).
+        leakage; charge: into the pin, fF (charge over voltage). Where no output switches there is one load.
         """
+        loads = LOADS if self.switches(pin, others) else LOADS[1:2]
         cases = list(itertools.product(range(len(SLEWS)), range(len(loads))))
         deck, saved = [self.subcircuit], ["time"]
-        for k, (s, l) in enumerate(cases):
+        for k, (s, c) in enumerate(cases):
             ramp = SLEWS[s] / 0.6
             edges = f"0 0 {_RISE}n 0 {_RISE + ramp}n {self.voltage} {_FALL}n {self.voltage} {_FALL + ramp}n 0"
             nodes = []
@@ -64,9 +73,9 @@ class Cell:
                 deck.append(f"v{node} {node} 0 " + (f"pwl({edges})" if name == pin else f"{others[name] * self.voltage}"))
             outs = [f"o{k}_{o}" for o in self.outputs]
             deck += [f"vs{k} s{k} 0 {self.voltage}", f"x{k} {' '.join(nodes)} {' '.join(outs)} s{k} {self.name}"]
-            deck += [f"c{k}_{i} {out} 0 {loads[l]}f" for i, out in enumerate(outs)]
+            deck += [f"c{k}_{i} {out} 0 {loads[c]}f" for i, out in enumerate(outs)]
             saved += [f"v({out})" for out in outs] + [f"i(vs{k})", f"i(vin{k}_{pin})"]
-        found = self._run([*deck, f".save {' '.join(saved[1:])}", f".tran {_STEP}n {_END}n 0 {_STEP}n"])
+        found = self._run([*deck, f".save {' '.join(saved[1:])}", f".tran {_STEP}n {_END}n 0 {_LONGEST}n"])
         return self._read(found, cases, loads, pin)
 
     def _read(
@@ -76,7 +85,7 @@ class Cell:
         shape = (len(SLEWS), len(loads), 2)
         names = [f"{kind}_{o}" for o in self.outputs for kind in ("delay", "slew", "direction")] + ["energy", "charge"]
         result = {name: np.full(shape, np.nan) for name in names}
-        for k, (s, l) in enumerate(cases):
+        for k, (s, c) in enumerate(cases):
             supply, gate = -found[f"i(vs{k})"], -found[f"i(vin{k}_{pin.lower()})"]
             idle = supply[(time > _RISE - 0.1) & (time < _RISE)].mean()
             busy = supply[(time > _FALL - 0.1) & (time < _FALL)].mean()
@@ -84,17 +93,17 @@ class Cell:
                 inside = (time >= begin) & (time < end)
                 at = begin + SLEWS[s] / 0.6 / 2
                 quiet = busy if edge == 0 else idle
-                result["energy"][s, l, edge] = np.trapezoid(supply[inside] - quiet, time[inside]) * self.voltage * 1e6
-                result["charge"][s, l, edge] = abs(np.trapezoid(gate[inside], time[inside])) / self.voltage * 1e6
+                result["energy"][s, c, edge] = np.trapezoid(supply[inside] - quiet, time[inside]) * self.voltage * 1e6
+                result["charge"][s, c, edge] = abs(np.trapezoid(gate[inside], time[inside])) / self.voltage * 1e6
                 for o in self.outputs:
                     wave = found[f"v(o{k}_{o.lower()})"][inside] / self.voltage
                     if abs(wave[-1] - wave[0]) < 0.8:
                         continue
                     rises = wave[-1] > wave[0]
                     crossed = [_crossing(time[inside], wave, level, rises) for level in (0.2, 0.5, 0.8)]
-                    result[f"delay_{o}"][s, l, edge] = crossed[1] - at
-                    result[f"slew_{o}"][s, l, edge] = abs(crossed[2] - crossed[0])
-                    result[f"direction_{o}"][s, l, edge] = float(rises)
+                    result[f"delay_{o}"][s, c, edge] = crossed[1] - at
+                    result[f"slew_{o}"][s, c, edge] = abs(crossed[2] - crossed[0])
+                    result[f"direction_{o}"][s, c, edge] = float(rises)
         return result
 
     def clocked(self) -> dict[str, Any]:
@@ -112,22 +121,22 @@ class Cell:
         """The stored bit becomes `data` at the second clock edge; the clock's slew and the load vary."""
         cases = list(itertools.product(range(len(SLEWS)), range(len(LOADS))))
         deck, saved = [self.subcircuit], []
-        for k, (s, l) in enumerate(cases):
+        for k, (s, c) in enumerate(cases):
             ramp, v = SLEWS[s] / 0.6, self.voltage
             deck.append(f"vc{k} c{k} 0 pwl(0 0 0.3n 0 {0.3 + ramp}n {v} 1n {v} {1 + ramp}n 0 2n 0 {2 + ramp}n {v} 3.2n {v})")
             deck.append(f"vd{k} d{k} 0 pwl(0 {(1 - data) * v} 1.5n {(1 - data) * v} 1.52n {data * v})")
-            deck += [f"vs{k} s{k} 0 {v}", f"x{k} d{k} c{k} q{k} s{k} {self.name}", f"cl{k} q{k} 0 {LOADS[l]}f"]
+            deck += [f"vs{k} s{k} 0 {v}", f"x{k} d{k} c{k} q{k} s{k} {self.name}", f"cl{k} q{k} 0 {LOADS[c]}f"]
             saved += [f"v(q{k})", f"i(vs{k})"]
-        found = self._run([*deck, f".save {' '.join(saved)}", f".tran {_STEP}n 3.2n 0 {_STEP}n"])
+        found = self._run([*deck, f".save {' '.join(saved)}", f".tran {_STEP}n 3.2n 0 {_LONGEST}n"])
         time = found["time"] * 1e9
         delay, slew, energy = (np.zeros((len(SLEWS), len(LOADS))) for _ in range(3))
-        for k, (s, l) in enumerate(cases):
+        for k, (s, c) in enumerate(cases):
             inside = time >= 1.9
             wave, supply = found[f"v(q{k})"][inside] / self.voltage, -found[f"i(vs{k})"]
             crossed = [_crossing(time[inside], wave, level, bool(data)) for level in (0.2, 0.5, 0.8)]
-            delay[s, l], slew[s, l] = crossed[1] - 2 - SLEWS[s] / 1.2, abs(crossed[2] - crossed[0])
+            delay[s, c], slew[s, c] = crossed[1] - 2 - SLEWS[s] / 1.2, abs(crossed[2] - crossed[0])
             quiet = supply[(time > 3.0)].mean()
-            energy[s, l] = np.trapezoid(supply[inside] - quiet, time[inside]) * self.voltage * 1e6
+            energy[s, c] = np.trapezoid(supply[inside] - quiet, time[inside]) * self.voltage * 1e6
         return {"delay": delay, "slew": slew, "energy": energy}
 
     def _clock_energy(self, data: int) -> list[list[float]]:
@@ -143,7 +152,7 @@ class Cell:
         first = f"pwl(0 0 0.3n 0 0.35n {v} 0.9n {v} 0.95n 0 1.5n 0 {1.5 + ramp}n {v} 2.6n {v} {2.6 + ramp}n 0)"
         deck = [self.subcircuit, f"vs s 0 {v}", f"x d c q s {self.name}", "cl q 0 2f", f"v{pin} {pin} 0 {first}"]
         deck += [f"v{name} {name} 0 {level * v}" for name, level in others.items()]
-        found = self._run([*deck, f".save i(vs) i(v{pin})", f".tran {_STEP}n 3.7n 0 {_STEP}n"])
+        found = self._run([*deck, f".save i(vs) i(v{pin})", f".tran {_STEP}n 3.7n 0 {_LONGEST}n"])
         time, supply = found["time"] * 1e9, -found["i(vs)"]
         energies = []
         for begin, end in ((1.5, 2.6), (2.6, 3.7)):
@@ -166,7 +175,7 @@ class Cell:
             deck.append(f"vd{k} d{k} 0 pwl(0 {(1 - data) * v} {at - 0.0165}n {(1 - data) * v} {at + 0.0165}n {data * v})")
             deck += [f"vs{k} s{k} 0 {v}", f"x{k} d{k} c q{k} s{k} {self.name}", f"cl{k} q{k} 0 2f"]
             saved.append(f"v(q{k})")
-        found = self._run([*deck, f".save {' '.join(saved)}", f".tran {_STEP}n 3n 0 {_STEP}n"])
+        found = self._run([*deck, f".save {' '.join(saved)}", f".tran {_STEP}n 3n 0 {_LONGEST}n"])
         time = found["time"] * 1e9
         inside = time > 1.95
         delays = np.array([_crossing(time[inside], found[f"v(q{k})"][inside] / v, 0.5, bool(data)) for k in range(len(offsets))])

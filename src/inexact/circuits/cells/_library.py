@@ -63,7 +63,11 @@ class Internal:
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pin:
-    """An input (capacitance in fF, and by edge, rise and fall; setup in ns where a clock samples it) or an output (`function` as a truth table over the inputs)."""
+    """A pin of a cell.
+
+    capacitance, edges: of an input in fF, and by edge (rise, fall). setup: ns, where a clock samples it. function: of an output, as a
+    truth table over the inputs.
+    """
 
     name: str
     capacitance: float

@@ -12,7 +12,7 @@ from __future__ import annotations
 from inexact.circuits.synthesis._mac import LEVELS, Level, mac_core
 from inexact.circuits.synthesis._mapped import Mapped, Placed
 from inexact.circuits.synthesis._measure import Operands, Surroundings, critical_path, delay, event_delays, measured, timing, toggles
-from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES
+from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES, cell_areas
 from inexact.circuits.synthesis._run import Setup, netlist, synthesise
 from inexact.circuits.synthesis._silicon import FIGURES, Conditions, Silicon, pareto, ratios, require_comparable
 from inexact.circuits.synthesis._text import mapped_verilog
@@ -32,6 +32,7 @@ __all__ = [
     "Silicon",
     "Surroundings",
     "Yosys",
+    "cell_areas",
     "critical_path",
     "delay",
     "event_delays",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inexact.circuits._builder import Builder
-from inexact.circuits._circuit import ONE, ZERO, Bus, Circuit, Op
+from inexact.circuits._circuit import FAN_IN, ONE, ZERO, Bus, Circuit, Op
 from inexact.circuits.cells import Cell, Library
 from inexact.circuits.synthesis._mapped import Mapped, placed_in_order
 from inexact.circuits.synthesis._yosys import Yosys
@@ -95,7 +95,7 @@ def _commands(library: Library, cells: Path, recipe: str, folder: Path) -> list[
 
 def _adder_map(library: Library) -> str:
     """Yosys' own $fa (X carry, Y sum) as the library's full adder."""
-    found = _cells_for(library).get((_SUM, _CARRY))
+    found = _cells_for(library).get((3, (_SUM, _CARRY)))
     if found is None:
         raise LibraryError(f"recipe 'fa' needs a full-adder cell, but {library.name} has none; use 'plain', 'area' or 'delay'")
     cell, order, outputs = found
@@ -131,16 +131,16 @@ _Found = tuple[Cell, tuple[int, ...], tuple[int, ...]]
 """A cell; its input number for each input of the function; its output number for each output of the function."""
 
 
-def _cells_for(library: Library) -> dict[tuple[int, ...], _Found]:
-    """The smallest cell for every function of up to three inputs that a permutation of its pins gives."""
-    found: dict[tuple[int, ...], _Found] = {}
+def _cells_for(library: Library) -> dict[tuple[int, tuple[int, ...]], _Found]:
+    """The smallest cell for every function of up to three inputs that a permutation of its pins gives: (inputs, truth tables)."""
+    found: dict[tuple[int, tuple[int, ...]], _Found] = {}
     for cell in sorted(library.cells.values(), key=lambda c: (c.area, c.name)):
         if not cell.usable or cell.sequential or not 1 <= len(cell.inputs) <= 3 or len(cell.outputs) > 2:
             continue
         for order in itertools.permutations(range(len(cell.inputs))):
             tables = [_permuted(function or 0, order) for function in cell.functions]
             for outputs in itertools.permutations(range(len(tables))):
-                found.setdefault(tuple(tables[o] for o in outputs), (cell, order, outputs))
+                found.setdefault((len(order), tuple(tables[o] for o in outputs)), (cell, order, outputs))
     return found
 
 
@@ -153,12 +153,22 @@ def _permuted(table: int, order: tuple[int, ...]) -> int:
     return result
 
 
+def cell_areas(library: Library) -> dict[Op, float]:
+    """um2 of every kind of gate: its cell, or what the one-to-one mapper builds it of."""
+    areas = {}
+    for op in Op:
+        b = Builder("cell", simplify=False)
+        b.output("y", b.place(op, b.input("x", FAN_IN[op])))
+        areas[op] = _one_to_one(b.build(), library).area
+    return areas
+
+
 def _one_to_one(circuit: Circuit, library: Library) -> Mapped:
     cells = _cells_for(library)
-    circuit = _within(circuit, {op for op, tables in _TABLES.items() if tables in cells})
+    circuit = _within(circuit, {op for op, tables in _TABLES.items() if (FAN_IN[op], tables) in cells})
     instances: list[tuple[str, dict[str, object]]] = []
     for op, sources, out in circuit.gates():
-        found = cells.get(_TABLES[op])
+        found = cells.get((FAN_IN[op], _TABLES[op]))
         if found is None:
             raise LibraryError(f"{library.name} must have a cell for {op.name}, or for gates to build it of, but has none")
         cell, order, outputs = found
