@@ -40,24 +40,26 @@ Search::Search(const Task& task, const Lanes& lanes, std::vector<Node> nodes, st
     : task_(task), lanes_(lanes), nodes_(std::move(nodes)), outputs_(std::move(outputs)), random_(seed) {
   const size_t count = nodes_.size(), signals = static_cast<size_t>(first_signal()) + 2 * count;
   const size_t planes = static_cast<size_t>(first_signal()) + 4 * count + 1;
-  const size_t given = static_cast<size_t>(task_.bits) + 1;  // vectors are read from whole cache lines: the reference is copied
-  planes_.reset(new uint64_t[(planes + given) * static_cast<size_t>(task_.words) + 8]());
+  const int64_t given = task_.bits + 1, width = std::min(task_.words, kBlockWords), blocks = task_.words / width;
+  block_step_ = (static_cast<int64_t>(planes) + given) * width;
+  planes_.reset(new uint64_t[static_cast<size_t>(blocks * block_step_) + 8]());
   const uintptr_t address = reinterpret_cast<uintptr_t>(planes_.get());
   base_ = reinterpret_cast<uint64_t*>((address + 63) & ~uintptr_t{63});
-  std::fill(base_ + task_.words, base_ + 2 * task_.words, ~uint64_t{0});
-  for (int32_t i = 0; i < task_.inputs; ++i) std::copy_n(task_.operands + i * task_.words, task_.words, base_ + (2 + i) * task_.words);
-  uint64_t* reference = base_ + planes * static_cast<size_t>(task_.words);
-  std::copy_n(task_.exact, task_.bits * task_.words, reference);
-  std::copy_n(task_.zero, task_.words, reference + task_.bits * task_.words);
-  task_.exact = reference;
-  task_.zero = reference + task_.bits * task_.words;
+  exact_ = base_ + static_cast<int64_t>(planes) * width;
+  for (int64_t block = 0; block < blocks; ++block) {
+    uint64_t* at = base_ + block * block_step_;
+    const auto copy = [&](const uint64_t* from, int64_t place) { std::copy_n(from + block * width, width, at + place * width); };
+    std::fill_n(at + width, width, ~uint64_t{0});
+    for (int32_t i = 0; i < task_.inputs; ++i) copy(task_.operands + i * task_.words, 2 + i);
+    for (int32_t i = 0; i < task_.bits; ++i) copy(task_.exact + i * task_.words, static_cast<int64_t>(planes) + i);
+    copy(task_.zero, static_cast<int64_t>(planes) + task_.bits);
+  }
   buffer_.assign(signals, 0);
   valid_.assign(count, 0);
   changed_.assign(count, 0);
   touched_.assign(signals, 0);
-  const size_t blocks = static_cast<size_t>((task_.words + kBlockWords - 1) / kBlockWords);
-  block_error_.assign(blocks, 0);
-  order_.resize(blocks);
+  block_error_.assign(static_cast<size_t>(blocks), 0);
+  order_.resize(static_cast<size_t>(blocks));
   std::iota(order_.begin(), order_.end(), 0);
   if (task_.metric >= kWeightedMae) {
     const int64_t width = int64_t{1} << task_.b_bits, columns = 2 * std::min(task_.words, kBlockWords);
@@ -81,7 +83,7 @@ void Search::restore(std::vector<Node> nodes, std::vector<int32_t> outputs) {
 
 uint64_t* Search::plane(int32_t signal, int buffer) const {
   const int64_t place = signal < first_signal() ? signal : first_signal() + 2 * (signal - first_signal()) + buffer;
-  return base_ + place * task_.words;
+  return base_ + place * std::min(task_.words, kBlockWords);
 }
 
 int64_t Search::mark_active(const std::vector<Node>& nodes, const std::vector<int32_t>& outputs, std::vector<uint8_t>& active) const {
@@ -187,7 +189,7 @@ Verdict Search::judge(double target) {
   for (int32_t i = 0; i < task_.bits; ++i) {
     const bool beyond = i >= task_.outputs;
     approx[i] = !beyond ? signal_plane(child_outputs_[static_cast<size_t>(i)]) : task_.negative ? approx[task_.outputs - 1] : plane(0, 0);
-    exact[i] = task_.exact + i * task_.words;
+    exact[i] = exact_ + i * std::min(task_.words, kBlockWords);
   }
   struct Step {
     int32_t op;
@@ -215,7 +217,7 @@ Verdict Search::judge(double target) {
   const Weights weights{weights_b_.data(), per_, task_.metric >= kFolded, task_.metric == kWeightedMae};
   Sums sums{};
   for (const int32_t block : order_) {
-    const int64_t begin = block * kBlockWords, words = std::min(kBlockWords, task_.words - begin);
+    const int64_t begin = block * block_step_, words = std::min(kBlockWords, task_.words);
     for (const Step& s : steps) {
       lanes_.gate(s.op, s.in[0] + begin, s.in[1] + begin, s.in[2] + begin, s.out[0] + begin, s.out[1] + begin, words);
     }
@@ -224,14 +226,14 @@ Verdict Search::judge(double target) {
       exact_block[i] = exact[i] + begin;
     }
     const int64_t before = sums.absolute;
-    lanes_.sums(approx_block, exact_block, task_.bits, task_.zero + begin, wanted, words, sums);
+    lanes_.sums(approx_block, exact_block, task_.bits, exact_block[0] + task_.bits * words, wanted, words, sums);
     block_error_[static_cast<size_t>(block)] = sums.absolute - before;
     if (sums.too_large || (task_.zero_exact && sums.zero_wrong)) return {false, 0.0};
     if (task_.metric == kMae && static_cast<double>(sums.absolute) > target * pairs) return {false, 0.0};
     if (task_.metric == kMse && static_cast<double>(sums.square) > target * pairs) return {false, 0.0};
     if (task_.metric == kProbability && static_cast<double>(sums.wrong) > target * pairs) return {false, 0.0};
     if (!by_lane) continue;
-    const int64_t a = begin * 2 / per_;
+    const int64_t a = block * words * 2 / per_;
     Moments moments{row_.data() + a, row_square_.data() + a, column_.data()};
     lanes_.moments(approx_block, exact_block, task_.bits, words, weights, weights_a_.data() + a, moments);
   }

@@ -116,8 +116,8 @@ class Search {
  private:
   int32_t first_signal() const { return 2 + task_.inputs; }
   int32_t node_of(int32_t signal) const { return (signal - first_signal()) / 2; }
+  // In the first block.
   uint64_t* plane(int32_t signal, int buffer) const;
-  const uint64_t* current(int32_t signal) const { return plane(signal, signal < first_signal() ? 0 : buffer_[static_cast<size_t>(signal)]); }
   int64_t mark_active(const std::vector<Node>& nodes, const std::vector<int32_t>& outputs, std::vector<uint8_t>& active) const;
   bool mutate();
   int32_t earlier(int32_t node);
@@ -132,7 +132,8 @@ class Search {
   std::vector<int32_t> outputs_, child_outputs_;
   Random random_;
   std::unique_ptr<uint64_t[]> planes_;   // two buffers per signal of a node, one per constant and operand bit
-  uint64_t* base_ = nullptr;             // planes_, aligned
+  uint64_t *base_ = nullptr, *exact_ = nullptr;  // aligned; of the first block
+  int64_t block_step_ = 0;               // all planes of a block lie together: far apart, they would fall into the same cache sets
   std::vector<uint8_t> buffer_, valid_, active_, child_active_, changed_, touched_;
   std::vector<int32_t> cone_, active_list_, order_;
   std::vector<int64_t> block_error_;

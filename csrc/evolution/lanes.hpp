@@ -1,4 +1,4 @@
-// The bit-sliced arithmetic, written once over vectors of 64 bytes and compiled for each instruction set; include it in one file per path.
+// The bit-sliced arithmetic, written once over vectors and compiled for each instruction set; include it in one file per path.
 #include <algorithm>
 #include <cstring>
 
@@ -7,9 +7,17 @@
 namespace inexact::evolution {
 namespace {
 
-typedef uint64_t Words __attribute__((vector_size(64), may_alias));
+#if defined(__AVX512F__)
+constexpr int kBytes = 64;
+#elif defined(__AVX2__)
+constexpr int kBytes = 32;
+#else
+constexpr int kBytes = 16;
+#endif
+typedef uint64_t Words __attribute__((vector_size(kBytes), may_alias));
+typedef uint32_t Narrow __attribute__((vector_size(kBytes), may_alias));
 
-constexpr int64_t kVector = 8;
+constexpr int64_t kVector = kBytes / 8;
 constexpr int32_t kMaxBits = 20;
 
 int64_t count(const uint64_t* words, int64_t n) {
@@ -127,15 +135,13 @@ void sums(const uint64_t* const* approx, const uint64_t* const* exact, int32_t b
   }
 }
 
-typedef uint32_t Narrow __attribute__((vector_size(64), may_alias));
-
 template <int S>
 inline __attribute__((always_inline)) void exchange(uint32_t (*at)[2 * kBlockWords], int64_t columns, uint32_t mask) {
   for (int64_t i = 0; i < 32; ++i) {
     if (i & S) continue;
     Narrow* x = reinterpret_cast<Narrow*>(at[i]);
     Narrow* y = reinterpret_cast<Narrow*>(at[i + S]);
-    for (int64_t c = 0; c < columns / 16; ++c) {
+    for (int64_t c = 0; c < columns / (kBytes / 4); ++c) {
       const Narrow swap = ((x[c] >> S) ^ y[c]) & mask;
       x[c] ^= swap << S;
       y[c] ^= swap;
