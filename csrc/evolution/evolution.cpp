@@ -210,8 +210,10 @@ Verdict Search::judge(double target) {
   }
   const bool by_lane = task_.metric >= kWeightedMae;
   const double pairs = static_cast<double>(task_.words) * 64.0;
-  const int64_t limit = task_.metric == kWorst ? (task_.worst >= 0 ? std::min(task_.worst, static_cast<int64_t>(target)) : static_cast<int64_t>(std::min(target, 4e18)))
-                                               : task_.worst;
+  // a bound that every difference meets is none; the comparison looks at the difference's bits alone
+  const double beyond = std::ldexp(1.0, task_.bits);
+  const double bound = std::min(task_.worst >= 0 ? static_cast<double>(task_.worst) : beyond, task_.metric == kWorst ? target : beyond);
+  const int64_t limit = bound < beyond ? static_cast<int64_t>(bound) : -1;
   if (by_lane) std::fill(column_.begin(), column_.end(), 0.0);
   const Wanted wanted{limit, task_.zero_exact, task_.metric == kProbability, task_.bias >= 0.0, task_.metric == kMse};
   const Weights weights{weights_b_.data(), per_, task_.metric >= kFolded, task_.metric == kWeightedMae};
@@ -243,7 +245,7 @@ Verdict Search::judge(double target) {
     case kMae: value = static_cast<double>(sums.absolute) / pairs; break;
     case kMse: value = static_cast<double>(sums.square) / pairs; break;
     case kProbability: value = static_cast<double>(sums.wrong) / pairs; break;
-    case kWorst: value = static_cast<double>(limit); break;
+    case kWorst: value = std::min(bound, target); break;
     default: value = weighted_metric();
   }
   return {value <= target, value};

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from cells45 import spice
 from cells45.transistors import subcircuit
+
 from inexact.circuits.cells._functions import truth_table
 
 SLEWS = (0.005, 0.03, 0.08, 0.2)

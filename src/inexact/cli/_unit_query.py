@@ -33,6 +33,7 @@ def names(row: Mapping[str, Any]) -> dict[str, Any]:
         **row["metrics"],
         **{name: relative[name]["value"] if name in relative else None for name in ("energy", "area", "delay")},
         **{name: estimate["value"] if estimate else None for name, estimate in cost.items()},
+        "settled_energy_pj": (row.get("settled_energy_pj") or {}).get("value"),
         "spec": row["spec"],
         "family": row["spec"].partition("(")[0],
         "kind": row["kind"],

@@ -89,7 +89,7 @@ def synthesised(
                 progress=lambda count, done=done: bar.update(task, completed=done + count),  # type: ignore[misc]
             )
             by_recipe.append(dict(zip(distinct, records, strict=True)))
-    rows = []
+    rows: list[dict[str, Any]] = []
     for unit in units:
         kept = pareto([found[unit.spec] for found in by_recipe])
         for found in by_recipe:

@@ -12,6 +12,7 @@ from rich.table import Table
 from inexact.cli._unit_facts import catalogue, summary
 from inexact.metrics.anova import ANOVA_CONVENTIONS
 from inexact.metrics.passport import CONVENTIONS
+from inexact.units.catalogue import conditions
 
 COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP", "rank E")
 NARROW = 8
@@ -21,6 +22,7 @@ LEGEND = (
     "Uniform operands, all pairs; error = approx - exact. MAE, bias, std, WCE in output units; MRED over pairs with exact != 0;\n"
     "zero: what a zero operand gives; energy relative to the exact 8x8 multiplier, gate-count model (not silicon)."
 )
+SILICON_LEGEND = LEGEND.replace("multiplier, gate-count model (not silicon)", "multiplier of the same sign, from the synthesised netlist")
 
 
 def cells(row: dict[str, Any]) -> list[str]:
@@ -37,7 +39,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         str(m["wce"]),
         "exact" if m["zero_exact"] else "wrong",
         f"{m['error_probability']:.4f}",
-        str(m["error_rank"]),
+        str(m.get("error_rank", "-")),
     ]
 
 
@@ -48,12 +50,19 @@ def markdown() -> str:
     return "\n".join(lines)
 
 
-def list_table(rows: list[dict[str, Any]]) -> None:
-    """Print units, a line each."""
+def list_table(rows: list[dict[str, Any]], limit: int = 0) -> None:
+    """Print units, a line each, at most `limit` of them (0 = all)."""
+    shown = rows[:limit] if limit else rows
     table = _table("units")
-    for row in rows:
+    for row in shown:
         table.add_row(*map(escape, cells(row)[:NARROW]))
-    _print(table)
+    held = conditions()
+    _print(table, SILICON_LEGEND if held else LEGEND)
+    if held:
+        text = ", ".join(held[name] for name in ("library", "corner", "recipe", "tool", "operands"))
+        Console(highlight=False).print(f"Silicon: {escape(text)}.", style="dim")
+    if len(shown) < len(rows):
+        Console(highlight=False).print(f"{len(rows) - len(shown)} more of {len(rows)}: --limit 0 shows all, --where chooses.", style="dim")
 
 
 def comparison_table(rows: list[dict[str, Any]]) -> None:
@@ -88,6 +97,17 @@ def show_text(found: dict[str, Any]) -> None:
     console.print(costs)
     for source, names in sources.items():
         console.print(f"{', '.join(names)}: {escape(source)}", highlight=False, soft_wrap=True)
+    if found.get("silicon"):
+        _show_silicon(console, found["silicon"])
+
+
+def _show_silicon(console: Console, silicon: dict[str, dict[str, Any]]) -> None:
+    table = Table("silicon", "value", "95 % interval", title="silicon of its own netlist, from the catalogue", title_justify="left")
+    for name, estimate in silicon.items():
+        spread = estimate["spread"]
+        table.add_row(name, f"{estimate['value']:.4g} {estimate['unit']}", f"{spread[0]:.4g} .. {spread[1]:.4g}" if spread else "")
+    console.print(table)
+    console.print(next(iter(silicon.values()))["source"], highlight=False, soft_wrap=True, markup=False)
 
 
 def _metric_table(found: dict[str, Any]) -> Table:
@@ -124,7 +144,7 @@ def _table(title: str) -> Table:
     return table
 
 
-def _print(table: Table) -> None:
+def _print(table: Table, legend: str = LEGEND) -> None:
     console = Console()
     console.print(table)
-    console.print(LEGEND, highlight=False)
+    console.print(legend, highlight=False)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from inexact.core.errors import DataError
 
@@ -81,13 +80,17 @@ def paired_difference(correct_reference: ArrayLike, correct_candidate: ArrayLike
 def _mcnemar(first: int, second: int) -> float:
     if first + second == 0:
         return 1.0
+    from scipy import stats  # half a second to import, and only tests of accuracy need it
+
     return float(stats.binomtest(first, first + second, 0.5).pvalue)
 
 
 def _quantile(confidence: float) -> float:
     if not 0 < confidence < 1:
         raise DataError(f"confidence must lie between 0 and 1, as 0.95, not {confidence!r}")
-    return float(stats.norm.ppf((1 + confidence) / 2))
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + confidence) / 2))
 
 
 def _flags(name: str, values: ArrayLike) -> NDArray[np.bool_]:

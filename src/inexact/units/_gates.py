@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import Circuit, Op
+
 
 @functools.cache
 def gate_costs() -> dict[str, dict[str, Any]]:
@@ -248,3 +250,35 @@ def _selected(low: object, high: object) -> tuple[str, ...]:
     if 1 in (low, high):
         return ("or2",) if high == 1 else ("or2", "inv")
     return ("mux2",)
+
+
+_COUNTED = {
+    Op.NOT: "inv",
+    Op.AND: "and2",
+    Op.OR: "or2",
+    Op.XOR: "xor2",
+    Op.NAND: "nand2",
+    Op.NOR: "or2",  # as large as an OR in the library the weights come from
+    Op.XNOR: "xnor2",
+    Op.MUX: "mux2",
+    Op.HALF: "half_adder",
+    Op.FULL: "full_adder",
+}
+
+
+def counted(circuit: Circuit) -> GateCount:
+    """Cells of a netlist by kind, and the longest path in gate delays."""
+    delays = gate_costs()["unit_delay"]
+    counts = dict.fromkeys(_COUNTED.values(), 0)
+    arrival = [0] * circuit.wires
+    for op, sources, out in circuit.gates():
+        name = _COUNTED[op]
+        counts[name] += 1
+        ready = max(arrival[wire] for wire in sources)
+        if op in (Op.HALF, Op.FULL):
+            arrival[out], arrival[out + 1] = ready + delays[f"{name}_sum"], ready + delays[f"{name}_carry"]
+        else:
+            arrival[out] = ready + {"xor2": delays["xor2"], "xnor2": delays["xor2"], "mux2": delays["mux2"], "inv": 0}.get(
+                name, delays["gate"]
+            )
+    return GateCount(**counts, levels=max((arrival[wire] for wire in circuit.output_wires.tolist()), default=0))

@@ -11,10 +11,10 @@ from typing import Self, final
 import numpy as np
 
 from inexact import circuits
-from inexact.circuits import Builder, Circuit, Op, Wires
+from inexact.circuits import Builder, Circuit, Wires
 from inexact.core.errors import FormatError, SpecError
 from inexact.units._base import Integers, Multiplier, multipliers
-from inexact.units._gates import GateCount, gate_costs
+from inexact.units._gates import GateCount, counted
 
 _CIRCUITS: dict[str, Circuit] = {}
 """Circuits met in this process by SHA-256: a content-addressed cache, so a spec with a hash finds its circuit again."""
@@ -71,7 +71,7 @@ class NetlistUnit(Multiplier):
 
     def gates(self) -> GateCount:
         """The netlist's own cells."""
-        return _counted(self.source)
+        return counted(self.source)
 
     def save(self, target: str | Path) -> NetlistUnit:
         """Write the netlist as BLIF (atomically) and return the unit that names this file, which another process can load."""
@@ -118,35 +118,3 @@ def remember(circuit: Circuit, *, signed: bool, name: str) -> str:
     own = dataclasses.replace(circuit, inputs=inputs, outputs=outputs)
     _CIRCUITS.setdefault(own.sha256, own)
     return own.sha256
-
-
-_COUNTED = {
-    Op.NOT: "inv",
-    Op.AND: "and2",
-    Op.OR: "or2",
-    Op.XOR: "xor2",
-    Op.NAND: "nand2",
-    Op.NOR: "or2",  # as large as an OR in the library the weights come from
-    Op.XNOR: "xnor2",
-    Op.MUX: "mux2",
-    Op.HALF: "half_adder",
-    Op.FULL: "full_adder",
-}
-
-
-def _counted(circuit: Circuit) -> GateCount:
-    """Cells by kind, and the longest path in gate delays."""
-    delays = gate_costs()["unit_delay"]
-    counts = dict.fromkeys(_COUNTED.values(), 0)
-    arrival = [0] * circuit.wires
-    for op, sources, out in circuit.gates():
-        name = _COUNTED[op]
-        counts[name] += 1
-        ready = max(arrival[wire] for wire in sources)
-        if op in (Op.HALF, Op.FULL):
-            arrival[out], arrival[out + 1] = ready + delays[f"{name}_sum"], ready + delays[f"{name}_carry"]
-        else:
-            arrival[out] = ready + {"xor2": delays["xor2"], "xnor2": delays["xor2"], "mux2": delays["mux2"], "inv": 0}.get(
-                name, delays["gate"]
-            )
-    return GateCount(**counts, levels=max((arrival[wire] for wire in circuit.output_wires.tolist()), default=0))

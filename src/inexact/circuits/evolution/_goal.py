@@ -51,7 +51,9 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.metric not in METRICS:
-            raise SpecError(f"no metric to evolve towards is called {self.metric!r}{near(self.metric, METRICS)} Known: {', '.join(METRICS)}")
+            raise SpecError(
+                f"no metric to evolve towards is called {self.metric!r}{near(self.metric, METRICS)} Known: {', '.join(METRICS)}"
+            )
         for name in ("wce", "bias"):
             bound = getattr(self, name)
             if bound is not None and bound < 0:
@@ -64,7 +66,7 @@ class Goal:
         if share.shape != (count,) or not np.isfinite(share).all() or share.min() < 0 or share.sum() <= 0:
             raise FormatError(f"weights of operand {'ab'[side]} must be {count} numbers >= 0 with a positive sum")
         exact = share / share.sum() * UNIT
-        whole = np.floor(exact).astype(np.int64)
+        whole: NDArray[np.int64] = np.floor(exact).astype(np.int64)
         order = np.argsort(whole - exact, kind="stable")
         whole[order[: UNIT - int(whole.sum())]] += 1
         return whole
@@ -87,7 +89,8 @@ class Costs:
 
     def scaled(self) -> NDArray[np.int64]:
         """In 1e-4 um2, as integers."""
-        return np.round(np.array(self.by_kind) * 1e4).astype(np.int64)
+        scaled: NDArray[np.int64] = np.array([round(cost * 1e4) for cost in self.by_kind], np.int64)
+        return scaled
 
     def named(self) -> Mapping[str, float]:
         """By lower-case kind."""

@@ -54,12 +54,15 @@ class Settings:
     seed: int = 0
 
 
+DEFAULT = Settings()
+
+
 def evolve(
     circuit: Circuit,
     goal: Goal,
     targets: Sequence[float],
     costs: Costs,
-    settings: Settings = Settings(),  # noqa: B008  frozen
+    settings: Settings = DEFAULT,
     *,
     checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -116,7 +119,9 @@ class _State:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path} must be the checkpoint of an evolution, but cannot be read: {error}") from error
         if not same:
-            raise CheckpointError(f"{path} is the checkpoint of an evolution with another seed circuit, goal or settings; remove it or choose another")
+            raise CheckpointError(
+                f"{path} is the checkpoint of an evolution with another seed circuit, goal or settings; remove it or choose another"
+            )
         return state
 
 
@@ -163,7 +168,9 @@ class _Ladder:
         bounds = [f"wce <= {goal.wce}" if goal.wce is not None else "", f"|mean error| <= {goal.bias:g}" if goal.bias is not None else ""]
         said = ", ".join(text for text in (*bounds, "zero_exact" if goal.zero_exact else "") if text)
         if not feasible:
-            raise SpecError(f"the seed circuit {self.circuit.name} must meet the constraints ({said}), but does not; begin with an exact one")
+            raise SpecError(
+                f"the seed circuit {self.circuit.name} must meet the constraints ({said}), but does not; begin with an exact one"
+            )
         if goal.metric == "wce":
             metric = self._worst(self.circuit)
         if metric > target:
@@ -211,7 +218,10 @@ class _Ladder:
 
     def _worst(self, circuit: Circuit) -> float:
         values = [np.arange(1 << bus.width) for bus in circuit.inputs]
-        a, b = (np.where(x >> (bus.width - 1) == 1, x - (1 << bus.width), x) if bus.signed else x for x, bus in zip(values, circuit.inputs, strict=True))
+        a, b = (
+            np.where(x >> (bus.width - 1) == 1, x - (1 << bus.width), x) if bus.signed else x
+            for x, bus in zip(values, circuit.inputs, strict=True)
+        )
         exact = np.multiply.outer(a, b) if self.settings.operation == "product" else np.add.outer(a, b)
         return float(np.abs(table(circuit) - exact).max())
 

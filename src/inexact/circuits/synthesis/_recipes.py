@@ -216,6 +216,10 @@ def _built(b: Builder, kinds: set[Op], op: Op, x: tuple[int, ...]) -> tuple[int,
         case Op.XOR:
             both = one(Op.NAND, x[0], x[1])
             return (one(Op.NAND, one(Op.NAND, x[0], both), one(Op.NAND, x[1], both)),)
+        case Op.XNOR:
+            return (one(Op.NOT, one(Op.XOR, x[0], x[1])),)
+        case Op.NOR:
+            return (one(Op.NOT, one(Op.OR, x[0], x[1])),)
         case Op.OR:
             return (one(Op.NAND, one(Op.NOT, x[0]), one(Op.NOT, x[1])),)
         case Op.MUX:

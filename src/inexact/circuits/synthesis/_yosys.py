@@ -130,7 +130,8 @@ class Yosys:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(OSError):
+                    pipe.close()
         self._process = None
 
     def _run_native(self, commands: Sequence[str], what: str) -> None:

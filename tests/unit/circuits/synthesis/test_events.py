@@ -23,14 +23,16 @@ def _netlist(circuit: Circuit, library: Library) -> Mapped:
     return netlist(circuit, Setup(cells=library, recipe="unoptimised", cache=False))
 
 
-def _delays(mapped: Mapped, *, per_pin: bool) -> np.ndarray:  # type: ignore[type-arg]
+def _delays(mapped: Mapped, *, per_pin: bool) -> np.ndarray:
     """Random delays of 1..60 ticks `[cells, 6, 2, 2]`; per_pin False: every input of an output alike."""
     generator = np.random.default_rng(SEED)
     shape = (len(mapped.cells), 6 if per_pin else 1, 2, 2)
     return np.ascontiguousarray(np.broadcast_to(generator.integers(1, 61, shape), (len(mapped.cells), 6, 2, 2))).astype(np.int32)
 
 
-def _simulated(mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+def _simulated(  # noqa: PLR0912  one loop, kept in sight
+    mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
     """Rises and falls of every net, one heap of events a pair; all changes of one time are seen together."""
     found = np.zeros((2, mapped.nets), np.int64)
     tables = [[function or 0 for function in mapped.library.cells[placed.cell].functions] for placed in mapped.cells]
@@ -106,7 +108,7 @@ def test_settled_toggles_are_never_more_than_timed_ones_and_end_alike(small_libr
     assert timed.sum() > 1.2 * settled.sum()
 
 
-def _verilog(mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:  # type: ignore[type-arg]
+def _verilog(mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:
     """A test bench that counts the edges of every net between each pair's settled states."""
     inputs = len(before[0])
     lines = ["`timescale 1ps/1ps", "module bench;", f"  reg [{inputs - 1}:0] x; reg counting = 0;", "  wire n0 = 0, n1 = 1;"]

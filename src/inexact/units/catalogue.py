@@ -1,0 +1,106 @@
+"""The priced catalogue: hundreds of units with error metrics and silicon figures, made once and shipped."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import sqlite3
+import tomllib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, final
+
+from inexact.core.errors import SpecError
+from inexact.units._base import Adder, Multiplier, adders, multipliers
+from inexact.units.evolved import Evolved
+
+FILE = "catalogue.sqlite"
+"""Beside this module; made by scripts/build_catalogue."""
+
+FIGURES = ("area_um2", "delay_ns", "energy_pj", "settled_energy_pj", "leakage_nw")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One unit. metrics: by name, uniform operands (of a wide unit with what `unit show` gives it). silicon: by name in `FIGURES`.
+
+    energy_interval: 95 % of energy_pj. sha256: of the table, None for wide units. circuit: SHA-256 of the netlist. cells: by library
+    name. kind: "multiplier" or "adder".
+    """
+
+    spec: str
+    kind: str
+    family: str
+    width: tuple[int, int]
+    signed: bool
+    sha256: str | None
+    circuit: str
+    metrics: dict[str, Any]
+    silicon: dict[str, float]
+    energy_interval: tuple[float, float]
+    cells: dict[str, int]
+
+
+def planned() -> Iterator[Multiplier | Adder]:
+    """The units the catalogue is to hold, in order: the combinations of `catalogue.toml` that exist and have a netlist."""
+    text = resources.files("inexact.units").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    for kind, blocks in tomllib.loads(text).items():
+        family = multipliers if kind == "multiplier" else adders
+        seen: set[str] = set()
+        for block in blocks:
+            names = [name for name in block if name != "family"]
+            choices = [Evolved.names() if block[name] == ["*"] else block[name] for name in names]
+            for values in itertools.product(*choices):
+                given = {name: tuple(value) if isinstance(value, list) else value for name, value in zip(names, values, strict=True)}
+                try:
+                    unit: Multiplier | Adder = family[block["family"]](**given)
+                    has_netlist = unit.circuit() is not None
+                except SpecError:
+                    continue
+                if has_netlist and unit.spec not in seen:
+                    seen.add(unit.spec)
+                    yield unit
+
+
+@functools.lru_cache(maxsize=1)
+def conditions() -> dict[str, str]:
+    """What the silicon figures hold under: library, corner, recipe, tool, operands, activity, surroundings; empty without a catalogue."""
+    return dict(_rows("SELECT name, value FROM conditions"))
+
+
+@functools.lru_cache(maxsize=1)
+def entries() -> dict[str, Entry]:
+    """Every entry by spec, in the catalogue's order; empty when the file is missing."""
+    columns = "spec, kind, family, width_a, width_b, signed, sha256, circuit, metrics, cells, energy_low, energy_high, " + ", ".join(
+        FIGURES
+    )
+    return {row[0]: _entry(row) for row in _rows(f"SELECT {columns} FROM unit ORDER BY place")}
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    spec, kind, family, width_a, width_b, signed, sha, circuit, metrics, cells, low, high, *figures = row
+    return Entry(
+        spec=spec,
+        kind=kind,
+        family=family,
+        width=(width_a, width_b),
+        signed=bool(signed),
+        sha256=sha,
+        circuit=circuit,
+        metrics=json.loads(metrics),
+        silicon=dict(zip(FIGURES, figures, strict=True)),
+        energy_interval=(low, high),
+        cells=json.loads(cells),
+    )
+
+
+def _rows(query: str) -> list[tuple[Any, ...]]:
+    with resources.as_file(resources.files("inexact.units").joinpath(FILE)) as path:
+        if not path.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{path}?mode=ro&immutable=1", uri=True)) as base:
+            return base.execute(query).fetchall()
