@@ -83,7 +83,7 @@ def test_power_tables_are_needed(liberty_text: Callable[..., str]) -> None:
 
 
 def test_a_missing_file(tmp_path: object) -> None:
-    with pytest.raises(DataError, match="a liberty file must be readable, but .*no.lib is not"):
+    with pytest.raises(DataError, match=r"a liberty file must be readable, but .*no\.lib is not"):
         library(f"{tmp_path}/no.lib")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from inexact import units
-from inexact.circuits import Builder, Circuit, adder, evaluate, multiplier
+from inexact.circuits import Builder, Circuit, adder, evaluate, multiplier, read_verilog
 from inexact.circuits.cells import Library, liberty, library
 from inexact.circuits.synthesis import (
     Operands,
@@ -51,7 +51,7 @@ def _plain(cells: Library) -> Setup:
 
 def _values(found: np.ndarray, signed: bool) -> np.ndarray:
     bits = found.shape[1]
-    values = (found.astype(np.int64) << np.arange(bits)).sum(axis=1)
+    values: np.ndarray = (found.astype(np.int64) << np.arange(bits)).sum(axis=1)
     return values - ((values >> (bits - 1)) << bits) if signed else values
 
 
@@ -98,12 +98,10 @@ def test_a_full_adder_recipe_needs_a_full_adder(liberty_text: Callable[..., str]
 
 def test_delay_of_a_chain_by_hand(small_library: Library) -> None:
     b = Builder("chain")
-    (x,) = b.input("x", 1)
-    first = b.place
+    (wire,) = b.input("x", 1)
     b.simplify = False
-    wire = x
     for _ in range(3):
-        (wire,) = first(units.netlist.circuits.Op.NOT, [wire])
+        wire = b.not_(wire)
     b.output("y", [wire])
     mapped = netlist(b.build(), _plain(small_library))
     around = Surroundings(slew=0.01, output=3.0, wire=0.5)
@@ -188,14 +186,16 @@ def test_a_full_cache_is_one_sentence(small_library: Library, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("inexact.circuits.synthesis._cache.write_text", full)
-    with pytest.raises(OutputError, match="the cache .* must be writable: No space left on device; free space, set INEXACT_CACHE, or use --no-cache"):
+    with pytest.raises(
+        OutputError, match=r"the cache .* must be writable: No space left on device; free space, set INEXACT_CACHE, or use --no-cache"
+    ):
         synthesise([multiplier(4)], Setup(cells=small_library, recipe="unoptimised"))
 
 
 def test_figures_of_other_conditions_are_not_compared(small_library: Library) -> None:
     (small,) = synthesise([multiplier(4)], _plain(small_library))
     (shipped,) = synthesise([multiplier(4)], Setup(recipe="unoptimised", cache=False))
-    with pytest.raises(SynthesisError, match="figures must come from one library to be compared, but .* is from small@"):
+    with pytest.raises(SynthesisError, match=r"figures must come from one library to be compared, but .* is from small@"):
         require_comparable([small, shipped])
     other = dataclasses.replace(small, conditions=dataclasses.replace(small.conditions, recipe="delay"))
     with pytest.raises(SynthesisError, match="one recipe to be compared"):
@@ -218,7 +218,7 @@ def test_an_unknown_recipe(small_library: Library) -> None:
 @needs_yosys
 def test_a_worker_that_dies_or_hangs() -> None:
     with Yosys() as yosys:
-        with pytest.raises(SynthesisError, match="it could not be synthesised: .*No such command: no_such_pass"):
+        with pytest.raises(SynthesisError, match=r"it could not be synthesised: .*No such command: no_such_pass"):
             yosys.run(["no_such_pass"], "it")
         yosys.run(["log still alive"], "it")  # the same process goes on
         assert yosys._process is not None
@@ -241,7 +241,7 @@ def test_recipes_give_working_netlists(recipe: str) -> None:
 
 def test_mac_and_pe_cost_what_is_around_the_multiplier() -> None:
     circuit = multiplier(8, signed=True)
-    setups = [Setup(recipe="unoptimised", cache=False, level=level, accumulator_bits=24) for level in ("unit", "mac", "pe")]  # type: ignore[arg-type]
+    setups = [Setup(recipe="unoptimised", cache=False, level=level, accumulator_bits=24) for level in ("unit", "mac", "pe")]
     unit, mac, pe = (synthesise([circuit], setup)[0] for setup in setups)
     flop = library().flip_flop()
     assert flop is not None
@@ -300,3 +300,14 @@ exit
     shown = subprocess.run(["sta", "-exit", "run.tcl"], cwd=tmp_path, capture_output=True, text=True, check=False).stdout
     arrival = next(float(line.split()[0]) for line in shown.splitlines() if "data arrival time" in line)
     assert delay(mapped, around) == pytest.approx(arrival, rel=0.001)
+
+
+@needs_yosys
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_mapped_netlists_are_read_back(recipe: str, tmp_path: Path) -> None:
+    circuit = multiplier(6, kind="dadda", signed=True)
+    path = tmp_path / "mapped.v"
+    path.write_text(mapped_verilog(netlist(circuit, Setup(recipe=recipe, cache=False))))
+    again = read_verilog(path)
+    a, b = np.meshgrid(np.arange(-32, 32), np.arange(-32, 32))
+    assert (evaluate(again, a & 63, b & 63) == (a * b) & 4095).all()
