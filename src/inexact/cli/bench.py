@@ -1,4 +1,4 @@
-"""`inexact bench`: emulation speed and memory on this machine, beside torch float32 in the same run."""
+"""`inexact bench`: speed and memory on this machine; emulation beside torch float32 in the same run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def bench() -> None:
-    """Measure emulation speed and memory on this machine."""
+    """Measure speed and memory on this machine."""
 
 
 @bench.command()
@@ -56,6 +56,16 @@ def memory(as_json: bool, threads: int | None, part: str, unit: str) -> None:
         return
     for row in found["cases"]:
         click.echo(f"{row['case']}, {unit}: {row['mb']:.0f} MB, float32 {row['float32_mb']:.0f} MB, ratio {row['ratio']:.2f}")
+
+
+@bench.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def silicon(as_json: bool) -> None:
+    """Time synthesis, power and evolution of the exact 8x8 multiplier."""
+    from inexact.cli import _silicon_speed
+
+    found = _silicon_speed.measure()
+    click.echo(json.dumps(found) if as_json else _silicon_speed.text(found))
 
 
 def measure_memory(*, threads: int | None = None, part: str = "", unit: str = "arbitrary") -> dict[str, Any]:

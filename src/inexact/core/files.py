@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     Disk-full and permission errors become an OutputError that names the target.
     """
     target = Path(target)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield temporary
         with temporary.open("rb+") as handle:

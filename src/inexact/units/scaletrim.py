@@ -50,8 +50,10 @@ class ScaleTrim(Multiplier):
         require_range("h", self.h, 1, max(self.width) - 1, bound="1..max(width)-1, the fraction's bits")
         if isinstance(self.segments, bool) or self.segments not in SEGMENTS:
             raise SpecError(f"segments must be 0, 1, 2, 4, 8 or 16 (constants over the sum of the fractions), not {self.segments!r}")
-        if self.segments > 1 << (self.h + 1):
-            raise SpecError(f"segments must be at most 2**(h+1) ({1 << (self.h + 1)}), the sums there are, not {self.segments}")
+        if self.segments > 1 << self.h:
+            raise SpecError(
+                f"segments must be at most 2**h ({1 << self.h}), or the last would hold no sum of two fractions, not {self.segments}"
+            )
         require_range("constant_bits", self.constant_bits, 1, 16)
 
     def product(self, a: Integers, b: Integers) -> Integers:

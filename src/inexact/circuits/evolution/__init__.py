@@ -8,6 +8,6 @@ IEEE Trans. Evol. Comput. 19(3), 2015, DOI 10.1109/TEVC.2014.2336175). Full and 
 from __future__ import annotations
 
 from inexact.circuits.evolution._goal import METRICS, WEIGHTED, Costs, Goal
-from inexact.circuits.evolution._search import Evolved, Settings, evolve
+from inexact.circuits.evolution._search import Evolved, Settings, evolve, rates
 
-__all__ = ["METRICS", "WEIGHTED", "Costs", "Evolved", "Goal", "Settings", "evolve"]
+__all__ = ["METRICS", "WEIGHTED", "Costs", "Evolved", "Goal", "Settings", "evolve", "rates"]

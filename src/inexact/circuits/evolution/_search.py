@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -85,6 +86,21 @@ def evolve(
     while len(state.done) < len(rungs):
         search.climb(state, checkpoint, progress)
     return [search.evolved(genome, target) for genome, target in zip(state.done, rungs, strict=True)]
+
+
+def rates(
+    circuit: Circuit, goal: Goal, target: float, costs: Costs, *, evaluations: int = 300, generations: int = 20_000
+) -> tuple[float, ...]:
+    """Per second of one thread: full evaluations of the circuit, children of a search from it, and those of them that were simulated."""
+    search = _Ladder(circuit, goal, costs, DEFAULT, [target]).evolver(genome_of(circuit, SPARE), 1)
+    start = time.perf_counter()
+    for _ in range(evaluations):
+        search.evaluate()
+    full = evaluations / (time.perf_counter() - start)
+    start = time.perf_counter()
+    search.run(generations, target)
+    taken = time.perf_counter() - start
+    return full, generations / taken, search.statistics[1] / taken
 
 
 @final
