@@ -49,11 +49,10 @@ def main() -> int:
         wins = share(evolved, union, grid)
         worst = min((share(evolved, found, grid), family) for family, found in families.items())
         print(
-            f"{name}: evolved better over {100 * wins:.0f} % of the energies; against the best single family ({worst[1]}) {100 * worst[0]:.0f} %"
+            f"{name}: evolved better over {100 * wins:.0f} % of the energies; than the best family, {worst[1]}, over {100 * worst[0]:.0f} %"
         )
-        print(
-            f"  hypervolume: evolved {hypervolume(evolved):.3f}, all families {hypervolume(union):.3f}, together {hypervolume(evolved + union):.3f}"
-        )
+        volumes = (hypervolume(found) for found in (evolved, union, evolved + union))
+        print("  hypervolume: evolved {:.3f}, all families {:.3f}, together {:.3f}".format(*volumes))
     if len(sys.argv) > 1:
         published(Path(sys.argv[1]), exact)
     return 0
@@ -100,9 +99,7 @@ def published(folder: Path, exact: dict[str, float]) -> None:
         ours = [(e.silicon["settled_energy_pj"] / exact["settled_energy_pj"], float(e.metrics[metric])) for e in evolved]
         theirs = [(float(row["pdk45_power_mw"]) / reference, float(row[metric]), row["name"]) for row in rows if float(row[metric]) > 0]
         better = [name for power, error, name in theirs if error < best(ours, power)]
-        print(
-            f"{metric}: {len(better)} of {len(theirs)} published circuits beat every evolved one of their relative power: {', '.join(better)}"
-        )
+        print(f"{metric}: {len(better)} of {len(theirs)} published circuits beat every evolved one of their power: {', '.join(better)}")
 
 
 if __name__ == "__main__":

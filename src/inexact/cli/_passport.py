@@ -15,7 +15,6 @@ from inexact.cli._unit_facts import contradictions, facts, is_wide, wide_facts
 from inexact.core.errors import SpecError
 from inexact.core.files import write_text
 from inexact.metrics.wide import wide_profile
-from inexact.report.passport import picture as drawn
 from inexact.units import Adder, Multiplier
 
 
@@ -42,6 +41,8 @@ def passport(
         raise SpecError(f"{unit.spec} is narrow enough for all its pairs; --sampled is for wider units")
     found = facts(unit, operands_of(unit, layer, data, coding, histograms)) | {"contradictions": contradictions(unit, claims, name)}
     if picture is not None:
+        from inexact.report.passport import picture as drawn  # an image library comes with it
+
         error = unit.table().astype(np.int64) - unit.exact_table()
         write_text(picture, drawn(unit.spec, error, signed=unit.signed))
     return found

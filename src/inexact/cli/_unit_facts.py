@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from inexact import hardware
 from inexact.cli._operands import Operands
 from inexact.core.errors import SpecError, near
 from inexact.core.estimate import Estimate
@@ -90,6 +89,8 @@ def cost(unit: Multiplier | Adder) -> dict[str, dict[str, Any] | None]:
     """area_um2, delay_ns, energy_pj, leakage_nw: a cited exact multiplier times the unit's relative cost; None where nothing is known."""
     if isinstance(unit, Adder) or unit.gates() is None:
         return dict.fromkeys(QUANTITIES)
+    from inexact import hardware
+
     relative = relative_cost(unit)
     exact = hardware.reference_multiplier()
     return {name: scaled(exact[name], getattr(relative, kind)).to_json() for name, kind in QUANTITIES.items()}

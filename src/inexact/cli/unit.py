@@ -49,13 +49,12 @@ def list_units(
         raise click.UsageError("--where and --sort look at multipliers and adders; leave --functions, --floats and --markdown away")
     if as_json:
         listed: dict[str, Any] = {}
-        if not of_functions and not of_floats:
-            listed["units"] = selected(priced(), where, sort)
-        asked = where is not None or sort is not None
-        if not of_floats and not asked:
+        if of_functions:
             listed["functions"] = [function_facts.summary(member) for member in function_facts.catalogue()]
-        if not of_functions and not asked:
+        elif of_floats:
             listed["floats"] = [float_facts.summary(member) for member in float_facts.catalogue()]
+        else:
+            listed["units"] = selected(priced(), where, sort)
         click.echo(json.dumps(listed))
     elif of_functions or of_floats:
         facts_of = float_facts if of_floats else function_facts

@@ -43,7 +43,7 @@ class Evolved(Multiplier):
     @property
     def signed(self) -> bool:
         """Whether the circuit multiplies two's complement numbers."""
-        return bool(_stored()[self.name]["signed"])
+        return bool(_stored().get(self.name, {}).get("signed"))
 
     @property
     def goal(self) -> str:

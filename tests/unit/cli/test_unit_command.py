@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inexact import units
+from inexact import kernels, units
 from inexact.cli import run
 from inexact.cli._unit_text import markdown
 
@@ -44,8 +44,9 @@ def test_show_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(found["metrics"]) >= METRICS
     assert (found["metrics"]["mae"], found["metrics"]["wce"]) == (12.25, 49)
     assert (found["zero_exact"], found["commutative"], found["error_rank"]) == (True, True, 4)
-    assert found["engine"] == "lowrank"
-    assert found["engine_why"].startswith("5 8-bit matrix products (rank 5) give its sums exactly; predicted per core: table ")
+    if kernels.isa() == "avx512":  # elsewhere the table engine is the faster one
+        assert found["engine"] == "lowrank"
+        assert found["engine_why"].startswith("5 8-bit matrix products (rank 5) give its sums exactly; predicted per core: table ")
     assert set(found["cost"]) == {"area_um2", "delay_ns", "energy_pj", "leakage_nw"}
     for estimate in found["cost"].values():
         assert {"value", "unit", "source", "node"} <= set(estimate)
@@ -87,7 +88,7 @@ def test_list_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_list_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["unit", "list"]) == 0
-    assert "gate-count model (not silicon)" in capsys.readouterr().out.replace("\n", " ")
+    assert "from the synthesised netlist" in " ".join(capsys.readouterr().out.split())
 
 
 def test_compare_orders_by_energy_and_marks_the_front(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,8 +28,13 @@ class Genome:
         self.outputs = outputs
 
 
-def genome_of(circuit: Circuit, spare: int) -> Genome:
-    """The circuit with `spare` nodes more at its end, which nothing reads yet."""
+def genome_of(circuit: Circuit, spare: int, bits: int) -> Genome:
+    """The circuit with `spare` nodes more at its end, which nothing reads yet, and a result of `bits` bits, extended by sign or zeros.
+
+    Raises CircuitError when the circuit's result has more.
+    """
+    if circuit.output_bits > bits:
+        raise CircuitError(f"{circuit.name} must have a result of at most {bits} bits to start from, not {circuit.output_bits}")
     signals = list(range(2 + circuit.input_bits))
     rows: list[list[int]] = []
     for op, sources, _ in circuit.gates():
@@ -38,6 +43,7 @@ def genome_of(circuit: Circuit, spare: int) -> Genome:
         signals += [first, first + 1][: FAN_OUT[op]]
     rows += [[int(Op.AND), 2, 3, 0]] * spare
     outputs = [signals[wire] for wire in circuit.output_wires.tolist()]
+    outputs += [outputs[-1] if circuit.signed else 0] * (bits - len(outputs))
     return Genome(np.array(rows, np.int32).reshape(-1, 4), np.array(outputs, np.int32))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -65,14 +66,16 @@ def evolve(
     costs: Costs,
     settings: Settings = DEFAULT,
     *,
+    others: Sequence[Circuit] = (),
     checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Evolved]:
     """Circuits that cost as little as the search finds while the goal's metric stays at or below each target, in rising order.
 
-    circuit: where the first rung starts; it must meet the smallest target. checkpoint: a file written every few thousand generations;
-    when it is there, the search goes on from it and ends as if it had not been interrupted. progress: called with generations done and
-    to do. The result depends on the seed and the settings, not on threads, instruction set or interruptions.
+    circuit: where the first rung starts; it must meet the smallest target. others: circuits of the same operands; a rung starts from the
+    cheapest of them that meets its target where that costs less than the rung before. checkpoint: a file written every few thousand
+    generations; when it is there, the search goes on from it and ends as if it had not been interrupted. progress: called with
+    generations done and to do. The result depends on the seed and the settings, not on threads, instruction set or interruptions.
 
     Raises SpecError when the seed circuit violates the goal or targets are not positive, CircuitError for more than 16 operand bits,
     CheckpointError for the checkpoint of another search, OutputError when it cannot be written.
@@ -80,7 +83,7 @@ def evolve(
     rungs = sorted(set(map(float, targets)))
     if not rungs or rungs[0] <= 0 or settings.generations < 1 or settings.islands < 1:
         raise SpecError(f"targets must be positive numbers, generations and islands 1 or more; targets were {list(targets)}")
-    search = _Ladder(circuit, goal, costs, settings, rungs)
+    search = _Ladder(circuit, goal, costs, settings, rungs, others)
     search.check_seed(rungs[0])
     state = _State.load(checkpoint, search.identity) if checkpoint else _State([], [], [], search.identity)
     while len(state.done) < len(rungs):
@@ -92,7 +95,7 @@ def rates(
     circuit: Circuit, goal: Goal, target: float, costs: Costs, *, evaluations: int = 300, generations: int = 20_000
 ) -> tuple[float, ...]:
     """Per second of one thread: full evaluations of the circuit, children of a search from it, and those of them that were simulated."""
-    search = _Ladder(circuit, goal, costs, DEFAULT, [target]).evolver(genome_of(circuit, SPARE), 1)
+    search = _Ladder(circuit, goal, costs, DEFAULT, [target]).evolver(genome_of(circuit, SPARE, circuit.output_bits), 1)
     start = time.perf_counter()
     for _ in range(evaluations):
         search.evaluate()
@@ -145,13 +148,19 @@ class _State:
 class _Ladder:
     """One search: the compiled evolvers and what they share."""
 
-    def __init__(self, circuit: Circuit, goal: Goal, costs: Costs, settings: Settings, rungs: Sequence[float]) -> None:
+    def __init__(
+        self, circuit: Circuit, goal: Goal, costs: Costs, settings: Settings, rungs: Sequence[float], others: Sequence[Circuit] = ()
+    ) -> None:
         self.circuit, self.goal, self.costs, self.settings, self.rungs = circuit, goal, costs, settings, rungs
         self.pairs = Pairs(circuit, settings.operation)
         if goal.metric in WEIGHTED and self.pairs.widths[1] < 5:
             raise SpecError(f"{goal.metric} needs 5 bits of operand b, not {self.pairs.widths[1]}")
-        self.start = genome_of(circuit, SPARE)
-        described = (circuit.sha256, asdict(goal), costs.by_kind, asdict(settings), list(rungs))
+        self.start = genome_of(circuit, SPARE, circuit.output_bits)
+        buses = [(bus.width, bus.signed) for bus in circuit.inputs]
+        if any([(bus.width, bus.signed) for bus in other.inputs] != buses for other in others):
+            raise SpecError(f"other circuits to start from must have the operands of {circuit.name}")
+        self.others = [(self._judged(other), other) for other in others]
+        described = (circuit.sha256, asdict(goal), costs.by_kind, asdict(settings), list(rungs), [other.sha256 for other in others])
         self.identity = sha256(json.dumps(described, sort_keys=True, default=str).encode())
 
     def evolver(self, genome: Genome, seed: int) -> Any:
@@ -176,6 +185,20 @@ class _Ladder:
             isa(),
         )
 
+    def _judged(self, circuit: Circuit) -> tuple[int, float]:
+        """(cost, metric) of a circuit to start from; the metric is infinite where it breaks a constraint."""
+        found = self.evolver(genome_of(circuit, SPARE, self.circuit.output_bits), 0)
+        feasible, metric = found.evaluate()
+        value = self._worst(circuit) if self.goal.metric == "wce" else metric
+        return found.cost, value if feasible else math.inf
+
+    def start_of(self, done: Sequence[Genome], target: float) -> Genome:
+        """Where a rung starts: the cheapest circuit known that meets its target."""
+        before = done[-1] if done else self.start
+        cost = self.evolver(before, 0).cost
+        cheaper = [(own, place) for place, ((own, metric), _) in enumerate(self.others) if metric <= target and own < cost]
+        return genome_of(self.others[min(cheaper)[1]][1], SPARE, self.circuit.output_bits) if cheaper else before
+
     def check_seed(self, target: float) -> None:
         """SpecError when the seed circuit does not meet the constraints, or the smallest target."""
         found = self.evolver(self.start, 0)
@@ -198,7 +221,7 @@ class _Ladder:
     def climb(self, state: _State, checkpoint: Path | None, progress: Callable[[int, int], None] | None) -> None:
         """One rung, in slices."""
         settings, rung = self.settings, len(state.done)
-        start = state.done[-1] if state.done else self.start
+        start = self.start_of(state.done, self.rungs[rung])
         evolvers = []
         for island in range(settings.islands):
             found = self.evolver(start, (settings.seed * 1_000_003 + rung) * 1009 + island)
@@ -213,14 +236,14 @@ class _Ladder:
                 step = min(SLICE, settings.generations - spent)
                 list(pool.map(lambda e: e.run(step, self.rungs[rung]), evolvers))  # noqa: B023  consumed at once
                 spent += step
-                state.islands = [(self._genome(e), _random(e)) for e in evolvers]
+                state.islands = [(_copied(e, start), _random(e)) for e in evolvers]
                 state.spent = [spent]
                 if progress is not None:
                     progress(rung * settings.generations + spent, len(self.rungs) * settings.generations)
                 if checkpoint is not None:
                     state.save(checkpoint)
         best = min(range(len(evolvers)), key=lambda i: (evolvers[i].cost, i))
-        state.done.append(self._genome(evolvers[best]))
+        state.done.append(_copied(evolvers[best], start))
         state.islands, state.spent = [], []
         if checkpoint is not None:
             state.save(checkpoint)
@@ -241,10 +264,12 @@ class _Ladder:
         exact = np.multiply.outer(a, b) if self.settings.operation == "product" else np.add.outer(a, b)
         return float(np.abs(table(circuit) - exact).max())
 
-    def _genome(self, evolver: Any) -> Genome:
-        nodes, outputs = np.empty_like(self.start.nodes), np.empty_like(self.start.outputs)
-        evolver.genome(nodes, outputs)
-        return Genome(nodes, outputs)
+
+def _copied(evolver: Any, like: Genome) -> Genome:
+    """The parent of a search."""
+    nodes, outputs = np.empty_like(like.nodes), np.empty_like(like.outputs)
+    evolver.genome(nodes, outputs)
+    return Genome(nodes, outputs)
 
 
 def _random(evolver: Any) -> NDArray[np.uint64]:

@@ -91,6 +91,20 @@ def test_adders_and_unequal_widths() -> None:
     assert metrics.profile(_unit(uneven.circuit)).metrics()["mae"] == pytest.approx(uneven.metric)
 
 
+def test_a_rung_starts_from_the_cheapest_circuit_known() -> None:
+    rough = units.get("trunc(cut=6)").circuit()
+    assert rough is not None
+    error = metrics.profile(units.get("trunc(cut=6)")).metrics()["mae"]
+    settings = Settings(generations=1)
+    alone = evolve(multiplier(8), Goal(), [1.0, error], _costs(), settings)
+    helped = evolve(multiplier(8), Goal(), [1.0, error], _costs(), settings, others=[rough])
+    assert helped[0].cost == alone[0].cost
+    assert helped[1].cost < alone[1].cost
+    assert helped[1].metric == pytest.approx(error)
+    with pytest.raises(SpecError, match="must have the operands of"):
+        evolve(multiplier(8), Goal(), [1.0], _costs(), settings, others=[multiplier(7)])
+
+
 def test_every_instruction_set_takes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     for metric in ("mae", "mse", "wce", "rms_column"):
         results = []
@@ -165,7 +179,7 @@ def test_bad_input() -> None:
 
 def test_the_compiled_search_refuses_genomes_that_are_none() -> None:
     ladder = _Ladder(multiplier(4), Goal(), _costs(), SMALL, [1.0])
-    genome = genome_of(multiplier(4), 2)
+    genome = genome_of(multiplier(4), 2, 8)
     genome.nodes[0, 1] = len(genome.nodes) * 2 + 10
     with pytest.raises(ValueError, match="a node must read what comes before it"):
         ladder.evolver(genome, 0)
