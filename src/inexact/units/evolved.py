@@ -26,6 +26,8 @@ class Evolved(Multiplier):
     correction leaves), lenet… (under the operands of LeNet-5's second convolution); with s before it two's complement operands.
     width: always 8 bits.
 
+    Error: as bred, below its bound; two-sided, and wrong at zero operands except in the runs `zero`.
+
     Reference: Z. Vasicek, L. Sekanina, "Evolutionary approach to approximate digital circuits design", IEEE Trans. Evol. Comput. 19(3),
     2015, DOI 10.1109/TEVC.2014.2336175 (the method; the circuits are made by scripts/evolve_units)
     """

@@ -192,9 +192,12 @@ def test_random_tables_are_left_to_the_table_engine() -> None:
 
 def test_choice_names_rank_products_and_rates() -> None:
     choice = kernels.choice_for(multipliers.get("roba"), (8, 64, 56, 56))
-    assert (choice.engine, choice.rank, choice.terms) == ("lowrank", 2, 2)
-    assert choice.rates["lowrank"] > choice.rates["table"]
-    assert choice.why.startswith("2 8-bit matrix products (rank 2) give its sums exactly; predicted per core: table ")
+    assert (choice.rank, choice.terms) == (2, 2)
+    assert choice.engine == max(choice.rates, key=lambda engine: choice.rates[engine])
+    if "avx512" in _lowrank.isas():
+        assert choice.engine == "lowrank"
+    if choice.engine == "lowrank":
+        assert choice.why.startswith("2 8-bit matrix products (rank 2) give its sums exactly; predicted per core: table ")
     with pytest.raises(FormatError, match=r"a layer's shape must be \(M, N, K\).*not \(3, 4\)"):
         kernels.choice_for(multipliers.get("roba"), (3, 4))
 

@@ -41,7 +41,7 @@ from inexact.metrics import profile
         ("realm(segments=8,drop=5)", r"drop must be 0\.\.max\(width\)-1-log2\(segments\), the index bits stay \(0\.\.4\), not 5"),
         ("scaletrim(h=8)", r"h must be 1\.\.max\(width\)-1, the fraction's bits \(1\.\.7\), not 8"),
         ("scaletrim(segments=5)", r"segments must be 0, 1, 2, 4, 8 or 16 \(constants over the sum of the fractions\), not 5"),
-        ("scaletrim(h=2,segments=16)", r"segments must be at most 2\*\*\(h\+1\) \(8\), the sums there are, not 16"),
+        ("scaletrim(h=2,segments=16)", r"segments must be at most 2\*\*h \(4\), or the last would hold no sum of two fractions, not 16"),
         ("scaletrim(constant_bits=0)", r"constant_bits must be 1\.\.16, not 0"),
         ("asm(alphabets=3)", r"alphabets must be 1, 2, 4 or 8 \(the sets \{1\}, \{1,3\}, \{1,3,5,7\} and all odd digits\), not 3"),
         ("pr(signed=false)", r"pr has no parameter 'signed'"),
