@@ -23,7 +23,8 @@ class Evolved(Multiplier):
     """One of the evolved multipliers that ship with the project; `names()` lists them, `goal` says what each was bred for.
 
     name: the run and its bound: mae, wce, zero (mae, zero operands exact, no bias), tame (mse, bounded wce), folded and column (what a
-    correction leaves), lenet… (under the operands of LeNet-5's second convolution); with s before it two's complement operands.
+    correction leaves), lenet… (under the operands of LeNet-5's second convolution); with s before it two's complement operands, with k
+    behind it the search could also start from parametric circuits.
     width: always 8 bits.
 
     Error: as bred, below its bound; two-sided, and wrong at zero operands except in the runs `zero`.
