@@ -1,7 +1,7 @@
 """Evolved 8x8 multipliers of the catalogue against parametric families at equal synthesised energy, and against published circuits.
 
-Run as `python benchmarks/evolved_against_families.py [folder of the reference data]`. For every metric: over energies from the cheapest
-to the dearest evolved circuit, how often the best evolved circuit of at most that energy has a smaller error than the best of all
+Run as `python benchmarks/evolved_against_families.py [folder of the reference data]`. For every metric: over energies from that of the cheapest
+evolved circuit to that of the exact one, how often the best evolved circuit of at most that energy has a smaller error than the best of all
 families, and than each family; and the hypervolume of (energy, log error) fronts, the larger the better. With the reference data:
 published circuits by their power over that of the exact circuit.
 """
@@ -45,7 +45,7 @@ def main() -> int:
         evolved = points.pop("evolved")
         families = {family: found for family, found in points.items() if len(found) >= 3}
         union = [point for found in points.values() for point in found]
-        grid = np.linspace(min(x for x, _ in evolved), max(x for x, _ in evolved), 200)
+        grid = np.linspace(min(x for x, _ in evolved), 1.0, 200)
         wins = share(evolved, union, grid)
         worst = min((share(evolved, found, grid), family) for family, found in families.items())
         print(
