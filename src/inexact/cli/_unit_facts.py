@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -80,6 +81,7 @@ def silicon(entry: shipped.Entry) -> dict[str, dict[str, Any]]:
     }
 
 
+@functools.lru_cache(maxsize=1)
 def _source() -> str:
     held = shipped.conditions()
     return f"recipe {held['recipe']} by {held['tool']} on {held['library']}, {held['corner']}, {held['operands']} operands"

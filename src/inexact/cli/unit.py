@@ -33,7 +33,7 @@ def unit() -> None:
 @click.option("--floats", "of_floats", is_flag=True, help="Multipliers of small floats (fp8 …) instead.")
 @click.option("--where", metavar="EXPR", help="Only units for which this holds, as in 'mred<0.02 and zero_exact and energy<0.8'.")
 @click.option("--sort", metavar="EXPR", help="Least first: a figure such as energy, or an expression such as -mae*energy.")
-@click.option("--limit", type=click.IntRange(0), default=60, show_default=True, metavar="N", help="Lines of the table; 0 = all.")
+@click.option("--limit", type=click.IntRange(0), default=30, show_default=True, metavar="N", help="Lines of the table; 0 = all.")
 def list_units(
     as_json: bool, as_markdown: bool, of_functions: bool, of_floats: bool, where: str | None, sort: str | None, limit: int
 ) -> None:
