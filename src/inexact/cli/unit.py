@@ -169,7 +169,7 @@ def import_unit(
 @click.option("--recipe", metavar="NAME", help="fa (default), plain, area, delay, unoptimised; all = of these the ones no other beats.")
 @click.option("--level", type=click.Choice(["unit", "mac", "pe"]), default="unit", show_default=True, help="What is made around the unit.")
 @click.option("--accumulator-bits", type=int, default=32, show_default=True, help="Of a MAC or PE.")
-@click.option("--adder", metavar="SPEC", help="The accumulator's adder, as loa(k=8,width=32) (default: exact ripple carry).")
+@click.option("--adder", metavar="SPEC", help="The accumulator's adder, as loa(low=8,width=32) (default: exact ripple carry).")
 @click.option("--layer", metavar="NETWORK:LAYER", help="Operands as this layer meets them, as in lenet5:conv2.")
 @click.option("--data", default="fashion-mnist", show_default=True, help="Data set of the network of --layer.")
 @click.option("--coding", type=click.Choice(CODINGS), help="Coding of --layer's operands (default: the unit's).")

@@ -33,7 +33,7 @@ class Evolved(Multiplier):
     2015, DOI 10.1109/TEVC.2014.2336175 (the method; the circuits are made by scripts/evolve_units)
     """
 
-    name: str = principal("mae_24p5")
+    name: str = principal("mae_24p2")
     width: tuple[int, int] = (8, 8)
 
     def check(self) -> None:
