@@ -1,9 +1,9 @@
 """Evolved 8x8 multipliers of the catalogue against parametric families at equal synthesised energy, and against published circuits.
 
-Run as `python benchmarks/evolved_against_families.py [folder of the reference data]`. For every metric: over energies from that of the cheapest
-evolved circuit to that of the exact one, how often the best evolved circuit of at most that energy has a smaller error than the best of all
-families, and than each family; and the hypervolume of (energy, log error) fronts, the larger the better. With the reference data:
-published circuits by their power over that of the exact circuit.
+Run as `python benchmarks/evolved_against_families.py [folder of the reference data]`. For every metric: over energies from that of the
+cheapest evolved circuit to that of the exact one, how often the best evolved circuit of at most that energy has a smaller error than
+the best of all families, and than each family; and the hypervolume of (energy, log error) fronts, the larger the better. With the
+reference data: published circuits by their power over that of the exact circuit.
 """
 
 from __future__ import annotations
