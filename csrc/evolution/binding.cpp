@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "arrays.hpp"
 #include "evolution/evolution.hpp"
 #include "inexact.hpp"
 
@@ -22,18 +23,6 @@ namespace {
 using evolution::Node;
 using evolution::Search;
 using evolution::Task;
-
-template <typename T, size_t N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char* message) {
-  if (!holds) throw std::invalid_argument(message);
-}
-
-template <typename A>
-int64_t dim(const A& array, size_t axis) {
-  return static_cast<int64_t>(array.shape(axis));
-}
 
 const evolution::Lanes& lanes_of(const std::string& isa) {
   require(isa_supported(isa), "this processor or build lacks the instruction set asked for");

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "arrays.hpp"
 #include "silicon/silicon.hpp"
 
 namespace nb = nanobind;
@@ -12,18 +13,6 @@ using namespace nb::literals;
 
 namespace inexact {
 namespace {
-
-template <typename T, size_t N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-
-void require(bool holds, const char* message) {
-  if (!holds) throw std::invalid_argument(message);
-}
-
-template <typename A>
-int64_t dim(const A& array, size_t axis) {
-  return static_cast<int64_t>(array.shape(axis));
-}
 
 // A netlist that owns its arrays.
 class Mapped {
