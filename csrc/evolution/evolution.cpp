@@ -57,7 +57,6 @@ Search::Search(const Task& task, const Lanes& lanes, std::vector<Node> nodes, st
   buffer_.assign(signals, 0);
   valid_.assign(count, 0);
   changed_.assign(count, 0);
-  touched_.assign(signals, 0);
   block_error_.assign(static_cast<size_t>(blocks), 0);
   order_.resize(static_cast<size_t>(blocks));
   std::iota(order_.begin(), order_.end(), 0);

@@ -134,7 +134,7 @@ class Search {
   std::unique_ptr<uint64_t[]> planes_;   // two buffers per signal of a node, one per constant and operand bit
   uint64_t *base_ = nullptr, *exact_ = nullptr;  // aligned; of the first block
   int64_t block_step_ = 0;               // all planes of a block lie together: far apart, they would fall into the same cache sets
-  std::vector<uint8_t> buffer_, valid_, active_, child_active_, changed_, touched_;
+  std::vector<uint8_t> buffer_, valid_, active_, child_active_, changed_;
   std::vector<int32_t> cone_, active_list_, order_;
   std::vector<int64_t> block_error_;
   std::vector<double> weights_b_, weights_a_, row_, row_square_, column_;

@@ -71,6 +71,8 @@ def synthesised(
     if setup.level != "unit" and any(isinstance(unit, Adder) for unit in units):
         raise SpecError("a MAC is made around a multiplier; leave --level away to synthesise an adder alone")
     recipes = [name for name in RECIPES if name != "unoptimised"] if recipe == ALL else [recipe]
+    if (layer or histograms) and len({(unit.width, unit.signed) for unit in units}) > 1:
+        raise SpecError("operand histograms hold for one width and sign; give units of another one in a command of their own")
     weighted = operands_of(units[0], layer, data, coding, histograms)
     if weighted is not None:
         counts = tuple(tuple(float(x) for x in counts) for counts in (weighted.a, weighted.b))

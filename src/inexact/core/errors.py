@@ -48,6 +48,10 @@ class SynthesisError(InexactError, RuntimeError):
     """A circuit that could not be synthesised, or silicon figures that must not be compared."""
 
 
+class TimeLimitError(SynthesisError):
+    """A tool that did not finish in its time."""
+
+
 class HardwareError(InexactError, ValueError):
     """An accelerator description or workload that cannot be evaluated."""
 

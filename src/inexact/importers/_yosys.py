@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from inexact.circuits.synthesis import Yosys
-from inexact.core.errors import FormatError, SynthesisError
+from inexact.core.errors import FormatError, SynthesisError, TimeLimitError
 
 PASSES = (
     "read_verilog -sv {source}",
@@ -39,8 +39,8 @@ def blif_of(path: Path, *, top: str | None, limit_s: float) -> str:
         lines = [p.format(source=source, target=target, top=f"-top {top}" if top else "-auto-top") for p in PASSES]
         try:
             yosys.run(lines, str(path))
+        except TimeLimitError as error:
+            raise FormatError(f"{path} must elaborate within {limit_s:g} s, but did not") from error
         except SynthesisError as error:
-            if "within" in str(error):
-                raise FormatError(f"{path} must elaborate within {limit_s:g} s, but did not") from error
             raise FormatError(f"{path} must be combinational Verilog that Yosys elaborates: {yosys.reason()}") from error
         return target.read_text()

@@ -64,6 +64,7 @@ def test_synth_of_a_mac(capsys: pytest.CaptureFixture[str]) -> None:
         (["synth", "exact", "--recipe", "fast"], "error: no recipe is called 'fast'"),
         (["synth", "loa(low=4)", "--level", "mac"], "error: a MAC is made around a multiplier"),
         (["synth", "exact", "--level", "mac", "--accumulator-bits", "8"], "error: accumulator_bits must be 16..64"),
+        (["synth", "exact", "exact(signed=true)", "--layer", "lenet5:conv2"], "error: operand histograms hold for one width and sign"),
         (["evolve", "--metric", "maee"], "error: no metric to evolve towards is called 'maee'; did you mean 'mae'"),
         (["evolve", "--targets", "1,x"], "error: --targets must be numbers such as 1,5,20 or FIRST:LAST:COUNT"),
         (["evolve", "exact(width=9)"], "error: operands must have at most 16 bits together to be evolved, not 18"),

@@ -27,7 +27,7 @@ _STUDENT = 2.131
 
 MAX_DELAY_TICKS = 4000
 FINEST_TICK = 5e-4
-"""ns; coarser only where a cell is slower than 2 ns."""
+"""ns; coarser where the worst path takes more than 2 ns, so that every delay fits."""
 
 
 @final
@@ -65,9 +65,7 @@ class Operands:
 
     def drawn(self, buses: Sequence[Bus]) -> tuple[Bits, Bits]:
         """Input bits before and after, `[pairs, bits]` each. DataError when weights do not fit the buses."""
-        generator = np.random.default_rng(self.seed)
-        sides = [self._values(generator, buses, 2 * self.pairs)]
-        bits = np.concatenate(sides)
+        bits = self._values(np.random.default_rng(self.seed), buses, 2 * self.pairs)
         return np.ascontiguousarray(bits[: self.pairs]), np.ascontiguousarray(bits[self.pairs :])
 
     def _values(self, generator: np.random.Generator, buses: Sequence[Bus], count: int) -> Bits:
@@ -108,7 +106,6 @@ class Measured:
     leakage: float
     settled: tuple[float, float]
     timed: tuple[float, float]
-    output_toggles: float
 
 
 def timing(mapped: Mapped, around: Surroundings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -145,10 +142,9 @@ def critical_path(mapped: Mapped, around: Surroundings) -> list[tuple[str, float
 
 def event_delays(mapped: Mapped, around: Surroundings) -> tuple[NDArray[np.int32], float]:
     """Delays of the event-driven simulation in ticks `[cells, 6 inputs x 2 outputs x (rise, fall)]`, and the tick in ns."""
-    _, slew = timing(mapped, around)
-    arrival, _ = timing(mapped, around)
+    arrival, slew = timing(mapped, around)
     slowest = float(np.max(arrival[np.isfinite(arrival)], initial=0.0))
-    tick = max(FINEST_TICK, slowest / MAX_DELAY_TICKS if slowest > FINEST_TICK * MAX_DELAY_TICKS else FINEST_TICK)
+    tick = max(FINEST_TICK, slowest / MAX_DELAY_TICKS)
     delays = np.zeros((len(mapped.cells), MAX_INPUTS * 4), np.int32)
     compiled_core().silicon_event_delays(mapped.compiled, _loads(mapped, around), slew, tick, delays)
     return delays, tick
@@ -187,13 +183,11 @@ def measured(mapped: Mapped, before: Bits, after: Bits, around: Surroundings) ->
             found = toggles(mapped, before[batch], after[batch], delays if timed else None)
             per_batch.append(float((found * nets.T).sum()) / max(1, len(before[batch])))
         energies[timed] = (float(np.mean(per_batch)), _STUDENT * float(np.std(per_batch, ddof=1)) / math.sqrt(BATCHES))
-    outputs = settled[:, sorted(set(mapped.output_nets))].sum() / max(1, len(before))
     return Measured(
         delay=delay(mapped, around),
         leakage=_leakage(mapped, states),
         settled=energies[False],
         timed=energies[True],
-        output_toggles=float(outputs),
     )
 
 

@@ -32,7 +32,7 @@ ACTIVITY = "event-driven with inertial delays, and settled"
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """How circuits are synthesised and measured. cells: the library, None = the shipped one. recipe: see `RECIPES`; None = "fa", or
-    "unoptimised" where Yosys or a full-adder cell is missing.
+    "unoptimised" where Yosys is missing.
 
     level: "unit", "mac" or "pe"; accumulator_bits, adder: of a MAC or PE. cache: keep results on disk. limit_s: seconds per synthesis.
     """

@@ -13,13 +13,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self, final
 
-from inexact.core.errors import MissingDependencyError, SynthesisError
+from inexact.core.errors import MissingDependencyError, SynthesisError, TimeLimitError
 
 _WORKER = """
 import json, os, sys
@@ -96,11 +95,10 @@ class Yosys:
         except OSError:
             self._stop()
             raise SynthesisError(f"{what} could not be synthesised: the process of Yosys ended before it was asked") from None
-        ends = time.monotonic() + self.limit_s
-        ready, _, _ = select.select([process.stdout], [], [], max(0.0, ends - time.monotonic()))
+        ready, _, _ = select.select([process.stdout], [], [], self.limit_s)
         if not ready:
             self._stop()
-            raise SynthesisError(f"{what} must be synthesised within {self.limit_s:g} s, but was not")
+            raise TimeLimitError(f"{what} must be synthesised within {self.limit_s:g} s, but was not")
         answer = os.read(process.stdout.fileno(), 64)
         if answer != b"done\n":
             if answer != b"failed\n":
@@ -141,7 +139,7 @@ class Yosys:
             command = [native, "-q", "-p", "; ".join(commands)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=self.limit_s, check=False, cwd=self.folder)
         except subprocess.TimeoutExpired as error:
-            raise SynthesisError(f"{what} must be synthesised within {self.limit_s:g} s, but was not") from error
+            raise TimeLimitError(f"{what} must be synthesised within {self.limit_s:g} s, but was not") from error
         self._log.write_text(done.stdout + done.stderr)
         if done.returncode:
             raise SynthesisError(f"{what} could not be synthesised: {self.reason()}")
