@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
 from inexact.cli._operands import Operands
+from inexact.cli._unit_catalogue import QUANTITIES, silicon
 from inexact.core.errors import SpecError, near
 from inexact.core.estimate import Estimate
 from inexact.core.registry import parse_call
@@ -17,9 +17,6 @@ from inexact.units import Adder, Multiplier, adders, multipliers
 from inexact.units import catalogue as shipped
 from inexact.units._base import MAX_TABLE_BITS
 from inexact.units.cost import relative_cost
-
-QUANTITIES = {"energy_pj": "energy", "area_um2": "area", "delay_ns": "delay", "leakage_nw": "area"}
-"""Physical quantity -> relative cost it scales with (leakage goes with area)."""
 
 
 def resolve(spec: str) -> Multiplier | Adder:
@@ -36,55 +33,6 @@ def catalogue() -> list[Multiplier | Adder]:
     """Samples of every technique but the table, which has nothing of its own."""
     found: list[Multiplier | Adder] = [member for name, cls in multipliers.items() if name not in GIVEN for member in cls.samples()]
     return found + [member for _, cls in adders.items() for member in cls.samples()]
-
-
-def priced() -> list[dict[str, Any]]:
-    """The shipped catalogue as entries of `unit list --json`, with silicon figures; relative costs are over the exact 8x8 multiplier of
-    the same sign under the same conditions. Without a catalogue file: the samples, by the gate-count model.
-    """
-    stored = shipped.entries()
-    if not stored:
-        return [summary(member) for member in catalogue()]
-    return [_priced(entry) for entry in stored.values()]
-
-
-def _priced(entry: shipped.Entry) -> dict[str, Any]:
-    held = silicon(entry)
-    relative = None
-    if entry.kind == "multiplier":
-        exact = shipped.entries()[f"exact{'(signed=true)' if entry.signed else ''}"].silicon
-        source = f"over {'signed' if entry.signed else 'unsigned'} exact 8x8; {_source()}"
-        relative = {
-            name: Estimate(value=entry.silicon[figure] / exact[figure], unit="1", source=source).to_json()
-            for name, figure in (("energy", "energy_pj"), ("area", "area_um2"), ("delay", "delay_ns"))
-        }
-    return {
-        "spec": entry.spec,
-        "kind": entry.kind,
-        "width": list(entry.width),
-        "signed": entry.signed,
-        "sha256": entry.sha256,
-        "metrics": entry.metrics,
-        "relative_cost": relative,
-        "cost": {name: held[name] for name in QUANTITIES},
-        "settled_energy_pj": held["settled_energy_pj"],
-    }
-
-
-def silicon(entry: shipped.Entry) -> dict[str, dict[str, Any]]:
-    """The figures of a catalogue entry as JSON estimates, by name."""
-    units = {"area_um2": "um2", "delay_ns": "ns", "energy_pj": "pJ", "settled_energy_pj": "pJ", "leakage_nw": "nW"}
-    spreads = {"energy_pj": entry.energy_interval}
-    return {
-        name: Estimate(value=value, unit=units[name], source=_source(), node="45 nm", spread=spreads.get(name)).to_json()
-        for name, value in entry.silicon.items()
-    }
-
-
-@functools.lru_cache(maxsize=1)
-def _source() -> str:
-    held = shipped.conditions()
-    return f"recipe {held['recipe']} by {held['tool']} on {held['library']}, {held['corner']}, {held['operands']} operands"
 
 
 def cost(unit: Multiplier | Adder) -> dict[str, dict[str, Any] | None]:

@@ -9,9 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from inexact.cli._unit_facts import catalogue, summary
-from inexact.metrics.anova import ANOVA_CONVENTIONS
-from inexact.metrics.passport import CONVENTIONS
 from inexact.units.catalogue import conditions
 
 COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP", "rank E")
@@ -44,15 +41,16 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 
 def markdown() -> str:
-    """The catalogue as a Markdown table."""
+    """Samples of every technique as a Markdown table."""
+    from inexact.cli._unit_facts import catalogue, summary
+
     lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" + "---:|" * (len(COLUMNS) - 1)]
     lines += ["| `" + row[0] + "` | " + " | ".join(row[1:]) + " |" for row in (cells(summary(unit)) for unit in catalogue())]
     return "\n".join(lines)
 
 
-def list_table(rows: list[dict[str, Any]], limit: int = 0) -> None:
-    """Print units, a line each, at most `limit` of them (0 = all)."""
-    shown = rows[:limit] if limit else rows
+def list_table(shown: list[dict[str, Any]], total: int) -> None:
+    """Print units, a line each, and how many of `total` are not shown."""
     table = _table("units")
     for row in shown:
         table.add_row(*map(escape, cells(row)[:NARROW]))
@@ -61,8 +59,8 @@ def list_table(rows: list[dict[str, Any]], limit: int = 0) -> None:
     if held:
         text = ", ".join(held[name] for name in ("library", "corner", "recipe", "tool", "operands"))
         Console(highlight=False).print(f"Silicon: {escape(text)}.", style="dim")
-    if len(shown) < len(rows):
-        Console(highlight=False).print(f"{len(rows) - len(shown)} more of {len(rows)}: --limit 0 shows all, --where chooses.", style="dim")
+    if len(shown) < total:
+        Console(highlight=False).print(f"{total - len(shown)} more of {total}: --limit 0 shows all, --where chooses.", style="dim")
 
 
 def comparison_table(rows: list[dict[str, Any]]) -> None:
@@ -111,6 +109,8 @@ def _show_silicon(console: Console, silicon: dict[str, dict[str, Any]]) -> None:
 
 
 def _metric_table(found: dict[str, Any]) -> Table:
+    from inexact.metrics.passport import CONVENTIONS
+
     intervals = found.get("intervals", {})
     heads = ("metric", "value", *(("95 % interval",) if intervals else ()), "meaning")
     title = f"error metrics, {escape(found['operands'])}; error = approx - exact"
@@ -123,6 +123,8 @@ def _metric_table(found: dict[str, Any]) -> Table:
 
 
 def _correction_table(correction: dict[str, float]) -> Table:
+    from inexact.metrics.anova import ANOVA_CONVENTIONS
+
     title = "error of one product, split as mu + g(b) + f(a) + h(a, b), output units"
     table = Table("part", "value", "meaning", title=title, title_justify="left")
     for name, value in correction.items():

@@ -9,14 +9,10 @@ from typing import Any
 
 import click
 
-from inexact.cli import _float_facts as float_facts
-from inexact.cli import _function_facts as function_facts
-from inexact.cli._passport import passport
-from inexact.cli._unit_facts import compared, priced, resolve
+from inexact.cli._unit_catalogue import count, priced
 from inexact.cli._unit_query import selected
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
 from inexact.core.workload import CODINGS
-from inexact.units import float_multipliers, functions
 
 CLAIM_HELP = "What is claimed of the unit, as in mae=53; said when its table contradicts (repeatable)."
 
@@ -47,6 +43,9 @@ def list_units(
         raise click.UsageError("--functions and --floats list different things; give one of them")
     if (where is not None or sort is not None) and (of_functions or of_floats or as_markdown):
         raise click.UsageError("--where and --sort look at multipliers and adders; leave --functions, --floats and --markdown away")
+    if of_functions or of_floats:
+        from inexact.cli import _float_facts as float_facts
+        from inexact.cli import _function_facts as function_facts
     if as_json:
         listed: dict[str, Any] = {}
         if of_functions:
@@ -62,7 +61,9 @@ def list_units(
     elif as_markdown:
         click.echo(markdown())
     else:
-        list_table(selected(priced(), where, sort), limit)
+        chosen = where is not None or sort is not None
+        found = selected(priced(), where, sort) if chosen else priced(limit or None)
+        list_table(found[: limit or None], len(found) if chosen else count())
 
 
 @unit.command()
@@ -93,6 +94,12 @@ def show(
     A unit of more than 20 operand bits has no table: its metrics are over all pairs up to 24 bits or with --exhaustive (16x16: about
     a minute), else estimated from a stratified sample, with intervals.
     """
+    from inexact.cli import _float_facts as float_facts
+    from inexact.cli import _function_facts as function_facts
+    from inexact.cli._passport import passport
+    from inexact.cli._unit_facts import resolve
+    from inexact.units import float_multipliers, functions
+
     if function_facts.is_function(spec) or float_facts.is_float(spec):
         if layer or histograms or picture or claims or exhaustive is not None:
             raise click.UsageError("only multipliers and adders take --layer, --histograms, --claim, --picture, --exhaustive and --sampled")
@@ -314,6 +321,8 @@ def evolve_units(  # noqa: PLR0917  one parameter an option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare(specs: Sequence[str], as_json: bool) -> None:
     """Units side by side, cheapest first; those none of the same width and coding beats in energy, MAE and bias are marked."""
+    from inexact.cli._unit_facts import compared, resolve
+
     rows: list[dict[str, Any]] = compared([resolve(spec) for spec in specs])
     if as_json:
         click.echo(json.dumps({"units": rows}))

@@ -10,7 +10,6 @@ import dataclasses
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
 from inexact.core.errors import SpecError, UnknownNameError, near
@@ -49,6 +48,8 @@ class Family(Generic[T]):
         if self._loaded:
             return
         self._loaded = True
+        from importlib.metadata import entry_points  # 40 ms that a command which looks nothing up need not wait
+
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")

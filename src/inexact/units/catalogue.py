@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from inexact.core.errors import SpecError
-from inexact.units._base import Adder, Multiplier, adders, multipliers
-from inexact.units.evolved import Evolved
+
+if TYPE_CHECKING:
+    from inexact.units._base import Adder, Multiplier
 
 FILE = "catalogue.sqlite"
 """Beside this module; made by scripts/build_catalogue."""
@@ -47,6 +48,9 @@ class Entry:
 
 def planned() -> Iterator[Multiplier | Adder]:
     """The units the catalogue is to hold, in order: the combinations of `catalogue.toml` that exist and have a netlist."""
+    from inexact.units._base import adders, multipliers
+    from inexact.units.evolved import Evolved
+
     text = resources.files("inexact.units").joinpath("catalogue.toml").read_text(encoding="utf-8")
     for kind, blocks in tomllib.loads(text).items():
         family = multipliers if kind == "multiplier" else adders
