@@ -38,14 +38,14 @@ uint64_t Random::next() {
 
 Search::Search(const Task& task, const Lanes& lanes, std::vector<Node> nodes, std::vector<int32_t> outputs, uint64_t seed)
     : task_(task), lanes_(lanes), nodes_(std::move(nodes)), outputs_(std::move(outputs)), random_(seed) {
-  const size_t count = nodes_.size(), signals = static_cast<size_t>(first_signal()) + 2 * count;
-  const size_t planes = static_cast<size_t>(first_signal()) + 4 * count + 1;
+  const size_t count = nodes_.size(), planes = static_cast<size_t>(first_signal()) + 2 * count;
   const int64_t given = task_.bits + 1, width = std::min(task_.words, kBlockWords), blocks = task_.words / width;
   block_step_ = (static_cast<int64_t>(planes) + given) * width;
-  planes_.reset(new uint64_t[static_cast<size_t>(blocks * block_step_) + 8]());
+  planes_.reset(new uint64_t[static_cast<size_t>(blocks * block_step_ + 2 * static_cast<int64_t>(count) * width) + 8]());
   const uintptr_t address = reinterpret_cast<uintptr_t>(planes_.get());
   base_ = reinterpret_cast<uint64_t*>((address + 63) & ~uintptr_t{63});
   exact_ = base_ + static_cast<int64_t>(planes) * width;
+  tried_ = base_ + blocks * block_step_;
   for (int64_t block = 0; block < blocks; ++block) {
     uint64_t* at = base_ + block * block_step_;
     const auto copy = [&](const uint64_t* from, int64_t place) { std::copy_n(from + block * width, width, at + place * width); };
@@ -54,7 +54,6 @@ Search::Search(const Task& task, const Lanes& lanes, std::vector<Node> nodes, st
     for (int32_t i = 0; i < task_.bits; ++i) copy(task_.exact + i * task_.words, static_cast<int64_t>(planes) + i);
     copy(task_.zero, static_cast<int64_t>(planes) + task_.bits);
   }
-  buffer_.assign(signals, 0);
   valid_.assign(count, 0);
   changed_.assign(count, 0);
   block_error_.assign(static_cast<size_t>(blocks), 0);
@@ -71,18 +70,19 @@ Search::Search(const Task& task, const Lanes& lanes, std::vector<Node> nodes, st
     row_square_.resize(weights_a_.size());
     column_.resize(static_cast<size_t>(width));
   }
-  evaluate();
+  adopt();
 }
 
 void Search::restore(std::vector<Node> nodes, std::vector<int32_t> outputs) {
   nodes_ = std::move(nodes);
   outputs_ = std::move(outputs);
-  evaluate();
+  adopt();
 }
 
-uint64_t* Search::plane(int32_t signal, int buffer) const {
-  const int64_t place = signal < first_signal() ? signal : first_signal() + 2 * (signal - first_signal()) + buffer;
-  return base_ + place * std::min(task_.words, kBlockWords);
+Place Search::place(int32_t signal) const {
+  const int64_t width = std::min(task_.words, kBlockWords);
+  if (signal < first_signal() || !changed_[static_cast<size_t>(node_of(signal))]) return {base_ + signal * width, block_step_};
+  return {tried_ + (signal - first_signal()) * width, 0};
 }
 
 int64_t Search::mark_active(const std::vector<Node>& nodes, const std::vector<int32_t>& outputs, std::vector<uint8_t>& active) const {
@@ -168,7 +168,7 @@ bool Search::mutate() {
   return used;
 }
 
-// The child's cone, block by block. On return the planes of the cone stand in the buffers not in use.
+// The child's cone, block by block, in memory that every block uses again: most children are refused, and this stays in the cache.
 Verdict Search::judge(double target) {
   const int32_t first = first_signal();
   cone_.clear();
@@ -179,34 +179,14 @@ Verdict Search::judge(double target) {
     changed_[n] = dirty;
     if (dirty && child_active_[n]) cone_.push_back(static_cast<int32_t>(n));
   }
-  const auto signal_plane = [&](int32_t signal) {
-    if (signal < first) return static_cast<const uint64_t*>(plane(signal, 0));
-    const int flipped = changed_[static_cast<size_t>(node_of(signal))];
-    return static_cast<const uint64_t*>(plane(signal, buffer_[static_cast<size_t>(signal)] ^ flipped));
-  };
-  const uint64_t *approx[64], *exact[64], *approx_block[64], *exact_block[64];
+  Place approx[64];
+  const uint64_t *exact[64], *approx_block[64], *exact_block[64];
   for (int32_t i = 0; i < task_.bits; ++i) {
     const bool beyond = i >= task_.outputs;
-    approx[i] = !beyond ? signal_plane(child_outputs_[static_cast<size_t>(i)]) : task_.negative ? approx[task_.outputs - 1] : plane(0, 0);
+    approx[i] = !beyond ? place(child_outputs_[static_cast<size_t>(i)]) : task_.negative ? approx[task_.outputs - 1] : place(0);
     exact[i] = exact_ + i * std::min(task_.words, kBlockWords);
   }
-  struct Step {
-    int32_t op;
-    const uint64_t* in[3];
-    uint64_t* out[2];
-  };
-  static thread_local std::vector<Step> steps;
-  steps.clear();
-  for (const int32_t n : cone_) {
-    const Node& node = child_nodes_[static_cast<size_t>(n)];
-    Step step{node.op, {nullptr, nullptr, nullptr}, {nullptr, nullptr}};
-    for (int i = 0; i < 3; ++i) step.in[i] = i < kFanIn[node.op] ? signal_plane(node.in[i]) : plane(0, 0);
-    for (int o = 0; o < 2; ++o) {
-      const int32_t signal = first + 2 * n + o;
-      step.out[o] = plane(signal, buffer_[static_cast<size_t>(signal)] ^ 1);
-    }
-    steps.push_back(step);
-  }
+  list_steps();
   const bool by_lane = task_.metric >= kWeightedMae;
   const double pairs = static_cast<double>(task_.words) * 64.0;
   // a bound that every difference meets is none; the comparison looks at the difference's bits alone
@@ -219,11 +199,9 @@ Verdict Search::judge(double target) {
   Sums sums{};
   for (const int32_t block : order_) {
     const int64_t begin = block * block_step_, words = std::min(kBlockWords, task_.words);
-    for (const Step& s : steps) {
-      lanes_.gate(s.op, s.in[0] + begin, s.in[1] + begin, s.in[2] + begin, s.out[0] + begin, s.out[1] + begin, words);
-    }
+    run_steps(block);
     for (int32_t i = 0; i < task_.bits; ++i) {
-      approx_block[i] = approx[i] + begin;
+      approx_block[i] = approx[i].of(block);
       exact_block[i] = exact[i] + begin;
     }
     const int64_t before = sums.absolute;
@@ -273,14 +251,32 @@ double Search::weighted_metric() const {
   }
 }
 
-void Search::take_over() {
-  const int32_t first = first_signal();
-  for (size_t n = 0; n < child_nodes_.size(); ++n) {
-    if (!changed_[n]) continue;
-    valid_[n] = child_active_[n];
-    if (!child_active_[n]) continue;
-    for (int o = 0; o < 2; ++o) buffer_[static_cast<size_t>(first) + 2 * n + static_cast<size_t>(o)] ^= 1;
+void Search::list_steps() {
+  steps_.clear();
+  for (const int32_t n : cone_) {
+    const Node& node = child_nodes_[static_cast<size_t>(n)];
+    Step step{node.op, {}, {}};
+    for (int i = 0; i < 3; ++i) step.in[i] = place(i < kFanIn[node.op] ? node.in[i] : 0);
+    for (int o = 0; o < 2; ++o) step.out[o] = place(first_signal() + 2 * n + o);
+    steps_.push_back(step);
   }
+}
+
+void Search::run_steps(int64_t block) {
+  const int64_t words = std::min(kBlockWords, task_.words);
+  for (const Step& s : steps_) {
+    lanes_.gate(s.op, s.in[0].of(block), s.in[1].of(block), s.in[2].of(block), s.out[0].of(block), s.out[1].of(block), words);
+  }
+}
+
+// The child becomes the parent: its cone again, now where the parent's planes stand.
+void Search::take_over() {
+  for (size_t n = 0; n < child_nodes_.size(); ++n) {
+    if (changed_[n]) valid_[n] = child_active_[n];
+  }
+  std::fill(changed_.begin(), changed_.end(), uint8_t{0});
+  list_steps();
+  for (int64_t block = 0; block < static_cast<int64_t>(order_.size()); ++block) run_steps(block);
   nodes_.swap(child_nodes_);
   outputs_.swap(child_outputs_);
   active_.swap(child_active_);
@@ -297,14 +293,19 @@ void Search::take_over() {
 }
 
 Verdict Search::evaluate() {
+  const std::vector<uint8_t> valid = valid_;
   std::fill(valid_.begin(), valid_.end(), uint8_t{0});
   child_nodes_ = nodes_;
   child_outputs_ = outputs_;
   child_cost_ = mark_active(child_nodes_, child_outputs_, child_active_);
   const Verdict verdict = judge(INFINITY);
-  metric_ = verdict.metric;
-  take_over();
+  valid_ = valid;
   return verdict;
+}
+
+void Search::adopt() {
+  metric_ = evaluate().metric;
+  take_over();
 }
 
 void Search::run(int64_t generations, double target) {

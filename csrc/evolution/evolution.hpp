@@ -96,13 +96,25 @@ struct Statistics {
   int64_t generations, simulated, accepted, better;
 };
 
+// Where a signal's plane stands: in block 0, and how far apart the blocks are (0: the same memory for all).
+struct Place {
+  uint64_t* first;
+  int64_t step;
+  uint64_t* of(int64_t block) const { return first + block * step; }
+};
+
+struct Step {
+  int32_t op;  // GateKind
+  Place in[3], out[2];
+};
+
 // One parent, one child at a time: the child takes over when it meets the target and costs no more.
 class Search {
  public:
   Search(const Task& task, const Lanes& lanes, std::vector<Node> nodes, std::vector<int32_t> outputs, uint64_t seed);
 
   void run(int64_t generations, double target);
-  // Everything anew, every node. For the start, after a restore, and to measure the rate of full evaluations.
+  // The parent judged anew, every node, as a search without incremental evaluation would judge a child.
   Verdict evaluate();
 
   int64_t cost() const { return cost_; }
@@ -116,26 +128,30 @@ class Search {
  private:
   int32_t first_signal() const { return 2 + task_.inputs; }
   int32_t node_of(int32_t signal) const { return (signal - first_signal()) / 2; }
-  // In the first block.
-  uint64_t* plane(int32_t signal, int buffer) const;
+  // Of a child's signal: in memory of its own where it changed, else the parent's.
+  Place place(int32_t signal) const;
   int64_t mark_active(const std::vector<Node>& nodes, const std::vector<int32_t>& outputs, std::vector<uint8_t>& active) const;
   bool mutate();
   int32_t earlier(int32_t node);
   void redirect(int32_t from, int32_t to);
   Verdict judge(double target);
   double weighted_metric() const;
+  void list_steps();
+  void run_steps(int64_t block);
   void take_over();
+  void adopt();
 
   Task task_;
   const Lanes& lanes_;
   std::vector<Node> nodes_, child_nodes_;
   std::vector<int32_t> outputs_, child_outputs_;
   Random random_;
-  std::unique_ptr<uint64_t[]> planes_;   // two buffers per signal of a node, one per constant and operand bit
-  uint64_t *base_ = nullptr, *exact_ = nullptr;  // aligned; of the first block
+  std::unique_ptr<uint64_t[]> planes_;   // the parent's, one per signal, then one block of a child's nodes
+  uint64_t *base_ = nullptr, *exact_ = nullptr, *tried_ = nullptr;  // aligned; of the first block
   int64_t block_step_ = 0;               // all planes of a block lie together: far apart, they would fall into the same cache sets
-  std::vector<uint8_t> buffer_, valid_, active_, child_active_, changed_;
+  std::vector<uint8_t> valid_, active_, child_active_, changed_;
   std::vector<int32_t> cone_, active_list_, order_;
+  std::vector<Step> steps_;
   std::vector<int64_t> block_error_;
   std::vector<double> weights_b_, weights_a_, row_, row_square_, column_;
   int64_t per_ = 0;
