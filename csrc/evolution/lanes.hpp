@@ -86,6 +86,7 @@ void sums(const uint64_t* const* approx, const uint64_t* const* exact, int32_t b
           Sums& result) {
   alignas(64) uint64_t size[kMaxBits][kBlockWords], sign[kBlockWords], wrong[kBlockWords];
   const bool whole = wanted.square || wanted.limit >= 0 || wanted.signed_sum;
+  Words zero_wrong = {}, too_large = {};
   for (int64_t v = 0; v < words; v += kVector) {
     Words d[kMaxBits], some = {}, above = {}, equal = ~Words{};
     difference(approx, exact, bits, v, d);
@@ -105,7 +106,7 @@ void sums(const uint64_t* const* approx, const uint64_t* const* exact, int32_t b
     }
     *reinterpret_cast<Words*>(sign + v) = negative;
     *reinterpret_cast<Words*>(wrong + v) = some;
-    result.zero_wrong |= any(some & *reinterpret_cast<const Words*>(zero + v));
+    zero_wrong |= some & *reinterpret_cast<const Words*>(zero + v);
     if (wanted.limit < 0) continue;
     for (int32_t i = bits - 1; i >= 0; --i) {
       if (wanted.limit >> i & 1) {
@@ -115,8 +116,10 @@ void sums(const uint64_t* const* approx, const uint64_t* const* exact, int32_t b
         equal &= ~d[i];
       }
     }
-    result.too_large |= any(above);
+    too_large |= above;
   }
+  result.zero_wrong |= any(zero_wrong);
+  result.too_large |= any(too_large);
   if (result.too_large || (wanted.zero_exact && result.zero_wrong)) return;
   int64_t absolute = whole ? 0 : count(sign, words);
   for (int32_t i = 0; i < bits; ++i) absolute += count(size[i], words) << i;

@@ -311,3 +311,16 @@ def test_mapped_netlists_are_read_back(recipe: str, tmp_path: Path) -> None:
     again = read_verilog(path)
     a, b = np.meshgrid(np.arange(-32, 32), np.arange(-32, 32))
     assert (evaluate(again, a & 63, b & 63) == (a * b) & 4095).all()
+
+
+@pytest.mark.skipif(shutil.which("yosys") is None, reason="needs a yosys on the PATH")
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_yosys_of_the_path(recipe: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "pyosys" else found(name, *rest))
+    source, setup = multiplier(4, kind="dadda"), Setup(recipe=recipe, cache=False)
+    (silicon,) = synthesise([source], setup)
+    assert " by yosys " in silicon.area.source
+    assert silicon.area.value == pytest.approx(sum(placed.cell.area for placed in netlist(source, setup).cells))
+    with pytest.raises(SynthesisError, match="bad could not be synthesised: ERROR"), Yosys() as yosys:
+        yosys.run(["no_such_command"], "bad")
