@@ -321,6 +321,6 @@ def test_a_yosys_of_the_path(recipe: str, monkeypatch: pytest.MonkeyPatch) -> No
     source, setup = multiplier(4, kind="dadda"), Setup(recipe=recipe, cache=False)
     (silicon,) = synthesise([source], setup)
     assert " by yosys " in silicon.area.source
-    assert silicon.area.value == pytest.approx(sum(placed.cell.area for placed in netlist(source, setup).cells))
+    assert silicon.area.value == pytest.approx(sum(library().cells[placed.cell].area for placed in netlist(source, setup).cells))
     with pytest.raises(SynthesisError, match="bad could not be synthesised: ERROR"), Yosys() as yosys:
         yosys.run(["no_such_command"], "bad")
