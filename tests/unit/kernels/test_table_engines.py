@@ -37,6 +37,7 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]
     "depthwise": ((2, 19, 10, 11), (19, 1, 3, 3), {"groups": 19, "padding": 1}),
     "depthwise, two outputs a channel": ((1, 7, 9, 9), (14, 1, 5, 5), {"groups": 7, "padding": 2, "stride": 2}),
     "deep": ((1, 300, 3, 3), (3, 300, 3, 3), {"padding": 1}),
+    "8,192 products a sum": ((1, 2048, 2, 3), (3, 2048, 2, 2), {}),
     "narrow": ((1, 1, 200, 1), (2, 1, 7, 1), {"padding": (3, 0)}),
     "many outputs, few pixels": ((2, 17, 4, 4), (130, 17, 3, 3), {"padding": 1}),
     "padding beyond the kernel": ((1, 2, 3, 3), (3, 2, 1, 1), {"padding": 3}),
@@ -46,7 +47,7 @@ CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]]
     "padding above and left only": ((3, 2, 5, 5), (40, 2, 3, 3), {"padding": (2, 0, 1, 0)}),
     "rows left over": ((1, 2, 10, 10), (3, 2, 2, 2), {"stride": 4}),
 }
-PRODUCTS = [(1, 1, 1), (1, 300, 33), (300, 1, 33), (7, 9, 31), (63, 65, 257), (129, 127, 64), (65, 300, 9), (3, 4, 2000), (260, 10, 100)]
+PRODUCTS = [(1, 1, 1), (1, 300, 33), (300, 1, 33), (7, 9, 31), (63, 65, 257), (129, 127, 64), (65, 300, 9), (3, 4, 2000), (5, 6, 8192), (260, 10, 100)]
 
 
 def codes(*shape: int, top: int = 256, seed: int = 0) -> Codes:
