@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from typing import Any
 
+from inexact.cli._unit_query import selected
 from inexact.core.estimate import Estimate
 from inexact.units import catalogue
 
@@ -13,38 +13,48 @@ QUANTITIES = {"energy_pj": "energy", "area_um2": "area", "delay_ns": "delay", "l
 """Physical quantity -> relative cost it scales with (leakage goes with area)."""
 
 
-def priced(limit: int | None = None) -> list[dict[str, Any]]:
-    """The shipped catalogue, or its first `limit` units, as entries of `unit list --json`, with silicon figures; relative costs are over
-    the exact 8x8 multiplier of the same sign under the same conditions. Without a catalogue file: the samples, by the gate-count model.
+_RELATIVE = {"energy": "energy_pj", "area": "area_um2", "delay": "delay_ns"}
+"""Relative cost -> the figure it is the ratio of."""
+
+
+def listed(where: str | None, sort: str | None, limit: int | None = None) -> tuple[list[dict[str, Any]], int]:
+    """The first `limit` entries of `unit list --json` among those chosen, with silicon figures, and how many were chosen.
+
+    Relative costs are over the exact 8x8 multiplier of the same sign under the same conditions. Without a catalogue file: the samples,
+    by the gate-count model. Raises SpecError for an expression that cannot be read.
     """
-    stored = catalogue.entries()
+    stored = list(catalogue.entries().values())
     if not stored:
         from inexact.cli import _unit_facts as facts
 
-        return [facts.summary(member) for member in itertools.islice(facts.catalogue(), limit)]
-    return [_priced(entry) for entry in itertools.islice(stored.values(), limit)]
+        rows = selected([facts.summary(member) for member in facts.catalogue()], where, sort)
+        return rows[:limit], len(rows)
+    found = stored if where is None and sort is None else selected(stored, where, sort, known=known)
+    return [priced(entry) for entry in found[:limit]], len(found)
 
 
-def count() -> int:
-    """How many units `priced` knows."""
-    stored = catalogue.entries()
-    if stored:
-        return len(stored)
-    from inexact.cli import _unit_facts as facts
+def known(entry: catalogue.Entry) -> dict[str, Any]:
+    """What an expression may name of an entry: `names(priced(entry))`, without the estimates around the figures."""
+    relative = _relative(entry)
+    return {
+        **entry.metrics,
+        **{name: relative.get(name) for name in _RELATIVE},
+        **{name: entry.silicon[name] for name in QUANTITIES},
+        "settled_energy_pj": entry.silicon["settled_energy_pj"],
+        "spec": entry.spec,
+        "family": entry.family,
+        "kind": entry.kind,
+        "signed": entry.signed,
+        "width_a": entry.width[0],
+        "width_b": entry.width[1],
+    }
 
-    return len(facts.catalogue())
 
-
-def _priced(entry: catalogue.Entry) -> dict[str, Any]:
+def priced(entry: catalogue.Entry) -> dict[str, Any]:
+    """One entry of `unit list --json`."""
     held = silicon(entry)
-    relative = None
-    if entry.kind == "multiplier":
-        exact = catalogue.entries()[f"exact{'(signed=true)' if entry.signed else ''}"].silicon
-        source = f"over {'signed' if entry.signed else 'unsigned'} exact 8x8; {_source()}"
-        relative = {
-            name: Estimate(value=entry.silicon[figure] / exact[figure], unit="1", source=source).to_json()
-            for name, figure in (("energy", "energy_pj"), ("area", "area_um2"), ("delay", "delay_ns"))
-        }
+    source = f"over {'signed' if entry.signed else 'unsigned'} exact 8x8; {_source()}"
+    relative = {name: Estimate(value=value, unit="1", source=source).to_json() for name, value in _relative(entry).items()}
     return {
         "spec": entry.spec,
         "kind": entry.kind,
@@ -52,10 +62,18 @@ def _priced(entry: catalogue.Entry) -> dict[str, Any]:
         "signed": entry.signed,
         "sha256": entry.sha256,
         "metrics": entry.metrics,
-        "relative_cost": relative,
+        "relative_cost": relative or None,
         "cost": {name: held[name] for name in QUANTITIES},
         "settled_energy_pj": held["settled_energy_pj"],
     }
+
+
+def _relative(entry: catalogue.Entry) -> dict[str, float]:
+    """Over the exact 8x8 multiplier of the same sign; empty for adders."""
+    if entry.kind != "multiplier":
+        return {}
+    exact = catalogue.entries()[f"exact{'(signed=true)' if entry.signed else ''}"].silicon
+    return {name: entry.silicon[figure] / exact[figure] for name, figure in _RELATIVE.items()}
 
 
 def silicon(entry: catalogue.Entry) -> dict[str, dict[str, Any]]:

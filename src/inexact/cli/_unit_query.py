@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from inexact.core.errors import SpecError, near
+
+T = TypeVar("T")
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Lt: operator.lt,
@@ -43,19 +45,27 @@ def names(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def selected(rows: Sequence[dict[str, Any]], where: str | None, sort: str | None) -> list[dict[str, Any]]:
+def selected(
+    rows: Sequence[T],
+    where: str | None,
+    sort: str | None,
+    known: Callable[[T], Mapping[str, Any]] = names,  # type: ignore[assignment]
+) -> list[T]:
     """The rows for which `where` holds, least `sort` first; rows where a value it needs is not known are left out, or come last.
 
+    known: what an expression may name, for one row.
     Raises SpecError for an expression that cannot be read, or that names what no unit has.
     """
-    known = [(names(row), row) for row in rows]
+    figures_of = [known(row) for row in rows]
+    unknown = dict.fromkeys(name for figures in figures_of for name in figures)  # a wide unit has no rank, but others do
+    found = [({**unknown, **figures}, row) for figures, row in zip(figures_of, rows, strict=True)]
     if where is not None:
         tree = _parsed("--where", where)
-        known = [pair for pair in known if _value(tree, pair[0])]
+        found = [pair for pair in found if _value(tree, pair[0])]
     if sort is None:
-        return [row for _, row in known]
+        return [row for _, row in found]
     key = _parsed("--sort", sort)
-    keyed = [(_value(key, found), row) for found, row in known]
+    keyed = [(_value(key, figures), row) for figures, row in found]
     try:
         ordered = sorted((pair for pair in keyed if pair[0] is not None), key=lambda pair: pair[0])
     except TypeError as error:

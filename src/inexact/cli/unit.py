@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from inexact.cli._unit_catalogue import count, priced
-from inexact.cli._unit_query import selected
+from inexact.cli._unit_catalogue import listed as listed_units
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
 from inexact.core.workload import CODINGS
 
@@ -53,7 +52,7 @@ def list_units(
         elif of_floats:
             listed["floats"] = [float_facts.summary(member) for member in float_facts.catalogue()]
         else:
-            listed["units"] = selected(priced(), where, sort)
+            listed["units"] = listed_units(where, sort)[0]
         click.echo(json.dumps(listed))
     elif of_functions or of_floats:
         facts_of = float_facts if of_floats else function_facts
@@ -61,9 +60,7 @@ def list_units(
     elif as_markdown:
         click.echo(markdown())
     else:
-        chosen = where is not None or sort is not None
-        found = selected(priced(), where, sort) if chosen else priced(limit or None)
-        list_table(found[: limit or None], len(found) if chosen else count())
+        list_table(*listed_units(where, sort, limit or None))
 
 
 @unit.command()

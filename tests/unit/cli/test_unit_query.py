@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from inexact import units
+from inexact.cli._unit_catalogue import known, listed, priced
 from inexact.cli._unit_facts import resolve, summary
 from inexact.cli._unit_query import names, selected
 from inexact.core.errors import SpecError
+from inexact.units import catalogue
 
 SPECS = ("exact", "trunc(cut=4)", "trunc(cut=8)", "drum(k=4)", "mitchell", "loa")
 
@@ -71,3 +73,16 @@ def test_bad_expressions(rows: list[dict[str, Any]], where: str, message: str) -
 def test_values_that_have_no_order(rows: list[dict[str, Any]]) -> None:
     with pytest.raises(SpecError, match="cannot be combined"):
         selected(rows, None, "spec + 1")
+
+
+def test_the_shipped_catalogue_is_asked_the_same_figures_as_it_lists() -> None:
+    entries = catalogue.entries().values()
+    assert len(entries) > 1000
+    for entry in entries:
+        assert known(entry) == names(priced(entry))
+
+
+def test_a_figure_that_some_units_lack() -> None:
+    found, total = listed("error_rank < 3 and mae > 0", None, 5)
+    assert 5 == len(found) < total
+    assert all(row["metrics"]["error_rank"] < 3 for row in found)
