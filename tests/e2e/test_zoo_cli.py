@@ -137,12 +137,27 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     )
 
 
+WAITS_AFTER_AN_EPOCH = """
+import sys, time
+from inexact.cli import main
+from inexact.zoo.training import _train
+write = _train.save
+def write_and_wait(*args, **kwargs):
+    write(*args, **kwargs)
+    time.sleep(50)  # a signal ends it
+_train.save = write_and_wait
+main(sys.argv[1:])
+"""
+"""The command line, which cannot end before it is interrupted, however busy the machine."""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_interrupted_training_leaves_a_checkpoint_that_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     data, out = save_small(tmp_path / "small.npz"), tmp_path / "w.safetensors"
-    words = ["net", "train", "--network", "lenet5", "--data", data, "--epochs", "40", "--threads", "1", "--out", str(out)]
-    code = "import sys; from inexact.cli import main; main(sys.argv[1:])"
-    child = subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    words = ["net", "train", "--network", "lenet5", "--data", data, "--epochs", "2", "--threads", "1", "--out", str(out)]
+    child = subprocess.Popen(
+        [sys.executable, "-c", WAITS_AFTER_AN_EPOCH, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     checkpoint = out.with_name("w.safetensors.checkpoint")
     for _ in range(600):
         if checkpoint.exists() or child.poll() is not None:
@@ -154,5 +169,5 @@ def test_interrupted_training_leaves_a_checkpoint_that_resumes(capsys: pytest.Ca
     assert not printed
     assert "interrupted; nothing half-written was left behind" in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["small.npz", "w.safetensors.checkpoint"]
-    assert answer(capsys, *words, "--resume")["epochs"] == 40
+    assert answer(capsys, *words, "--resume")["epochs"] == 2
     assert not checkpoint.exists()
