@@ -138,7 +138,7 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
 
 
 WAITS_AFTER_AN_EPOCH = """
-import sys, time
+import signal, sys, time
 from inexact.cli import main
 from inexact.zoo.training import _train
 write = _train.save
@@ -146,6 +146,7 @@ def write_and_wait(*args, **kwargs):
     write(*args, **kwargs)
     time.sleep(50)  # a signal ends it
 _train.save = write_and_wait
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
 main(sys.argv[1:])
 """
 """The command line, which cannot end before it is interrupted, however busy the machine."""
