@@ -55,7 +55,7 @@ def test_same_seed_same_weights_and_the_random_state_is_left() -> None:
 
 
 def test_it_learns() -> None:
-    model, _ = train(LENET, some(2000), epochs=6)
+    model, _ = train(LENET, some(2000), epochs=4)
     # Ten equally frequent classes: chance is 10 %; anything that learns at all is far above 40 % on images it never saw.
     assert zoo.measure(model, zoo.data("fashion-mnist", limit=500)).top1 > 40
 
