@@ -12,7 +12,6 @@ from inexact.units import catalogue
 QUANTITIES = {"energy_pj": "energy", "area_um2": "area", "delay_ns": "delay", "leakage_nw": "area"}
 """Physical quantity -> relative cost it scales with (leakage goes with area)."""
 
-
 _RELATIVE = {"energy": "energy_pj", "area": "area_um2", "delay": "delay_ns"}
 """Relative cost -> the figure it is the ratio of."""
 
