@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 Coding = str
 """How operands are coded for the unit: "unsigned" (affine), "signed" (two's complement) or "sign_magnitude"."""
 
 CODINGS: tuple[Coding, ...] = ("unsigned", "signed", "sign_magnitude")
 
+VECTOR_KINDS: dict[str, int] = {
+    "add": 1,
+    "multiply": 1,
+    "activation": 4,
+    "normalisation": 4,
+    "softmax": 4,
+    "pool": 1,
+}
+"""Kinds of layers without a matrix product, and additions' worth of arithmetic of each element they read (a declared count: a table
+look-up or a short polynomial for activations, mean, variance and scaling for normalisation, one addition or comparison for the rest)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Arithmetic:
     """What computes one layer: unit, operand widths in bits, coding, and the corrections the hardware must carry.
 
-    multiplier: unit spec; None when the layer stays in float32 outside the array.
+    multiplier: unit spec; None when the layer stays in float32 outside the array. adder: spec of the accumulator's adder.
     correction_column: one extra array column that sums f(a), shared by all output channels of a group.
     """
 
@@ -24,6 +36,7 @@ class Arithmetic:
     accumulator_bits: int = 32
     coding: Coding = "unsigned"
     correction_column: bool = False
+    adder: str = "exact"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +44,9 @@ class LayerWorkload:
     """One layer as a (grouped) convolution; a linear layer has 1x1 kernels and `out_h` = number of rows of its input.
 
     Sizes are in elements, for `batch` inputs. a = activation, b = weight. sparsity: share of zero operands, 0..1.
+    kind: conv, conv_transpose, linear, product (of two activations), or one of `VECTOR_KINDS`, which has `operands` inputs of the
+    input's size and no multiply-accumulates. stride 0: inferred from the sizes. executed: share of the multiply-accumulates that are
+    not skipped, 0..1. a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
     """
 
     name: str
@@ -44,10 +60,23 @@ class LayerWorkload:
     out_w: int = 1
     kernel_h: int = 1
     kernel_w: int = 1
+    stride_h: int = 0
+    stride_w: int = 0
+    dilation_h: int = 1
+    dilation_w: int = 1
     groups: int = 1
+    operands: int = 1
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
     a_sparsity: float = 0.0
     b_sparsity: float = 0.0
+    executed: float = 1.0
+    a_histogram: tuple[float, ...] | None = None
+    b_histogram: tuple[float, ...] | None = None
+
+    @property
+    def multiplies(self) -> bool:
+        """Whether the layer is a matrix product for the array; else it runs on the vector unit."""
+        return self.kind not in VECTOR_KINDS
 
     @property
     def pixels(self) -> int:
@@ -60,14 +89,39 @@ class LayerWorkload:
         return self.in_channels // self.groups * self.kernel_h * self.kernel_w
 
     @property
+    def filters(self) -> int:
+        """Output channels of one group (N)."""
+        return self.out_channels // self.groups
+
+    @property
     def macs(self) -> int:
-        """Multiply-accumulates of the layer, all groups."""
-        return self.pixels * self.window * self.out_channels
+        """Multiply-accumulates of the layer, all groups; 0 for one of the vector unit."""
+        return self.pixels * self.window * self.out_channels if self.multiplies else 0
+
+    @property
+    def inputs(self) -> int:
+        """Elements of one input tensor, all of the batch."""
+        return self.batch * self.in_channels * self.in_h * self.in_w
+
+    @property
+    def outputs(self) -> int:
+        """Elements of the output tensor."""
+        return self.pixels * self.out_channels
+
+    @property
+    def weights(self) -> int:
+        """Elements of the second operand: weights, or the right matrix of a product of activations."""
+        return self.window * self.out_channels if self.multiplies else 0
+
+    @property
+    def steps(self) -> tuple[int, int]:
+        """Strides over rows and columns, inferred where they are not given."""
+        return self.stride_h or max(1, round(self.in_h / self.out_h)), self.stride_w or max(1, round(self.in_w / self.out_w))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """A network's layers in execution order, those that multiply and accumulate."""
+    """A network's layers in execution order."""
 
     network: str
     layers: tuple[LayerWorkload, ...]
@@ -76,3 +130,8 @@ class Workload:
     def macs(self) -> int:
         """Multiply-accumulates of all layers."""
         return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def multiplying(self) -> tuple[LayerWorkload, ...]:
+        """The layers with a matrix product."""
+        return tuple(layer for layer in self.layers if layer.multiplies)

@@ -39,7 +39,7 @@ def place_terms(b: Builder, x: Wires, y: Wires, terms: Sequence[Term], *, signed
         # -p = (not p) + 1
         add_word(columns, [b.xor_(wire, negative) for wire in product])
         columns[0].append(negative)
-    return add_columns(b, columns, tree="array")
+    return add_columns(b, columns, tree="dadda")
 
 
 def _bits(values: NDArray[np.int64] | NDArray[np.bool_]) -> list[list[int]]:

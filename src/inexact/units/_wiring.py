@@ -39,7 +39,7 @@ def leading_segment(b: Builder, x: Sequence[int], length: int) -> Segment:
 def multiply_segments(b: Builder, x: Segment, y: Segment, width: int) -> Wires:
     """The segments' product moved back to where they were taken from."""
     shift = add(b, x.shift, y.shift) if x.shift and y.shift else x.shift or y.shift
-    return shift_left(b, multiply(b, x.bits, y.bits, kind="array"), shift, width=width)
+    return shift_left(b, multiply(b, x.bits, y.bits, kind="dadda"), shift, width=width)
 
 
 @dataclass(frozen=True)

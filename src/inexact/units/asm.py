@@ -75,7 +75,7 @@ class AlphabetSet(Multiplier):
             tables = [[int(bit) for bit in row] for row in (*lines, shift & 1, shift >> 1)]
             *chosen, low, high = synthesize(b, tables, y)
             add_word(columns, shift_left(b, select(b, chosen, multiples), (low, high)), start)
-        return add_columns(b, columns, tree="array")
+        return add_columns(b, columns, tree="dadda")
 
     def gates(self) -> GateCount:
         """One adder per further alphabet, per digit a selection and a shifter, adders that join the digits; none of it shared."""

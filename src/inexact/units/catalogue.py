@@ -23,6 +23,25 @@ FILE = "catalogue.sqlite"
 
 FIGURES = ("area_um2", "delay_ns", "energy_pj", "settled_energy_pj", "leakage_nw")
 
+PE_ACCUMULATOR_BITS = 32
+"""Width of the sums of the processing elements the catalogue holds figures of."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Element:
+    """A processing element around a multiplier: the unit, an exact ripple-carry adder, registers for both operands and a 32-bit sum.
+
+    Synthesised as one netlist, under the catalogue's conditions. area_um2; delay_ns: clock to clock; energy_pj: per multiply-accumulate,
+    with glitches; register_energy_pj: what of it the flip-flops spend; leakage_nw.
+    """
+
+    area_um2: float
+    delay_ns: float
+    energy_pj: float
+    register_energy_pj: float
+    leakage_nw: float
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +102,17 @@ def entries() -> dict[str, Entry]:
         FIGURES
     )
     return {row[0]: _entry(row) for row in _rows(f"SELECT {columns} FROM unit ORDER BY place")}
+
+
+@functools.lru_cache(maxsize=1)
+def elements() -> dict[tuple[str, bool], Element]:
+    """The processing element of every multiplier of at most 16 operand bits, by (spec, signs); empty without a catalogue.
+
+    signs: an unsigned multiplier of magnitudes, with a sign beside its second operand that inverts the product (sign-magnitude coding).
+    """
+    names = list(Element.__dataclass_fields__)
+    found = _rows(f"SELECT spec, signs, {', '.join(names)} FROM pe")
+    return {(spec, bool(signs)): Element(**dict(zip(names, figures, strict=True))) for spec, signs, *figures in found}
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -113,7 +113,7 @@ class CompressorTree(Multiplier):
                 columns[column] = [*carries, *(pair[0] for pair in pairs), *rest]
                 carries = [pair[1] for pair in pairs]
             columns[self.columns].extend(carries)
-        return add_columns(b, columns, tree="array")
+        return add_columns(b, columns, tree="dadda")
 
     def gates(self) -> GateCount:
         """The cells, the tree's compressors and adders, one exact sum of all that is left."""

@@ -18,9 +18,9 @@ from inexact.units._gates import GateCount, array_gates
 @final
 @dataclass(frozen=True, kw_only=True)
 class Exact(Multiplier):
-    """Exact array multiplier. No error.
+    """Exact multiplier: partial products, Dadda tree, ripple-carry adder. No error.
 
-    signed: two's complement operands (modified Baugh-Wooley array). width: bits of (a, b).
+    signed: two's complement operands (modified Baugh-Wooley). width: bits of (a, b).
 
     Reference: C. R. Baugh, B. A. Wooley, "A two's complement parallel array multiplication algorithm", IEEE Transactions on
     Computers C-22(12), 1973, doi:10.1109/T-C.1973.223648
@@ -38,8 +38,8 @@ class Exact(Multiplier):
         return Golden(error_probability=0, mae=0, mse=0, wce=0, wcre=0, mred=0, mean_error=0, error_rank=0, source="by definition")
 
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
-        """The array."""
-        return multiply(b, x, y, signed=self.signed, kind="array")
+        """All cells, in a Dadda tree."""
+        return multiply(b, x, y, signed=self.signed, kind="dadda")
 
     def gates(self) -> GateCount:
         """All partial-product cells."""

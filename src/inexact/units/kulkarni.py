@@ -59,7 +59,7 @@ class Kulkarni(Multiplier):
             for j in range(0, len(y), 2):
                 for bit, wire in enumerate(_block(b, x[i : i + 2], y[j : j + 2])):
                     columns[i + j + bit].append(wire)
-        return add_columns(b, columns, tree="array")
+        return add_columns(b, columns, tree="dadda")
 
     def gates(self) -> GateCount:
         """Per block 4 AND and 1 OR; a block with a one-bit digit is plain AND. Then one carry-save sum."""

@@ -69,7 +69,7 @@ class LowVariance(Multiplier):
 
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
         """The array in this mode, without the tied cells."""
-        return multiply(b, x, y, kind="array", kept=self._kept())
+        return multiply(b, x, y, kind="dadda", kept=self._kept())
 
     def gates(self) -> GateCount:
         """The whole array and a switch per cell that a mode ties; what a mode saves is switching, not area."""

@@ -58,7 +58,7 @@ class OperandTruncated(Multiplier):
 
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
         """The array of the bits that are left, above zeros."""
-        product = multiply(b, x[self.cut_a :], y[self.cut_b :], signed=self.signed, kind="array")
+        product = multiply(b, x[self.cut_a :], y[self.cut_b :], signed=self.signed, kind="dadda")
         return (*[ZERO] * (self.cut_a + self.cut_b), *product)
 
     def gates(self) -> GateCount:

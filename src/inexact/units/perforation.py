@@ -70,7 +70,7 @@ class Perforated(Multiplier):
 
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
         """The array of the kept rows."""
-        return multiply(b, x, y, signed=self.signed, kind="array", kept=self.kept())
+        return multiply(b, x, y, signed=self.signed, kind="dadda", kept=self.kept())
 
     def gates(self) -> GateCount:
         """The kept rows."""

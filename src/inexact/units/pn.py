@@ -70,7 +70,7 @@ class PositiveNegative(Multiplier):
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
         """The array in this mode, its constants worked in."""
         low = {"exact": y[: self.bits], "positive": (ONE,) * self.bits, "negative": (ZERO,) * self.bits}[self.mode]
-        return multiply(b, x, (*low, *y[self.bits :]), kind="array")
+        return multiply(b, x, (*low, *y[self.bits :]), kind="dadda")
 
     def gates(self) -> GateCount:
         """The whole array (every mode is in it) and a gate per switched bit of b; what a mode saves is switching, not area."""

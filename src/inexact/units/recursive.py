@@ -82,7 +82,7 @@ class Recursive(Multiplier):
         for i, row in enumerate(self.map()):
             for j, letter in enumerate(row):
                 add_word(columns, _block(b, letter, x[2 * i : 2 * i + 2], y[2 * j : 2 * j + 2]), 2 * (i + j))
-        return add_columns(b, columns, tree="array")
+        return add_columns(b, columns, tree="dadda")
 
     def gates(self) -> GateCount:
         """Exact and approximate blocks, one carry-save sum."""

@@ -81,7 +81,7 @@ class ScaleTrim(Multiplier):
             # negative constants modulo the sum's width
             tables = [[(int(c) >> bit) & 1 for c in constants] for bit in range(self.constant_bits + 3)]
             add_word(columns, synthesize(b, tables, index), bits - self.constant_bits)
-        return antilogarithm(b, add_columns(b, columns, tree="array"), p, q, sum(self.width) + 1)
+        return antilogarithm(b, add_columns(b, columns, tree="dadda"), p, q, sum(self.width) + 1)
 
     def gates(self) -> GateCount:
         """Normalisers, adders for the sum, the line and the constant, the table of constants, shifter, zero detection."""

@@ -55,7 +55,7 @@ class StaticSegment(Multiplier):
         """Segments, an array, an optional shift per operand."""
         upper = [words.or_tree(b, word[self.m :]) for word in (x, y)]
         segments = [words.mux_word(b, high, word[: self.m], word[-self.m :]) for high, word in zip(upper, (x, y), strict=True)]
-        result = multiply(b, *segments, kind="array")
+        result = multiply(b, *segments, kind="dadda")
         for high, bits in zip(upper, self.width, strict=True):
             drop = max(bits - self.m, 0)
             result = words.mux_word(b, high, result, (*[ZERO] * drop, *result))

@@ -62,7 +62,7 @@ class Tosam(Multiplier):
         cells = partial_products(b, (ONE, *kept_fraction(p, self.h)), (ONE, *kept_fraction(q, self.h)))
         for column, wires in enumerate(cells[: 2 * self.h + 2]):
             columns[bits - 2 * self.h - 2 + column].extend(wires)
-        return antilogarithm(b, add_columns(b, columns, tree="array"), p, q, sum(self.width))
+        return antilogarithm(b, add_columns(b, columns, tree="dadda"), p, q, sum(self.width))
 
     def gates(self) -> GateCount:
         """Two normalisers, h x h cells, one carry-save sum of all terms and the constant ones, a shifter, zero detection."""

@@ -89,7 +89,7 @@ class Truncated(Multiplier):
         columns = partial_products(b, x, y, signed=self.signed, kept=self.kept())
         columns[self.cut].extend(b.and_(x[i], y[j]) for i, j in np.argwhere(self.raised()).tolist())
         add_constant(columns, self.constant)
-        return add_columns(b, columns, tree="array")
+        return add_columns(b, columns, tree="dadda")
 
     def gates(self) -> GateCount:
         """The kept cells, and the correction."""

@@ -9,7 +9,7 @@ from typing import Any
 from inexact.core.errors import OutputError
 from inexact.core.files import cache_folder, sha256, write_text
 
-VERSION = 1
+VERSION = 2
 """Raised when the same inputs give other figures."""
 
 

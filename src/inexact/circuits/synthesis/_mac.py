@@ -29,11 +29,12 @@ DOT_LENGTH = 64
 """Products of one sum; then the accumulator is cleared."""
 
 
-def mac_core(multiplier: Circuit, accumulator_bits: int, adder: Circuit | None = None) -> Circuit:
+def mac_core(multiplier: Circuit, accumulator_bits: int, adder: Circuit | None = None, *, sign_magnitude: bool = False) -> Circuit:
     """What lies between the registers: inputs of the multiplier and `acc`, output acc + product modulo 2**accumulator_bits.
 
     adder: a circuit of two operands of `accumulator_bits`, or None for an exact ripple-carry adder of full-adder cells.
-    Raises CircuitError when the multiplier is none, or widths do not fit.
+    sign_magnitude: the multiplier takes magnitudes; its second operand gets a sign as top bit, which inverts the product and is the
+    adder's carry-in. Raises CircuitError when the multiplier is none, widths do not fit, or signs meet a signed multiplier or an adder.
     """
     if len(multiplier.inputs) != 2 or len(multiplier.outputs) != 1:
         raise CircuitError(f"a MAC needs a multiplier of two operands and one result, but {multiplier!r} is none")
@@ -41,21 +42,27 @@ def mac_core(multiplier: Circuit, accumulator_bits: int, adder: Circuit | None =
         raise CircuitError(f"accumulator_bits must be {multiplier.outputs[0].width}..64 to hold a product, not {accumulator_bits}")
     if adder is not None and [bus.width for bus in adder.inputs] != [accumulator_bits, accumulator_bits]:
         raise CircuitError(f"the accumulator's adder must have two operands of {accumulator_bits} bits, but is {adder!r}")
+    if sign_magnitude and (multiplier.signed or adder is not None):
+        raise CircuitError("sign and magnitude need an unsigned multiplier and the exact adder, whose carry-in completes the negation")
     b = Builder(f"{multiplier.name}_mac")
-    x, y = (b.input(bus.name, bus.width, signed=bus.signed) for bus in multiplier.inputs)
-    acc = b.input("acc", accumulator_bits, signed=multiplier.signed)
-    (product,) = b.include(multiplier, x, y)
-    sign = product[-1] if multiplier.signed else 0
+    first, second = multiplier.inputs
+    x = b.input(first.name, first.width, signed=first.signed)
+    y = b.input(second.name, second.width + sign_magnitude, signed=second.signed)
+    acc = b.input("acc", accumulator_bits, signed=multiplier.signed or sign_magnitude)
+    (product,) = b.include(multiplier, x, y[: second.width])
+    sign = y[-1] if sign_magnitude else product[-1] if multiplier.signed else 0
+    if sign_magnitude:
+        product = tuple(b.xor_(wire, sign) for wire in product)
     wide = (*product, *([sign] * (accumulator_bits - len(product))))
     if adder is not None:
         result: Wires = b.include(adder, acc, wide)[0][:accumulator_bits]
     else:
         result = ()
-        carry = 0
+        carry = sign if sign_magnitude else 0
         for p, q in zip(acc, wide, strict=True):
             bit, carry = b.full_adder(p, q, carry)
             result = (*result, bit)
-    b.output("y", result, signed=multiplier.signed)
+    b.output("y", result, signed=multiplier.signed or sign_magnitude)
     return b.build()
 
 

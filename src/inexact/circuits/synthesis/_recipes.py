@@ -10,6 +10,7 @@ from typing import Any
 
 from inexact.circuits._builder import Builder
 from inexact.circuits._circuit import FAN_IN, ONE, ZERO, Bus, Circuit, Op
+from inexact.circuits._elaborate import FULL_ADDER
 from inexact.circuits.cells import Cell, Library
 from inexact.circuits.synthesis._mapped import Mapped, placed_in_order
 from inexact.circuits.synthesis._yosys import Yosys
@@ -17,7 +18,7 @@ from inexact.circuits.verilog import to_verilog
 from inexact.core.errors import LibraryError, SynthesisError, near
 
 RECIPES: dict[str, str] = {
-    "fa": "full adders found in the logic are mapped to the library's full-adder cell, the rest by abc for speed",
+    "fa": "full adders, named by the netlist or else found in its logic, are mapped to the library's full-adder cell, the rest by abc for speed",
     "plain": "all logic by abc for speed (the default of Yosys)",
     "area": "all logic by abc for area (amap)",
     "delay": "all logic by abc for speed, then buffers and sizes (map, buffer, upsize, dnsize)",
@@ -70,13 +71,17 @@ def mapped(circuit: Circuit, library: Library, recipe: str, yosys: Yosys | None)
         return _one_to_one(circuit, library)
     assert yosys is not None
     # one name for all: what abc does must depend on the netlist alone
-    (yosys.folder / "unit.v").write_text(to_verilog(circuit.renamed(_TOP)))
+    text = to_verilog(circuit.renamed(_TOP))
+    named = recipe == "fa" and FULL_ADDER in text
+    if named:
+        text = text.replace(FULL_ADDER, _full_adder(library))
+    (yosys.folder / "unit.v").write_text(text)
     cells = yosys.folder / f"{library.sha256[:16]}.lib"
     if not cells.exists():
         cells.write_text(library.text)
     target = yosys.folder / "mapped.json"
     target.unlink(missing_ok=True)
-    yosys.run(_commands(library, cells, recipe, yosys.folder), f"{circuit.name} (recipe {recipe})")
+    yosys.run(_commands(library, cells, recipe, yosys.folder, find_adders=recipe == "fa" and not named), f"{circuit.name} (recipe {recipe})")
     try:
         design = json.loads(target.read_text())
     except (OSError, ValueError) as error:
@@ -84,9 +89,9 @@ def mapped(circuit: Circuit, library: Library, recipe: str, yosys: Yosys | None)
     return _from_json(design, circuit, library)
 
 
-def _commands(library: Library, cells: Path, recipe: str, folder: Path) -> list[str]:
+def _commands(library: Library, cells: Path, recipe: str, folder: Path, *, find_adders: bool) -> list[str]:
     commands = [f"read_verilog {folder}/unit.v", f"hierarchy -top {_TOP}", "proc", "flatten", "opt -full", "techmap", "opt -full"]
-    if recipe == "fa":
+    if find_adders:
         (folder / "adders.v").write_text(_adder_map(library))
         commands += ["extract_fa -fa", f"techmap -map {folder}/adders.v", "opt_clean"]
     unwanted = "".join(f" -dont_use {name}" for name, cell in library.cells.items() if not cell.usable)
@@ -95,18 +100,30 @@ def _commands(library: Library, cells: Path, recipe: str, folder: Path) -> list[
 
 def _adder_map(library: Library) -> str:
     """Yosys' own $fa (X carry, Y sum) as the library's full adder."""
+    return (
+        '(* techmap_celltype = "$fa" *)\nmodule full_adder_of_library (A, B, C, X, Y);\n  parameter WIDTH = 1;\n'
+        "  input [WIDTH-1:0] A, B, C;\n  output [WIDTH-1:0] X, Y;\n  genvar i;\n"
+        "  generate for (i = 0; i < WIDTH; i = i + 1) begin : bit\n    "
+        + _full_adder_cell(library, *(f"{pin}[i]" for pin in "ABCYX"))
+        + "  end endgenerate\nendmodule\n"
+    )
+
+
+def _full_adder(library: Library) -> str:
+    """The module behind a circuit that names its full adders, as the library's cell."""
+    cell = _full_adder_cell(library, "a", "b", "c", "sum", "carry")
+    return f"\nmodule full_adder(input a, input b, input c, output sum, output carry);\n  {cell}endmodule\n"
+
+
+def _full_adder_cell(library: Library, *nets: str) -> str:
+    """The library's full adder on these nets: three inputs, sum, carry."""
     found = _cells_for(library).get((3, (_SUM, _CARRY)))
     if found is None:
         raise LibraryError(f"recipe 'fa' needs a full-adder cell, but {library.name} has none; use 'plain', 'area' or 'delay'")
     cell, order, outputs = found
-    pins = [f".{cell.input_names[pin]}({'ABC'[place]}[i])" for place, pin in enumerate(order)]
-    pins += [f".{cell.outputs[outputs[0]].name}(Y[i])", f".{cell.outputs[outputs[1]].name}(X[i])"]
-    return (
-        '(* techmap_celltype = "$fa" *)\nmodule full_adder_of_library (A, B, C, X, Y);\n  parameter WIDTH = 1;\n'
-        "  input [WIDTH-1:0] A, B, C;\n  output [WIDTH-1:0] X, Y;\n  genvar i;\n"
-        f"  generate for (i = 0; i < WIDTH; i = i + 1) begin : bit\n    {cell.name} cell_ ({', '.join(pins)});\n"
-        "  end endgenerate\nendmodule\n"
-    )
+    pins = [f".{cell.input_names[pin]}({nets[place]})" for place, pin in enumerate(order)]
+    pins += [f".{cell.outputs[output].name}({net})" for output, net in zip(outputs, nets[3:], strict=True)]
+    return f"{cell.name} cell_ ({', '.join(pins)});\n"
 
 
 def _from_json(design: dict[str, Any], circuit: Circuit, library: Library) -> Mapped:

@@ -34,7 +34,7 @@ class Setup:
     """How circuits are synthesised and measured. cells: the library, None = the shipped one. recipe: see `RECIPES`; None = "fa", or
     "unoptimised" where Yosys is missing.
 
-    level: "unit", "mac" or "pe"; accumulator_bits, adder: of a MAC or PE. cache: keep results on disk. limit_s: seconds per synthesis.
+    level: "unit", "mac" or "pe"; accumulator_bits, adder, sign_magnitude: of a MAC or PE, as for `mac_core`. cache: keep results on disk. limit_s: seconds per synthesis.
     """
 
     cells: Library | None = None
@@ -44,6 +44,7 @@ class Setup:
     level: Level = "unit"
     accumulator_bits: int = 32
     adder: Circuit | None = None
+    sign_magnitude: bool = False
     cache: bool = True
     limit_s: float = 120.0
 
@@ -116,13 +117,15 @@ def _job(setup: Setup) -> _Job:
 
 
 def _core(circuit: Circuit, setup: Setup) -> Circuit:
-    return circuit if setup.level == "unit" else mac_core(circuit, setup.accumulator_bits, setup.adder)
+    return circuit if setup.level == "unit" else mac_core(
+        circuit, setup.accumulator_bits, setup.adder, sign_magnitude=setup.sign_magnitude
+    )
 
 
 def _one(circuit: Circuit, job: _Job, tools: queue.SimpleQueue[Yosys | None]) -> Silicon:
     setup = job.setup
     adder = setup.adder.sha256 if setup.adder else ""
-    level = (setup.level, setup.accumulator_bits, adder) if setup.level != "unit" else ("unit",)
+    level = (setup.level, setup.accumulator_bits, adder, *(["signs"] * setup.sign_magnitude)) if setup.level != "unit" else ("unit",)
     name = _cache.key(circuit.sha256, job.cells.sha256, job.recipe, job.tool, setup.operands, setup.around, *level)
     known = _cache.stored("silicon", name) if setup.cache else None
     if known is not None:
@@ -189,7 +192,7 @@ def _figures(circuit: Circuit, core: Circuit, made: Mapped, job: _Job) -> Silico
     if setup.level == "unit":
         before, after = setup.operands.drawn(circuit.inputs)
         found = measured(made, before, after, setup.around)
-        return _silicon(circuit, made, job, found, made.area, found.delay, found.leakage, 0.0, made.counts())
+        return _silicon(circuit, made, job, found, made.area, found.delay, found.leakage, None, made.counts())
     around = core_surroundings(job.cells, setup.around)
     before, after = accumulation(core, setup.operands)
     found = measured(made, before, after, around)
@@ -217,7 +220,7 @@ def _silicon(
     area: float,
     delay: float,
     leakage: float,
-    extra: float,
+    registers_fj: float | None,
     cells: dict[str, int],
 ) -> Silicon:
     setup, library_ = job.setup, job.cells
@@ -230,7 +233,8 @@ def _silicon(
         )
 
     over = f"; {setup.operands.label} operands, {setup.operands.pairs} transitions"
-    timed, settled = ((value + extra) * 1e-3 for value in (found.timed[0], found.settled[0]))
+    clocked = registers_fj or 0.0
+    timed, settled = ((value + clocked) * 1e-3 for value in (found.timed[0], found.settled[0]))
     return Silicon(
         name=circuit.name,
         circuit=circuit.sha256,
@@ -250,4 +254,5 @@ def _silicon(
             activity=ACTIVITY,
             surroundings=str(setup.around),
         ),
+        register_energy=None if registers_fj is None else estimate(registers_fj * 1e-3, "pJ", how=f"{over}, flip-flops"),
     )

@@ -44,7 +44,8 @@ class Conditions:
 class Silicon:
     """Figures of one netlist. name: of the circuit; circuit: its SHA-256; level: "unit", "mac" or "pe". cells: how many of each kind.
 
-    area: um2. delay: ns. leakage: nW. energy, settled_energy: pJ per operation.
+    area: um2. delay: ns. leakage: nW. energy, settled_energy: pJ per operation. register_energy: what of them the flip-flops of a MAC or PE
+    spend, clock and data; None for a unit.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Silicon:
     leakage: Estimate
     cells: dict[str, int]
     conditions: Conditions
+    register_energy: Estimate | None = None
 
     def figures(self) -> dict[str, Estimate]:
         """Every figure by its name in `FIGURES`."""
@@ -69,6 +71,7 @@ class Silicon:
             "circuit_sha256": self.circuit,
             "level": self.level,
             **{name: estimate.to_json() for name, estimate in self.figures().items()},
+            "register_energy_pj": self.register_energy.to_json() if self.register_energy else None,
             "cells": self.cells,
             "conditions": {field: getattr(self.conditions, field) for field in Conditions.__dataclass_fields__},
         }
@@ -78,7 +81,9 @@ class Silicon:
         """The record `to_json` wrote."""
 
         def estimate(name: str) -> Estimate:
-            found = data[name]
+            return restored(data[name])
+
+        def restored(found: dict[str, Any]) -> Estimate:
             return Estimate(**{**found, "spread": tuple(found["spread"]) if found["spread"] else None})
 
         area, delay, energy, settled, leakage = (estimate(name) for name in FIGURES)
@@ -93,6 +98,7 @@ class Silicon:
             leakage=leakage,
             cells=data["cells"],
             conditions=Conditions(**data["conditions"]),
+            register_energy=restored(data["register_energy_pj"]) if data["register_energy_pj"] else None,
         )
 
 
