@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 Coding = str
@@ -135,3 +136,16 @@ class Workload:
     def multiplying(self) -> tuple[LayerWorkload, ...]:
         """The layers with a matrix product."""
         return tuple(layer for layer in self.layers if layer.multiplies)
+
+
+def settled(layers: Iterable[LayerWorkload]) -> tuple[LayerWorkload, ...]:
+    """The layers, each of the vector unit with the arithmetic of the last one that multiplies: its operands are stored as wide."""
+    found: list[LayerWorkload] = []
+    last = Arithmetic()
+    for layer in layers:
+        if layer.multiplies:
+            last = layer.arithmetic
+            found.append(layer)
+        else:
+            found.append(replace(layer, arithmetic=last))
+    return tuple(found)

@@ -9,7 +9,7 @@ from typing import Any
 
 from inexact import hardware
 from inexact.core.estimate import Estimate
-from inexact.core.workload import Workload
+from inexact.core.workload import Workload, settled
 from inexact.hardware import Accelerator, Cost
 from inexact.nn import Rule, arithmetic
 
@@ -34,7 +34,7 @@ class Accounting:
     @classmethod
     def of(cls, machine: Accelerator, workload: Workload) -> Accounting:
         """The account of a workload, whatever arithmetic it names."""
-        exact = hardware.baseline(workload)
+        exact = hardware.leanest_baseline(machine, workload)
         return cls(machine=machine, workload=exact, baseline=machine.evaluate(exact))
 
     def planned(self, rules: Mapping[str, Rule]) -> Workload:
@@ -46,7 +46,7 @@ class Accounting:
                 column = not rule.exact and rule.recovery.startswith("shared_column")
                 layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, has_column=column))  # noqa: PLW2901
             layers.append(layer)
-        return Workload(network=self.workload.network, layers=tuple(layers))
+        return Workload(network=self.workload.network, layers=settled(layers))
 
     def predict(self, rules: Mapping[str, Rule]) -> Total:
         """Energy and area of the design under these rules, before it is built."""

@@ -5,27 +5,36 @@
 
 from inexact.hardware._accelerator import Accelerator, load
 from inexact.hardware._constants import Constant, Technology
-from inexact.hardware._cost import BOUNDARIES, COMPONENTS, Breakdown, Cost, LayerCost, area_saving, ceiling, savings
-from inexact.hardware._description import presets
-from inexact.hardware._evaluate import baseline, reference_multiplier
-from inexact.hardware._mapping import DATAFLOWS, array_accesses, compute_cycles
+from inexact.hardware._cost import BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings
+from inexact.hardware._description import DATAFLOWS, presets
+from inexact.hardware._evaluate import baseline, leanest_baseline, reference_multiplier
+from inexact.hardware._mapping import Mapping, array_accesses, compute_cycles
+from inexact.hardware._operating import OperatingPoint, operating_points
+from inexact.hardware._pe import ElementCost, element_cost
+from inexact.hardware.carbon import embodied_carbon
 
 __all__ = [
     "BOUNDARIES",
-    "COMPONENTS",
     "DATAFLOWS",
     "Accelerator",
     "Breakdown",
     "Constant",
     "Cost",
+    "ElementCost",
     "LayerCost",
+    "Mapping",
+    "OperatingPoint",
     "Technology",
     "area_saving",
     "array_accesses",
     "baseline",
     "ceiling",
     "compute_cycles",
+    "element_cost",
+    "embodied_carbon",
+    "leanest_baseline",
     "load",
+    "operating_points",
     "presets",
     "reference_multiplier",
     "savings",

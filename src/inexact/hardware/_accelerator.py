@@ -1,37 +1,81 @@
-"""The accelerator: array, buffers, DRAM, clock and technology; `evaluate` turns a workload into a cost."""
+"""The accelerator: array, memories, DRAM, clock and technology; `evaluate` turns a workload into a cost."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache, partial
+from math import ceil, inf
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
 from inexact.core.workload import LayerWorkload, Workload
 from inexact.hardware._constants import Constant, Sram, Technology
 from inexact.hardware._cost import Cost
-from inexact.hardware._description import describe
+from inexact.hardware._description import WORDS, MemoryDescription, describe
 from inexact.hardware._evaluate import evaluate
 from inexact.hardware._layer import LayerEnergy, layer_energy
-from inexact.hardware._mapping import Sizes
-from inexact.hardware._rates import Rates, rates
+from inexact.hardware._mapping import Mapping as LayerMapping
+from inexact.hardware._pe import element_cost
+from inexact.hardware._rates import Rates, rates, slowdown
+from inexact.hardware._search import search
+
+WORD_BITS = 16
+"""Width of a scratchpad's word."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """One on-chip memory. holds: roles. bits: capacity; width: bits a cycle, all ports. read, write: pJ a bit, of one bank."""
+
+    name: str
+    holds: tuple[str, ...]
+    bits: float
+    width: float
+    bank: Sram
+    banks: int
+
+    @property
+    def component(self) -> str:
+        """Its name among the components of energy and area."""
+        return f"{self.name}_buffer"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spads:
+    """How many elements the scratchpads of a PE hold; shared: of all three together, in place of the others."""
+
+    inputs: float = inf
+    weights: float = inf
+    sums: float = inf
+    shared: float = inf
+
+    def hold(self, inputs: int, weights: int, sums: int) -> bool:
+        """Whether so many elements have room."""
+        return inputs <= self.inputs and weights <= self.weights and sums <= self.sums and inputs + weights + sums <= self.shared
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Accelerator:
-    """One accelerator. numbers: "array.rows", "array.clock_mhz", "buffers.weight_kib", …, each with unit and source.
+    """One accelerator. numbers: "array.rows", "array.clock_mhz", …, each with unit and source. words: see the description.
 
-    dataflows: those the array can run; each layer takes the cheaper one.
+    dataflows: those the array can run; each layer takes the best one. multiplier: unit of the exact design, None = plain exact.
     """
 
     name: str
     summary: str
+    source: str
     technology: Technology
     dataflows: tuple[str, ...]
     numbers: dict[str, Constant]
+    memory_descriptions: tuple[MemoryDescription, ...]
+    words: dict[str, str] = field(default_factory=lambda: {name: known[0] for name, known in WORDS.items()})
+    multiplier: str | None = None
 
     @property
     def rows(self) -> int:
@@ -58,6 +102,29 @@ class Accelerator:
         """Clock period in ns."""
         return 1000 / self.numbers["array.clock_mhz"].value
 
+    @property
+    def voltage(self) -> float:
+        """Supply of the array in V; memories stay at the node's nominal supply."""
+        return self._optional("array.voltage_v", self.technology["nominal_voltage"].value)
+
+    @property
+    def style(self) -> str:
+        """Kind of processing element, see `STYLES`."""
+        return self.words["pe.style"]
+
+    @property
+    def operand_bits(self) -> int:
+        """Widest operands of the processing elements."""
+        return int(self._optional("pe.operand_bits", 16 if self.style.startswith("serial") else 8))
+
+    @property
+    def accumulator_bits(self) -> int:
+        """Widest sums of the processing elements."""
+        return int(self._optional("pe.accumulator_bits", 32))
+
+    def _optional(self, name: str, default: float) -> float:
+        return self.numbers[name].value if name in self.numbers else default
+
     @cached_property
     def dram_bits_per_cycle(self) -> float:
         """DRAM bandwidth in bits per clock cycle."""
@@ -66,43 +133,150 @@ class Accelerator:
     @cached_property
     def rates(self) -> Rates:
         """Energy of each elementary event."""
-        return rates(self.technology)
+        return rates(self.technology, self.voltage)
 
     @cached_property
-    def buffers(self) -> dict[str, Sram]:
-        """The on-chip memories: activation, weight, accumulator."""
-        return {name: self.technology.memory(self.numbers[f"buffers.{name}_kib"].value) for name in ("activation", "weight", "accumulator")}
+    def memories(self) -> dict[str, Memory]:
+        """The on-chip memories by name."""
+        return {found.name: self._memory(found) for found in self.memory_descriptions}
+
+    def _memory(self, found: MemoryDescription) -> Memory:
+        kib = found.numbers["kib"].value
+        banks = int(found.numbers["banks"].value) if "banks" in found.numbers else 1
+        ports = found.numbers["ports"].value if "ports" in found.numbers else 1
+        width = found.numbers["width_bits"].value * ports if "width_bits" in found.numbers else inf
+        try:
+            bank = self.technology.memory(kib / banks)
+        except HardwareError as error:
+            raise HardwareError(f"memories.{found.name} of {self.name}: {error}") from None
+        return Memory(name=found.name, holds=found.holds, bits=kib * 8192, width=width, bank=bank, banks=banks)
+
+    def home(self, role: str) -> Memory | None:
+        """The memory that holds a role; None for weights that come straight from the DRAM."""
+        return self._homes.get(role)
 
     @cached_property
-    def activation_buffer(self) -> Sram:
-        """Holds inputs and outputs of a layer."""
-        return self.buffers["activation"]
+    def _homes(self) -> dict[str, Memory]:
+        return {role: memory for memory in self.memories.values() for role in memory.holds}
+
+    def room(self, role: str) -> float:
+        """Bits a role may fill of its memory: all, or half where it shares it."""
+        memory = self._homes[role]
+        return memory.bits if len(memory.holds) == 1 else memory.bits / 2
+
+    def fits(self, needed: Mapping[str, Any]) -> Any:
+        """Whether every memory holds what its roles need, in bits; arrays give an array."""
+        fits: Any = True
+        for memory in self.memories.values():
+            wanted: Any = 0
+            for role in memory.holds:
+                wanted = wanted + needed[role]
+            fits = np.logical_and(fits, wanted <= memory.bits)
+        return fits
+
+    def by_memory(self, traffic: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+        """(bits read, bits written) of every memory from those of the roles it holds."""
+        found: dict[str, tuple[Any, Any]] = {}
+        for memory in self.memories.values():
+            parts = [traffic[role] for role in memory.holds if role in traffic]
+            found[memory.name] = sum(part[0] for part in parts), sum(part[1] for part in parts)
+        return found
+
+    def spads(self, layer: LayerWorkload) -> Spads:
+        """Capacities of a PE's scratchpads in elements of a layer."""
+        widths = {"input": layer.arithmetic.a_bits, "weight": layer.arithmetic.b_bits, "sum": layer.arithmetic.accumulator_bits}
+        if "spads.shared_words" in self.numbers:
+            return Spads(shared=self.numbers["spads.shared_words"].value * WORD_BITS // max(widths.values()))
+        held = {role: self.numbers[f"spads.{role}_words"].value * WORD_BITS // bits for role, bits in widths.items()}
+        return Spads(inputs=held["input"], weights=held["weight"], sums=held["sum"])
 
     @cached_property
-    def weight_buffer(self) -> Sram:
-        """Holds weights on their way to the array."""
-        return self.buffers["weight"]
+    def spad_bit_pj(self) -> dict[str, float]:
+        """Energy in pJ a bit of each scratchpad, read or written."""
+        if "spads.shared_words" in self.numbers:
+            sizes = dict.fromkeys(("input", "weight", "sum"), self.numbers["spads.shared_words"].value)
+        else:
+            sizes = {role: self.numbers[f"spads.{role}_words"].value for role in ("input", "weight", "sum") if self.has_spads}
+        return {role: self.technology.register_file.access(words * WORD_BITS) for role, words in sizes.items()}
+
+    @property
+    def has_spads(self) -> bool:
+        """Whether PEs have scratchpads of their own."""
+        return "spads.shared_words" in self.numbers or "spads.input_words" in self.numbers
+
+    def pace(self, layer: LayerWorkload) -> tuple[int, int]:
+        """(cycles a multiply-accumulate takes, products a PE forms at once) at a layer's widths."""
+        a, b = layer.arithmetic.a_bits, layer.arithmetic.b_bits
+        if self.style == "serial_activations":
+            return a, 1
+        if self.style == "serial":
+            return a * b, 1
+        if self.style == "composable":
+            return 1, max(1, 64 // (_brick(a) * _brick(b)))
+        return 1, 1
+
+    def macs_per_cycle(self, layer: LayerWorkload) -> float:
+        """Multiply-accumulates of a busy PE in a cycle."""
+        beat, lanes = self.pace(layer)
+        return lanes / beat
+
+    def stretched(self, cycles: Any, memory: Mapping[str, tuple[Any, Any]], dram_bits: Any) -> Any:
+        """Cycles when transfers hide behind the array until they are longer: double buffers everywhere."""
+        found = np.maximum(cycles, np.ceil(dram_bits / self.dram_bits_per_cycle))
+        for name, (read, written) in memory.items():
+            found = np.maximum(found, np.ceil((read + written) / self.memories[name].width))
+        return found
+
+    def score(self, cycles: Any, registers: Any, memory: Mapping[str, tuple[Any, Any]], spads: Mapping[str, Any], dram_bits: Any) -> Any:
+        """(what mappings are chosen by, tie-break): energy of storage, movement and leakage, or time, or their product.
+
+        The unit has no say, so that a saving is never an effect of another mapping.
+        """
+        time = self.stretched(cycles, memory, dram_bits)
+        energy = self.rates.register_bit[0] * registers + self.rates.dram_bit[0] * dram_bits + self._idle_pj * time
+        for name, (read, written) in memory.items():
+            bank = self.memories[name].bank
+            energy = energy + bank.read[0] * read + bank.write[0] * written
+        for role, (read, written) in spads.items():
+            energy = energy + self.spad_bit_pj[role] * (read + written)
+        objective = self.words["mapping"]
+        if objective == "energy":
+            return energy, time
+        return (time, energy) if objective == "latency" else (energy * time, time)
 
     @cached_property
-    def accumulator_buffer(self) -> Sram:
-        """Holds partial sums and outputs before requantisation."""
-        return self.buffers["accumulator"]
+    def _idle_pj(self) -> float:
+        """Leakage of the exact design in pJ a cycle."""
+        exact = element_cost("exact(signed=true)")
+        element = exact.multiplier.leakage + exact.adder.leakage + 48 * exact.register_bit.leakage
+        buffers = sum(memory.bank.leakage_uw * memory.banks for memory in self.memories.values())
+        return (element * self.rates.scale.leakage * self.rows * self.columns + buffers) * self.period_ns / 1000
 
     @cached_property
-    def sizes(self) -> Sizes:
-        """What mapping needs: array shape, capacities in bits."""
-        activation, weight, accumulator = (memory.kib * 8192 for memory in self.buffers.values())
-        return Sizes(self.rows, self.columns, activation, weight, accumulator)
+    def _map(self) -> Callable[..., LayerMapping]:
+        # One cache an accelerator: a search changes units, which mappings do not depend on.
+        return lru_cache(maxsize=65536)(partial(search, self))
+
+    def map(self, layer: LayerWorkload, *, input_resident: bool = False, output_resident: bool = False) -> LayerMapping:
+        """The best mapping of one layer. Raises HardwareError when no tile of it fits the memories."""
+        arithmetic = dataclasses.replace(layer.arithmetic, multiplier="exact", adder="exact")
+        shape = dataclasses.replace(
+            layer, name="", kind="conv", arithmetic=arithmetic, executed=1.0, a_sparsity=0.0, b_sparsity=0.0, a_histogram=None, b_histogram=None
+        )
+        try:
+            return self._map(shape, input_resident=input_resident, output_resident=output_resident)
+        except HardwareError as error:
+            raise HardwareError(f"layer {layer.name!r}: {error}") from None
 
     @cached_property
     def _layer_energy(self) -> Callable[..., LayerEnergy]:
-        # One cache an accelerator: a search changes a few layers a trial, the others are looked up.
         return lru_cache(maxsize=65536)(partial(layer_energy, self))
 
     def evaluate(self, workload: Workload) -> Cost:
         """Cycles, energy by component and layer, area by component of one run of the workload.
 
-        Raises HardwareError when the workload is empty, two layers share a name, or a buffer cannot hold one tile.
+        Raises HardwareError when the workload is empty, two layers share a name, a memory cannot hold one tile, or the processing
+        elements cannot compute a layer's format.
         """
         return evaluate(self, workload)
 
@@ -110,46 +284,85 @@ class Accelerator:
         """Cycles and dynamic energy of one layer; resident tensors skip the DRAM. Raises HardwareError for impossible layers."""
         return self._layer_energy(layer, input_resident=input_resident, output_resident=output_resident)
 
+    def at(self, *, clock_mhz: float | None = None, voltage_v: float | None = None, check: bool = True) -> Accelerator:
+        """The same machine at another clock and array voltage. Raises HardwareError when the exact design cannot meet the clock (`check`)."""
+        numbers = dict(self.numbers)
+        for name, value, unit in (("array.clock_mhz", clock_mhz, "MHz"), ("array.voltage_v", voltage_v, "V")):
+            if value is not None:
+                numbers[name] = Constant(name=name, value=value, low=value, high=value, unit=unit, source="set by the caller", node=None)
+        found = dataclasses.replace(self, numbers=numbers)
+        if check:
+            check_clock(found)
+        return found
+
     def __getstate__(self) -> dict[str, Any]:
         # Caches stay behind when a worker process gets its copy.
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def constants(self) -> dict[str, Estimate]:
         """Every number the model uses, with unit, source and spread, by name."""
-        named = {**self.numbers, **self.technology.constants}
+        memories = {f"memories.{m.name}.{name}": constant for m in self.memory_descriptions for name, constant in m.numbers.items()}
+        named = {**self.numbers, **memories, **self.technology.constants}
         return {name: constant.estimate() for name, constant in named.items()}
+
+
+def _brick(bits: int) -> int:
+    """Operand width in a composable element: 2, 4 or 8 bits."""
+    return next(width for width in (2, 4, 8) if bits <= width or width == 8)
 
 
 def load(name_or_path: str | Path) -> Accelerator:
     """The accelerator of a preset ("edge-16x16") or of a TOML file.
 
-    Raises HardwareError for unknown names, unreadable files, missing, unknown or negative entries, and a clock the arithmetic cannot meet.
+    Raises HardwareError for unknown names, unreadable files, missing, unknown or negative entries, a clock the arithmetic cannot meet,
+    and memories that cannot hold one tile.
     """
     found = describe(name_or_path)
     machine = Accelerator(
-        name=found.name, summary=found.summary, technology=found.technology, dataflows=found.dataflows, numbers=found.numbers
+        name=found.name,
+        summary=found.summary,
+        source=found.source,
+        technology=found.technology,
+        dataflows=found.dataflows,
+        numbers=found.numbers,
+        memory_descriptions=found.memories,
+        words=found.words,
+        multiplier=found.multiplier,
     )
-    _check_clock(machine)
+    check_clock(machine)
     _check_tile(machine)
     return machine
 
 
-def _check_clock(machine: Accelerator) -> None:
-    path = machine.technology["multiplier_delay"].value + machine.technology["adder_delay"].value
+def exact_delay(machine: Accelerator) -> float:
+    """Clock to clock in ns of the machine's exact processing element."""
+    exact = element_cost(machine.multiplier or "exact(signed=true)")
+    slow = slowdown(machine.technology, machine.voltage)
+    if machine.style.startswith("serial"):  # a row of gates in front of an adder
+        return machine.technology["adder_delay"].value * slow
+    return exact.delay * machine.rates.scale.delay
+
+
+def check_clock(machine: Accelerator) -> None:
+    """Raise HardwareError when the exact processing element does not fit a cycle."""
+    path = exact_delay(machine)
     if path > machine.period_ns:
         raise HardwareError(
-            f"array.clock_mhz of {machine.name} must be at most {1000 / path:.0f} MHz (multiplier and adder share a cycle of {path:g} ns), "
+            f"array.clock_mhz of {machine.name} must be at most {1000 / path:.0f} MHz (the exact processing element takes {path:.3g} ns), "
             f"not {machine.numbers['array.clock_mhz'].value:g}; lower it"
         )
 
 
 def _check_tile(machine: Accelerator) -> None:
-    """Each buffer holds what the array takes in one fold of 8-bit operands and 32-bit sums, twice for double buffering."""
+    """Each memory holds what the array takes in one fold of 8-bit operands and 32-bit sums, twice for double buffering."""
+    if "row_stationary" in machine.dataflows:
+        return
     rows, columns = machine.rows, machine.columns
-    needed = {"activation": rows * 8 * 2, "weight": rows * columns * 8 * 2, "accumulator": max(rows, columns) * 32 * 2}
-    for name, bits in needed.items():
-        kib = machine.buffers[name].kib
-        if kib * 8192 < bits:
+    needed = {"inputs": rows * 8 * 2, "weights": rows * columns * 8 * 2, "outputs": columns * 8 * 2, "sums": max(rows, columns) * 32 * 2}
+    for memory in machine.memories.values():
+        bits = sum(needed[role] for role in memory.holds)
+        if memory.bits < bits:
             raise HardwareError(
-                f"buffers.{name}_kib of {machine.name} must hold one {rows}x{columns} tile twice ({bits / 8192:g} KiB), not {kib:g}"
+                f"memories.{memory.name} of {machine.name} must hold one {rows}x{columns} tile twice "
+                f"({ceil(bits / 8192 * 1000) / 1000:g} KiB), not {memory.bits / 8192:g} KiB"
             )

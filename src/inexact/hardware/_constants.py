@@ -75,6 +75,19 @@ class Sram:
     latency_ns: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class RegisterFile:
+    """Small memories inside a PE. bits: sizes; bit_pj: energy of one bit, read or written."""
+
+    bits: tuple[float, ...]
+    bit_pj: tuple[float, ...]
+    source: str
+
+    def access(self, bits: float) -> float:
+        """pJ a bit of a memory of so many bits, interpolated log-log; outside the table as at its nearer end."""
+        return _interpolate(max(bits, self.bits[0]), self.bits, self.bit_pj)
+
+
 SRAM_COLUMNS = ("kib", "read_pj", "write_pj", "latency_ns", "area_um2", "leakage_uw")
 CONSTANTS = (
     "multiplier_energy",
@@ -96,17 +109,21 @@ CONSTANTS = (
     "xor_ratio",
     "mux_ratio",
     "and_ratio",
+    "nominal_voltage",
+    "threshold_voltage",
+    "delay_exponent",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Technology:
-    """Constants of one node. constants: by name, in the order of `CONSTANTS`. sram: columns of the memory table."""
+    """Constants of one node. constants: by name, in the order of `CONSTANTS`. sram: columns of the memory table. register_file: inside PEs."""
 
     node: str
     constants: Mapping[str, Constant]
     sram: Mapping[str, tuple[float, ...]]
     sram_source: str
+    register_file: RegisterFile
 
     def __getitem__(self, name: str) -> Constant:
         return self.constants[name]
@@ -166,11 +183,11 @@ def technology(name_or_path: str) -> Technology:
 
 
 def _technology(raw: dict[str, Any], file: str) -> Technology:
-    allowed = {"node", "sram", *CONSTANTS}
+    allowed = {"node", "sram", "register_file", *CONSTANTS}
     for key in raw:
         if key not in allowed:
             raise HardwareError(f"{file} has an unknown entry {key!r}{near(key, allowed)}")
-    missing = [key for key in ("node", "sram", *CONSTANTS) if key not in raw]
+    missing = [key for key in ("node", "sram", "register_file", *CONSTANTS) if key not in raw]
     if missing:
         raise HardwareError(f"{file} must give {', '.join(missing)}; see the 45nm table for units")
     return Technology(
@@ -178,7 +195,15 @@ def _technology(raw: dict[str, Any], file: str) -> Technology:
         constants={name: _constant(name, raw[name], str(raw["node"]), file) for name in CONSTANTS},
         sram=_sram(raw["sram"], file),
         sram_source=str(raw["sram"].get("source", f"declared in {file}")),
+        register_file=_register_file(raw["register_file"], file),
     )
+
+
+def _register_file(raw: object, file: str) -> RegisterFile:
+    table = _columns("register_file", raw, ("bits", "access_pj"), file)
+    assert isinstance(raw, dict)
+    source = str(raw.get("source", f"declared in {file}"))
+    return RegisterFile(bits=table["bits"], bit_pj=tuple(energy / 16 for energy in table["access_pj"]), source=source)
 
 
 def _constant(name: str, raw: object, node: str, file: str) -> Constant:
@@ -193,13 +218,19 @@ def _constant(name: str, raw: object, node: str, file: str) -> Constant:
 
 
 def _sram(raw: object, file: str) -> dict[str, tuple[float, ...]]:
-    columns = {name: raw.get(name) for name in SRAM_COLUMNS} if isinstance(raw, dict) else {}
+    return _columns("sram", raw, SRAM_COLUMNS, file)
+
+
+def _columns(name: str, raw: object, wanted: tuple[str, ...], file: str) -> dict[str, tuple[float, ...]]:
+    """Equally long columns of positive numbers, the first in rising order."""
+    columns = {column: raw.get(column) for column in wanted} if isinstance(raw, dict) else {}
     lengths = {len(column) for column in columns.values() if isinstance(column, list)}
     if not columns or not all(isinstance(column, list) and all(map(_positive, column)) for column in columns.values()) or len(lengths) != 1:
-        raise HardwareError(f"sram in {file} must give equally long lists of positive numbers for {', '.join(SRAM_COLUMNS)}")
-    table = {name: tuple(float(v) for v in column) for name, column in columns.items() if column is not None}
-    if len(table["kib"]) < 2 or any(left >= right for left, right in pairwise(table["kib"])):
-        raise HardwareError(f"sram.kib in {file} must hold at least two sizes in rising order, not {list(table['kib'])}")
+        raise HardwareError(f"{name} in {file} must give equally long lists of positive numbers for {', '.join(wanted)}")
+    table = {column: tuple(float(v) for v in values) for column, values in columns.items() if values is not None}
+    first = table[wanted[0]]
+    if len(first) < 2 or any(left >= right for left, right in pairwise(first)):
+        raise HardwareError(f"{name}.{wanted[0]} in {file} must hold at least two sizes in rising order, not {list(first)}")
     return table
 
 

@@ -8,35 +8,47 @@ from functools import cached_property
 from typing import Any
 
 from inexact.core.estimate import Estimate
-from inexact.hardware._constants import Triple, total
+from inexact.hardware._constants import ZERO, Triple, total
 from inexact.hardware._mapping import Mapping
 
 ARRAY = (
     "multipliers",
     "adders",
     "registers",
+    "scratchpads",
     "sign_logic",
     "unit_selection",
     "zero_points",
     "correction_column",
+    "control",
     "idle_pes",
     "leakage_array",
 )
-MEMORIES = ("activation_buffer", "weight_buffer", "accumulator_buffer", "requantisation", "leakage_buffers")
-COMPONENTS = (*ARRAY, *MEMORIES, "dram")
+"""Energy components of the PE array."""
 
-BOUNDARIES: dict[str, tuple[str, ...]] = {
-    "multiplier": ("multipliers",),
-    "array": ARRAY,
-    "on_chip": (*ARRAY, *MEMORIES),
-    "with_dram": COMPONENTS,
-}
+BEHIND = ("vector_unit", "requantisation", "leakage_buffers")
+"""Energy components on the chip beside the array and its memories, of which each has its own."""
+
+DRAM = "dram"
+BOUNDARIES = ("multiplier", "array", "on_chip", "with_dram")
 """What a saving is a share of: the multipliers alone, the PE array, the chip, the chip with its DRAM."""
+
+
+def within(boundary: str, components: Iterable[str]) -> tuple[str, ...]:
+    """The components inside a boundary."""
+    if boundary == "multiplier":
+        return ("multipliers",)
+    if boundary == "array":
+        return ARRAY
+    return tuple(name for name in components if boundary == "with_dram" or name != DRAM)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """One layer. cycles: with stalls, which wait for DRAM or requantisation. energy: pJ by component. mapping: None for float32 layers."""
+    """One layer. cycles: with stalls, which wait for memories, DRAM or requantisation. energy: pJ by component.
+
+    mapping: None off the array; dataflow then says where the layer runs.
+    """
 
     name: str
     macs: int
@@ -102,7 +114,10 @@ class Cost:
     @cached_property
     def components(self) -> dict[str, Triple]:
         """Energy in pJ by component as (value, low, high), the units' cost model at its nominal point."""
-        return {name: total(layer.energy[name] for layer in self.layers) for name in COMPONENTS}
+        names = list(dict.fromkeys(name for layer in self.layers for name in layer.energy))
+        memories = [name for name in names if name not in {*ARRAY, *BEHIND, DRAM}]
+        order = [*ARRAY, *sorted(memories), *BEHIND, DRAM]
+        return {name: total(layer.energy.get(name, ZERO) for layer in self.layers) for name in order}
 
     @cached_property
     def energy_pj(self) -> Breakdown:
@@ -140,8 +155,8 @@ class Cost:
         """Share of multipliers and adders in the energy, in percent, at each boundary but the first."""
         without = {name: (0.0, 0.0, 0.0) if name in ("multipliers", "adders") else triple for name, triple in self.components.items()}
         return {
-            name: self._percent(without, self.components, parts, (1.0, 1.0), "share of multipliers and adders")
-            for name, parts in BOUNDARIES.items()
+            name: self._percent(without, self.components, within(name, without), (1.0, 1.0), "share of multipliers and adders")
+            for name in BOUNDARIES
             if name != "multiplier"
         }
 
@@ -158,6 +173,7 @@ class Cost:
             "layers": [
                 {"name": layer.name, "macs": layer.macs, "cycles": layer.cycles, "stalls": layer.stalls}
                 | {"dataflow": layer.dataflow, "utilisation": layer.utilisation}
+                | ({"tile": layer.mapping.tile, "order": list(layer.mapping.order)} if layer.mapping else {})
                 for layer in self.layers
             ],
         }
@@ -193,7 +209,7 @@ class Cost:
         return Estimate(value=triple[0], unit=unit, source=source, node=self.node, spread=_spread(triple), verified=not self.unverified)
 
     def _models(self) -> str:
-        return "gate-count model for " + ", ".join(sorted(name.replace("_", " ") for name in self.unverified))
+        return "declared model for " + ", ".join(sorted(name.replace("_", " ") for name in self.unverified))
 
     def _derived(self, value: float, unit: str, how: str, spread: tuple[float, float] | None = None) -> Estimate:
         verified = spread is None or not self.unverified
@@ -229,8 +245,10 @@ def savings(cost: Cost, baseline: Cost) -> dict[str, Estimate]:
     Both designs use the same constants at each corner of the spread. Negative: the design costs more.
     """
     return {
-        name: cost._percent(cost.components, baseline.components, parts, cost.model_factors, "energy saved over the exact 8-bit design")
-        for name, parts in BOUNDARIES.items()
+        name: cost._percent(
+            cost.components, baseline.components, within(name, baseline.components), cost.model_factors, "energy saved over the exact 8-bit design"
+        )
+        for name in BOUNDARIES
     }
 
 
@@ -240,14 +258,16 @@ def ceiling(baseline: Cost) -> dict[str, Estimate]:
     rest = (leak[0] - own[0], leak[1] - own[1], leak[2] - own[2])
     free = dict(baseline.components) | {"multipliers": (0.0, 0.0, 0.0), "leakage_array": rest}
     return {
-        name: baseline._percent(free, baseline.components, parts, (1.0, 1.0), "share of the multipliers in the exact 8-bit design")
-        for name, parts in BOUNDARIES.items()
+        name: baseline._percent(
+            free, baseline.components, within(name, free), (1.0, 1.0), "share of the multipliers in the exact 8-bit design"
+        )
+        for name in BOUNDARIES
     }
 
 
 def area_saving(cost: Cost, baseline: Cost) -> Estimate:
     """Area saved over `baseline` in percent, whole chip. Negative: the design is larger."""
-    return cost._percent(cost.area, baseline.area, tuple(cost.area), (1.0, 1.0), "area saved over the exact 8-bit design")
+    return cost._percent(cost.area, baseline.area, tuple(baseline.area), (1.0, 1.0), "area saved over the exact 8-bit design")
 
 
 def _ratio(pairs: list[tuple[float, float]]) -> float:

@@ -7,41 +7,61 @@ from typing import TYPE_CHECKING
 
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
-from inexact.core.workload import Arithmetic, LayerWorkload, Workload
-from inexact.hardware._constants import ZERO, Triple, technology
-from inexact.hardware._cost import COMPONENTS, Cost, LayerCost
+from inexact.core.workload import CODINGS, Arithmetic, LayerWorkload, Workload, settled
+from inexact.hardware._constants import Constant, Triple, scaled, technology, total
+from inexact.hardware._cost import ARRAY, Cost, LayerCost
 from inexact.hardware._layer import LayerEnergy, leakage, sign_logic, unit_selection
 from inexact.hardware._mapping import residency
-from inexact.hardware._silicon import Demands, demands, silicon
-from inexact.hardware._units import unit_cost
+from inexact.hardware._pe import EXACT, element_cost
+from inexact.hardware._silicon import Demands, demands, elements, silicon
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
 
+SWITCHING = tuple(name for name in ARRAY if name not in {"control", "idle_pes", "leakage_array"})
+"""Components that the control share is a share of."""
+
 
 def baseline(workload: Workload, *, coding: str = "signed") -> Workload:
-    """The same network with the exact 8x8 multiplier everywhere, 32-bit sums and no correction.
+    """The same network with the exact 8x8 multiplier everywhere, 32-bit sums and no correction; see also `leanest_baseline`.
 
-    coding: signed symmetric by default, the leanest exact design (no zero points of weights, no sign logic).
+    coding: signed symmetric by default.
     """
     arithmetic = Arithmetic(coding=coding)
-    layers = tuple(dataclasses.replace(layer, arithmetic=arithmetic) for layer in workload.layers)
-    return Workload(network=workload.network, layers=layers)
+    layers = tuple(
+        dataclasses.replace(layer, arithmetic=arithmetic, executed=1.0) if layer.multiplies else layer for layer in workload.layers
+    )
+    return Workload(network=workload.network, layers=settled(layers))
+
+
+def leanest_baseline(machine: Accelerator, workload: Workload) -> Workload:
+    """The exact 8-bit design in the coding that costs this machine least energy, DRAM included: what savings are measured against.
+
+    A coding chosen for the sake of a unit must not count as a saving of the unit: signs and magnitudes, for one, make the exact
+    multiplier cheaper too.
+    """
+    candidates = [baseline(workload, coding=coding) for coding in CODINGS]
+    return min(candidates, key=lambda candidate: sum(triple[0] for triple in machine.evaluate(candidate).components.values()))
 
 
 def evaluate(machine: Accelerator, workload: Workload) -> Cost:
     """See `Accelerator.evaluate`."""
     _check(workload)
-    wanted = demands(workload)
+    wanted = demands(machine, workload)
     chip = silicon(machine, wanted)
     period = _period(machine, wanted)
+    tiled = machine.words["pe.units"] == "tiles" and len(wanted.units) > 1
+    runner = _tile(machine, len(wanted.units)) if tiled else machine
+    distinct = 1 if tiled else len(wanted.multipliers)
     costs = []
     model_low = model_high = 0.0
-    for layer, (input_resident, output_resident) in zip(workload.layers, residency(workload.layers, machine.sizes), strict=True):
-        found = machine.layer(layer, input_resident=input_resident, output_resident=output_resident)
-        energy = dict.fromkeys(COMPONENTS, ZERO) | found.energy
+    for layer, (input_resident, output_resident) in zip(workload.layers, residency(workload.layers, machine), strict=True):
+        found = runner.layer(layer, input_resident=input_resident, output_resident=output_resident)
+        energy = dict(found.energy)
         energy["sign_logic"] = sign_logic(machine, layer, wanted.sign_magnitude)
-        energy["unit_selection"] = unit_selection(machine, layer, len(wanted.units))
+        energy["unit_selection"] = unit_selection(machine, layer, distinct)
+        if "control.share" in machine.numbers:
+            energy["control"] = scaled(total(energy[name] for name in SWITCHING if name in energy), machine.numbers["control.share"].value)
         energy["leakage_array"] = leakage(chip.array_leakage, found.cycles * period)
         energy["leakage_buffers"] = leakage(chip.buffer_leakage, found.cycles * period)
         model_low += found.multiplier_model[0]
@@ -57,8 +77,27 @@ def evaluate(machine: Accelerator, workload: Workload) -> Cost:
         multiplier_leakage=leakage(chip.multiplier_leakage, sum(cost.cycles for cost in costs) * period),
         multiplier_model=(model_low, model_high),
         sources=_sources(machine, wanted),
-        unverified=_unverified(wanted),
+        unverified=_unverified(machine, wanted, workload),
     )
+
+
+def _tile(machine: Accelerator, units: int) -> Accelerator:
+    """The columns that one of several units has for itself."""
+    columns = machine.columns // units
+    if not columns:
+        raise HardwareError(
+            f"{machine.name} must have a column for each of the plan's {units} units, but has {machine.columns}; use fewer units, or "
+            f'pe.units = "selected"'
+        )
+    known: dict[int, Accelerator] = machine.__dict__.setdefault("_tiles", {})
+    if columns not in known:
+        numbers = machine.numbers | {
+            "array.columns": Constant(
+                name="array.columns", value=columns, low=columns, high=columns, unit="PE", source="a tile of the array", node=None
+            )
+        }
+        known[columns] = dataclasses.replace(machine, numbers=numbers)
+    return known[columns]
 
 
 def _layer_cost(layer: LayerWorkload, found: LayerEnergy, energy: dict[str, Triple]) -> LayerCost:
@@ -68,7 +107,7 @@ def _layer_cost(layer: LayerWorkload, found: LayerEnergy, energy: dict[str, Trip
         macs=layer.macs,
         cycles=found.cycles,
         stalls=found.cycles - mapping.cycles if mapping else 0,
-        dataflow=mapping.dataflow if mapping else "float32 vector unit",
+        dataflow=mapping.dataflow if mapping else found.runs_on,
         utilisation=mapping.utilisation if mapping else None,
         mapping=mapping,
         energy=energy,
@@ -76,7 +115,7 @@ def _layer_cost(layer: LayerWorkload, found: LayerEnergy, energy: dict[str, Trip
 
 
 def _check(workload: Workload) -> None:
-    if not workload.layers:
+    if not workload.multiplying:
         raise HardwareError(f"a workload must have at least one layer that multiplies; {workload.network!r} has none")
     names = [layer.name for layer in workload.layers]
     if len(set(names)) != len(names):
@@ -85,44 +124,57 @@ def _check(workload: Workload) -> None:
 
 
 def _period(machine: Accelerator, wanted: Demands) -> float:
-    """The clock period in ns, stretched when a unit is slower than the exact one and no longer fits a cycle."""
-    slowest = max((unit_cost(spec).delay for spec in wanted.units), default=1.0)
-    path = machine.technology["multiplier_delay"].value * slowest + machine.technology["adder_delay"].value
-    return max(machine.period_ns, path)
+    """The clock period in ns, stretched when an element is slower than the clock."""
+    if machine.style.startswith("serial"):
+        return machine.period_ns
+    return max(machine.period_ns, slowest(machine, wanted))
 
 
-def _unverified(wanted: Demands) -> frozenset[str]:
-    parts = {"sign_logic"} if wanted.sign_magnitude else set()
-    if len(wanted.units) > 1:
+def slowest(machine: Accelerator, wanted: Demands) -> float:
+    """Clock to clock in ns of the slowest element a plan needs at the machine's voltage."""
+    return max((cost.delay for cost in elements(wanted)), default=0.0) * machine.rates.scale.delay
+
+
+def _unverified(machine: Accelerator, wanted: Demands, workload: Workload) -> frozenset[str]:
+    parts = set()
+    if len(wanted.multipliers) > 1:
         parts.add("unit_selection")
-    if not all(unit_cost(spec).verified for spec in wanted.units):
+    if machine.style.startswith("serial"):
+        parts |= {"multipliers", "adders", "leakage_array"}
+    if not all(cost.verified for cost in elements(wanted)):
         parts |= {"multipliers", "leakage_array"}
+    if len(workload.multiplying) < len(workload.layers):
+        parts.add("vector_unit")
     return frozenset(parts)
 
 
 def _sources(machine: Accelerator, wanted: Demands) -> dict[str, str]:
     constants = machine.technology
-    models = sorted({unit_cost(spec).source for spec in wanted.units} - {"by definition"})
-    gates = "gate-count model: gates as shares of a full adder (gscl45nm areas) times the adder"
+    found = elements(wanted)
+    node = "" if constants.node == "45 nm" else f"; to {constants.node} by the ratio of Aladdin's tables"
+    units = "; ".join(sorted({cost.source for cost in found})) + node
+    gates = "declared model: gates as shares of a full adder (gscl45nm areas) times the adder's energy a bit" + node
     memory = constants.sram_source
-    adder, register = constants["adder_energy"].source, constants["register_energy"].source
-    return {
-        "multipliers": "; ".join([constants["multiplier_energy"].source, *(f"relative cost of the unit: {model}" for model in models)]),
-        "adders": adder,
-        "registers": register,
+    serial = "declared model of a bit-serial element: AND gates and one adder a bit and cycle, from " + units
+    whole = "processing element less multiplier and flip-flops: "
+    named = {
+        "multipliers": serial if machine.style.startswith("serial") else units,
+        "adders": serial if machine.style.startswith("serial") else whole + units,
+        "registers": "flip-flops of the processing element: " + units,
+        "scratchpads": constants.register_file.source,
         "sign_logic": gates,
         "unit_selection": gates,
-        "zero_points": "adder, register and multiplier of the same tables",
-        "correction_column": f"adder and register of the same tables; look-up memory: {memory}",
+        "zero_points": "adder, register and multiplier of the exact processing element",
+        "correction_column": f"adder and register of the exact processing element; look-up memory: {memory}",
+        "control": machine.numbers["control.share"].source if "control.share" in machine.numbers else "none declared",
         "idle_pes": "clock-gated; high end: every register of an idle PE is clocked",
-        "leakage_array": constants["multiplier_leakage"].source,
-        "activation_buffer": memory,
-        "weight_buffer": memory,
-        "accumulator_buffer": memory,
+        "leakage_array": "leakage of the processing elements' cells: " + units,
+        "vector_unit": "declared model: additions' worth of arithmetic an element times the adder's energy a bit",
         "requantisation": constants["requantise_energy"].source,
         "leakage_buffers": memory,
         "dram": constants["dram_energy"].source,
     }
+    return named | dict.fromkeys((held.component for held in machine.memories.values()), memory)
 
 
 def reference_multiplier(node: str = "45nm") -> dict[str, Estimate]:
@@ -135,3 +187,10 @@ def reference_multiplier(node: str = "45nm") -> dict[str, Estimate]:
         "delay_ns": constants["multiplier_delay"].estimate(),
         "leakage_nw": dataclasses.replace(leak, value=leak.value * 1000, unit="nW"),
     }
+
+
+def exact_element() -> Estimate:
+    """Energy of a multiply-accumulate of the exact 8x8 processing element of the unit library."""
+    cost = element_cost(EXACT)
+    value = cost.multiplier.energy + cost.adder.energy
+    return Estimate(value=value, unit="pJ", source=cost.source, node="45 nm")

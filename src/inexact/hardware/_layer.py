@@ -7,11 +7,11 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from inexact.core.errors import HardwareError, near
-from inexact.core.workload import CODINGS, LayerWorkload
+from inexact.core.workload import CODINGS, VECTOR_KINDS, LayerWorkload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
-from inexact.hardware._mapping import Mapping, map_layer
+from inexact.hardware._mapping import Mapping, stored_bits
+from inexact.hardware._pe import PE_ACCUMULATOR_BITS, ElementCost, adder_ratio, element_cost
 from inexact.hardware._rates import column_table
-from inexact.hardware._units import unit_cost
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -21,18 +21,22 @@ FLOAT_BITS = 32
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LayerEnergy:
-    """Dynamic energy of one layer in pJ by component; `multiplier_model`: multiplier energy at the ends of the unit's own cost model."""
+    """Dynamic energy of one layer in pJ by component; `multiplier_model`: multiplier energy at the ends of the unit's own cost model.
+
+    cycles: with stalls. mapping: None for layers that do not run on the array; `runs_on` says where they do.
+    """
 
     cycles: int
     mapping: Mapping | None
     energy: dict[str, Triple]
     multiplier_model: tuple[float, float]
+    runs_on: str = "array"
 
 
-def check_layer(layer: LayerWorkload) -> None:
-    """Raise HardwareError for a layer no array can compute: sizes that are not positive, groups that do not divide, unknown coding."""
-    sizes = ("batch", "in_channels", "out_channels", "in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "groups")
-    for name in sizes:
+def check_layer(machine: Accelerator, layer: LayerWorkload) -> None:
+    """Raise HardwareError for a layer no array can compute: sizes that are not positive, groups that do not divide, a format too wide."""
+    names = ("batch", "in_channels", "out_channels", "in_h", "in_w", "out_h", "out_w", "kernel_h", "kernel_w", "groups", "operands")
+    for name in names:
         if getattr(layer, name) < 1:
             raise HardwareError(f"{name} of layer {layer.name!r} must be at least 1, not {getattr(layer, name)}")
     if layer.in_channels % layer.groups or layer.out_channels % layer.groups:
@@ -40,72 +44,127 @@ def check_layer(layer: LayerWorkload) -> None:
             f"groups of layer {layer.name!r} must divide its {layer.in_channels} input and {layer.out_channels} output channels, "
             f"not {layer.groups}"
         )
+    for name in ("executed", "a_sparsity", "b_sparsity"):
+        if not 0 <= getattr(layer, name) <= 1:
+            raise HardwareError(f"{name} of layer {layer.name!r} must be a share between 0 and 1, not {getattr(layer, name)}")
     arithmetic = layer.arithmetic
     if arithmetic.coding not in CODINGS:
         raise HardwareError(
             f"coding of {layer.name!r} must be one of {', '.join(CODINGS)}, not {arithmetic.coding!r}{near(arithmetic.coding, CODINGS)}"
         )
-    if arithmetic.multiplier is not None:
-        for name, high in (("a_bits", 16), ("b_bits", 16), ("accumulator_bits", 64)):
-            if not 1 <= getattr(arithmetic, name) <= high:
-                raise HardwareError(f"{name} of layer {layer.name!r} must be 1..{high}, not {getattr(arithmetic, name)}")
+    if arithmetic.multiplier is not None and layer.multiplies:
+        _check_format(machine, layer)
+
+
+def _check_format(machine: Accelerator, layer: LayerWorkload) -> None:
+    arithmetic = layer.arithmetic
+    limits = {"a_bits": machine.operand_bits, "b_bits": machine.operand_bits, "accumulator_bits": machine.accumulator_bits}
+    for name, most in limits.items():
+        bits = getattr(arithmetic, name)
+        if bits < 1:
+            raise HardwareError(f"{name} of layer {layer.name!r} must be at least 1, not {bits}")
+        if bits > most:
+            entry = "pe.accumulator_bits" if name == "accumulator_bits" else "pe.operand_bits"
+            raise HardwareError(
+                f"the processing elements of {machine.name} compute up to {most} bits, but layer {layer.name!r} asks for {name} = {bits}; "
+                f"use a narrower format or raise {entry}"
+            )
+    if machine.style != "parallel" and not _is_exact(arithmetic.multiplier or ""):
+        raise HardwareError(
+            f"the {machine.style.replace('_', ' ')} processing elements of {machine.name} have no place for {arithmetic.multiplier}, which "
+            f"layer {layer.name!r} asks for; plan the exact multiplier, or an accelerator with pe.style = \"parallel\""
+        )
+
+
+def _is_exact(spec: str) -> bool:
+    return spec.partition("(")[0] == "exact"
+
+
+def element(machine: Accelerator, layer: LayerWorkload) -> ElementCost:
+    """The processing element a layer runs on: its unit under its coding, exact ones at the layer's own widths.
+
+    A machine's own multiplier stands in for the exact one of unsigned operands.
+    """
+    spec, signs = unit_of(machine, layer)
+    return element_cost(spec, signs=signs)
+
+
+def unit_of(machine: Accelerator, layer: LayerWorkload) -> tuple[str, bool]:
+    """(spec, signs) of the element a layer runs on. A spec `exact` means the exact unit of the layer's widths and coding."""
+    arithmetic = layer.arithmetic
+    spec, signs = arithmetic.multiplier or "exact", arithmetic.coding == "sign_magnitude"
+    if spec == "exact":
+        if machine.multiplier is not None:
+            return machine.multiplier, signs
+        a, b = arithmetic.a_bits, arithmetic.b_bits - signs
+        signed = "signed=true," if arithmetic.coding == "signed" else ""
+        spec = f"exact({signed}width=({a},{max(1, b)}))" if min(a, b) > 1 else "exact(width=(2,2))"
+    return spec, signs
 
 
 def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: bool, output_resident: bool) -> LayerEnergy:
     """Cycles (with stalls) and dynamic energy of one layer."""
-    check_layer(layer)
+    check_layer(machine, layer)
+    if not layer.multiplies:
+        return _vector_layer(machine, layer, input_resident, output_resident)
     if layer.arithmetic.multiplier is None:
         return _float_layer(machine, layer, input_resident, output_resident)
-    mapping = choose_mapping(machine, layer, input_resident=input_resident, output_resident=output_resident)
-    multiply = scaled(machine.rates.multiply, layer.macs)
-    relative = unit_cost(layer.arithmetic.multiplier).energy
+    mapping = machine.map(layer, input_resident=input_resident, output_resident=output_resident)
     outputs = layer.pixels * layer.out_channels
-    bandwidth = ceil((mapping.dram_reads + mapping.dram_writes) / machine.dram_bits_per_cycle)
+    multipliers, model, adders = _arithmetic(machine, layer)
     energy = {
-        "multipliers": scaled(multiply, relative[0]),
-        "adders": scaled(machine.rates.add_bit, layer.macs * layer.arithmetic.accumulator_bits),
+        "multipliers": multipliers,
+        "adders": adders,
         "registers": scaled(machine.rates.register_bit, mapping.register_bits),
+        "scratchpads": _scratchpads(machine, mapping),
         "zero_points": _zero_points(machine, layer),
         "correction_column": _correction_column(machine, layer),
         "idle_pes": _idle(machine, layer, mapping),
-        **_memory_energy(machine, mapping),
+        **_memory_energy(machine, mapping.memory),
         "requantisation": scaled(machine.rates.requantise, outputs),
+        "dram": scaled(machine.rates.dram_bit, mapping.dram_reads + mapping.dram_writes),
     }
+    cycles = int(machine.stretched(mapping.cycles, mapping.memory, mapping.dram_reads + mapping.dram_writes))
     return LayerEnergy(
-        cycles=max(mapping.cycles, bandwidth, ceil(outputs / machine.postprocess_lanes)),
+        cycles=max(cycles, ceil(outputs / machine.postprocess_lanes)),
         mapping=mapping,
         energy=energy,
-        multiplier_model=(multiply[0] * relative[1], multiply[0] * relative[2]),
+        multiplier_model=model,
     )
 
 
-def choose_mapping(machine: Accelerator, layer: LayerWorkload, *, input_resident: bool, output_resident: bool) -> Mapping:
-    """The dataflow with the least energy of registers and memories, then the fewest cycles.
+def _arithmetic(machine: Accelerator, layer: LayerWorkload) -> tuple[Triple, tuple[float, float], Triple]:
+    """Energy of multipliers (and at the ends of their model) and of adders."""
+    arithmetic, rates = layer.arithmetic, machine.rates
+    a, b, s = arithmetic.a_bits, arithmetic.b_bits, arithmetic.accumulator_bits
+    busy = layer.macs * layer.executed
+    if machine.words["pe.gating"] == "zero":
+        busy *= 1 - layer.a_sparsity
+    if machine.style.startswith("serial"):
+        # A bit of the activation (and of the weight) a cycle: AND gates, then one adder of the partial product's width.
+        beats, width = machine.pace(layer)[0], b if machine.style == "serial_activations" else 1
+        multipliers = scaled(rates.and_bit, busy * beats * width)
+        adders = scaled(rates.add_bit, busy * beats * (width + 1))
+        return multipliers, (multipliers[0], multipliers[0]), adders
+    cost = element(machine, layer)
+    share = 1 / machine.pace(layer)[1]
+    energy = scaled(rates.scale.multiplier, busy * cost.multiplier.energy * share)
+    nominal = rates.scale.multiplier[0] * busy * share
+    adder = cost.adder.energy * adder_ratio(arithmetic.adder).energy * s / PE_ACCUMULATOR_BITS
+    return energy, (nominal * cost.model[0], nominal * cost.model[1]), scaled(rates.scale.adder, busy * adder)
 
-    The unit has no say, so that a saving is never an effect of another mapping.
-    """
-    found = [
-        map_layer(layer, machine.sizes, dataflow, input_resident=input_resident, output_resident=output_resident)
-        for dataflow in machine.dataflows
-    ]
-    if len(found) == 1:
-        return found[0]
 
-    def cost(mapping: Mapping) -> tuple[float, int]:
-        moved = scaled(machine.rates.register_bit, mapping.register_bits)[0] + total(_memory_energy(machine, mapping).values())[0]
-        return moved, mapping.cycles
-
-    return min(found, key=cost)
+def _memory_energy(machine: Accelerator, moved: dict[str, tuple[float, float]]) -> dict[str, Triple]:
+    found = {}
+    for name, (read, written) in moved.items():
+        memory = machine.memories[name]
+        found[memory.component] = _moved(memory.bank.read, read, memory.bank.write, written)
+    return found
 
 
-def _memory_energy(machine: Accelerator, mapping: Mapping) -> dict[str, Triple]:
-    activation, weight, accumulator = machine.activation_buffer, machine.weight_buffer, machine.accumulator_buffer
-    return {
-        "activation_buffer": _moved(activation.read, mapping.activation_reads, activation.write, mapping.activation_writes),
-        "weight_buffer": _moved(weight.read, mapping.weight_reads, weight.write, mapping.weight_writes),
-        "accumulator_buffer": _moved(accumulator.read, mapping.accumulator_reads, accumulator.write, mapping.accumulator_writes),
-        "dram": scaled(machine.rates.dram_bit, mapping.dram_reads + mapping.dram_writes),
-    }
+def _scratchpads(machine: Accelerator, mapping: Mapping) -> Triple:
+    energy = sum(machine.spad_bit_pj[role] * (read + written) for role, (read, written) in mapping.spads.items())
+    return scaled(machine.technology["sram_spread"].triple, energy)
 
 
 def _moved(read: Triple, reads: float, write: Triple, writes: float) -> Triple:
@@ -148,47 +207,74 @@ def _accumulate(machine: Accelerator, bits: int) -> Triple:
 def _idle(machine: Accelerator, layer: LayerWorkload, mapping: Mapping) -> Triple:
     """PEs without work are clock-gated (nominal and low: nothing); at the high end every register of theirs is still clocked."""
     arithmetic = layer.arithmetic
-    idle = mapping.cycles * machine.rows * machine.columns - layer.macs
+    idle = mapping.cycles * machine.rows * machine.columns - layer.macs / machine.macs_per_cycle(layer)
     bits = arithmetic.a_bits + arithmetic.b_bits + arithmetic.accumulator_bits
-    return 0.0, 0.0, machine.rates.register_bit[2] * bits * idle
+    return 0.0, 0.0, machine.rates.register_bit[2] * bits * max(0.0, idle)
 
 
 def _float_layer(machine: Accelerator, layer: LayerWorkload, input_resident: bool, output_resident: bool) -> LayerEnergy:
     """A layer kept in float32 runs on the host's vector unit: a cache feeds one weight a MAC and one activation a vector."""
     macs, lanes = layer.macs, machine.float_lanes
     multiply = scaled(machine.rates.float_multiply, macs)
-    inputs = 0 if input_resident else layer.batch * layer.in_channels * layer.in_h * layer.in_w
-    outputs = 0 if output_resident else layer.pixels * layer.out_channels
-    weights = layer.window * layer.out_channels
-    moved = FLOAT_BITS * (inputs + outputs + weights)
+    moved = FLOAT_BITS * ((0 if input_resident else layer.inputs) + (0 if output_resident else layer.outputs) + layer.weights)
+    home, weights = machine.home("inputs"), machine.home("weights")
+    assert home is not None
+    cached = scaled(machine.rates.cache_bit, FLOAT_BITS * (macs / lanes + layer.outputs))
+    fed = scaled(machine.rates.cache_bit, FLOAT_BITS * macs)
     energy = {
         "multipliers": multiply,
         "adders": scaled(machine.rates.float_add, macs),
-        "activation_buffer": scaled(machine.rates.cache_bit, FLOAT_BITS * (macs / lanes + layer.pixels * layer.out_channels)),
-        "weight_buffer": scaled(machine.rates.cache_bit, FLOAT_BITS * macs),
         "dram": scaled(machine.rates.dram_bit, moved),
     }
+    if weights is None or weights is home:
+        energy[home.component] = total((cached, fed))
+    else:
+        energy |= {home.component: cached, weights.component: fed}
     return LayerEnergy(
         cycles=max(ceil(macs / lanes), ceil(moved / machine.dram_bits_per_cycle)),
         mapping=None,
         energy=energy,
         multiplier_model=(multiply[0], multiply[0]),
+        runs_on="float32 vector unit",
     )
+
+
+def _vector_layer(machine: Accelerator, layer: LayerWorkload, input_resident: bool, output_resident: bool) -> LayerEnergy:
+    """A layer without products: its operands pass the vector unit behind the array once, at one element a lane and cycle."""
+    bits, width = stored_bits(layer), layer.arithmetic.accumulator_bits
+    read = layer.operands * layer.inputs
+    steps = read * VECTOR_KINDS[layer.kind]
+    inputs, outputs = machine.home("inputs"), machine.home("outputs")
+    assert inputs is not None
+    assert outputs is not None
+    dram_in, dram_out = (0 if input_resident else read * bits), (0 if output_resident else layer.outputs * bits)
+    traffic = {"inputs": (read * bits, dram_in), "outputs": (dram_out, layer.outputs * bits)}
+    memory = machine.by_memory(traffic)
+    energy = {
+        "vector_unit": scaled(machine.rates.add_bit, steps * width),
+        **_memory_energy(machine, memory),
+        "dram": scaled(machine.rates.dram_bit, dram_in + dram_out),
+    }
+    cycles = int(machine.stretched(ceil(max(read, layer.outputs) / machine.postprocess_lanes), memory, dram_in + dram_out))
+    return LayerEnergy(cycles=cycles, mapping=None, energy=energy, multiplier_model=(0.0, 0.0), runs_on="vector unit")
 
 
 def unit_selection(machine: Accelerator, layer: LayerWorkload, distinct: int) -> Triple:
     """PEs that hold several units: operand isolation in front, a multiplexer tree behind; only the active unit switches."""
     arithmetic = layer.arithmetic
-    if distinct < 2 or arithmetic.multiplier is None:
+    if distinct < 2 or arithmetic.multiplier is None or not layer.multiplies:
         return ZERO
     bits = layer.macs * (arithmetic.a_bits + arithmetic.b_bits)
     return _moved(machine.rates.mux_bit, bits * (distinct - 1).bit_length(), machine.rates.and_bit, bits)
 
 
 def sign_logic(machine: Accelerator, layer: LayerWorkload, used: bool) -> Triple:
-    """One XOR a product bit behind every multiplier once any layer is coded in sign and magnitude; the +1 is the adder's carry-in."""
+    """Once any layer is coded in sign and magnitude, the products of the others pass the inverting gates too.
+
+    In the layers that need them, the gates are part of the synthesised element, under `adders`.
+    """
     arithmetic = layer.arithmetic
-    if not used or arithmetic.multiplier is None:
+    if not used or arithmetic.multiplier is None or not layer.multiplies or arithmetic.coding == "sign_magnitude":
         return ZERO
     return scaled(machine.rates.xor_bit, layer.macs * (arithmetic.a_bits + arithmetic.b_bits))
 

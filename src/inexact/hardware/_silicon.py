@@ -1,4 +1,4 @@
-"""Area and leakage of an accelerator that can run a whole plan: every unit the plan uses sits in every PE."""
+"""Area and leakage of an accelerator that can run a whole plan: every unit the plan uses sits in every PE, or has columns of its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from inexact.core.workload import Workload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
+from inexact.hardware._layer import unit_of
+from inexact.hardware._pe import PE_ACCUMULATOR_BITS, ElementCost, adder_ratio, element_cost, flip_flop
 from inexact.hardware._rates import column_table
-from inexact.hardware._units import unit_cost
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -16,15 +17,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demands:
-    """What a plan asks of the hardware. units: distinct multiplier specs; bits: widest of all layers; the rest: is it used anywhere."""
+    """What a plan asks of the hardware. units: distinct (multiplier spec, signs); bits: widest of all layers; the rest: is it used anywhere."""
 
-    units: tuple[str, ...]
+    units: tuple[tuple[str, bool], ...]
+    adders: tuple[str, ...]
     a_bits: int
     b_bits: int
     accumulator_bits: int
     sign_magnitude: bool
     zero_points: bool
     column_bits: int
+
+    @property
+    def multipliers(self) -> tuple[str, ...]:
+        """Distinct multipliers, however coded."""
+        return tuple(sorted({spec for spec, _ in self.units}))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,73 +44,118 @@ class Silicon:
     buffer_leakage: Triple
 
 
-def demands(workload: Workload) -> Demands:
+def demands(machine: Accelerator, workload: Workload) -> Demands:
     """Collect the demands of all layers on the array; float layers ask nothing of it.
 
-    column_bits: a_bits of the widest correction column, or 0.
+    column_bits: a_bits of the widest correction column, or 0. Exact multipliers of several widths are one, the widest: operands of a
+    narrow layer leave its upper bits at rest.
     """
-    used = [layer.arithmetic for layer in workload.layers if layer.arithmetic.multiplier is not None]
+    used = [layer for layer in workload.multiplying if layer.arithmetic.multiplier is not None]
+    planned = [layer.arithmetic for layer in used]
+    signed = any(arithmetic.coding == "sign_magnitude" for arithmetic in planned)
     return Demands(
-        units=tuple(sorted({arithmetic.multiplier or "" for arithmetic in used})),
-        a_bits=max((arithmetic.a_bits for arithmetic in used), default=8),
-        b_bits=max((arithmetic.b_bits for arithmetic in used), default=8),
-        accumulator_bits=max((arithmetic.accumulator_bits for arithmetic in used), default=32),
-        sign_magnitude=any(arithmetic.coding == "sign_magnitude" for arithmetic in used),
-        zero_points=any(arithmetic.coding == "unsigned" for arithmetic in used),
-        column_bits=max((arithmetic.a_bits for arithmetic in used if arithmetic.correction_column), default=0),
+        units=_distinct({unit_of(machine, layer) for layer in used}),
+        adders=tuple(sorted({arithmetic.adder for arithmetic in planned})),
+        a_bits=max((arithmetic.a_bits for arithmetic in planned), default=8),
+        b_bits=max((arithmetic.b_bits for arithmetic in planned), default=8),
+        accumulator_bits=max((arithmetic.accumulator_bits for arithmetic in planned), default=32),
+        sign_magnitude=signed,
+        zero_points=any(arithmetic.coding == "unsigned" for arithmetic in planned),
+        column_bits=max((arithmetic.a_bits for arithmetic in planned if arithmetic.correction_column), default=0),
     )
+
+
+def _distinct(found: set[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
+    """Units of a plan without exact ones that a wider exact one of the same signedness stands in for."""
+    exact: dict[tuple[bool, bool], tuple[str, bool]] = {}
+    kept = set()
+    for spec, signs in found:
+        if spec.partition("(")[0] != "exact":
+            kept.add((spec, signs))
+            continue
+        kind = ("signed=true" in spec, signs)
+        if kind not in exact or element_cost(spec, signs=signs).multiplier.area > element_cost(exact[kind][0], signs=signs).multiplier.area:
+            exact[kind] = (spec, signs)
+    return tuple(sorted(kept | set(exact.values())))
+
+
+def elements(wanted: Demands) -> list[ElementCost]:
+    """The elements of a plan."""
+    return [element_cost(spec, signs=signs) for spec, signs in wanted.units]
 
 
 def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     """Area and leakage of the machine with what the plan demands."""
-    constants = machine.technology
+    constants, scale = machine.technology, machine.rates.scale
     pes = machine.rows * machine.columns
-    adder_area = scaled(constants["adder_area"].triple, 1 / 32)
-    register_area = scaled(constants["register_area"].triple, 1 / 32)
-    logic = _gate_bits(machine, wanted)
-    multipliers = total(unit_cost(spec).area for spec in wanted.units)
+    found = elements(wanted)
+    tiled = machine.words["pe.units"] == "tiles" and len(found) > 1
+    shared = 1 / len(found) if tiled else 1.0
+    width = wanted.accumulator_bits / PE_ACCUMULATOR_BITS
+    adders = [adder_ratio(spec) for spec in wanted.adders]
+    adder_area = max((cost.adder.area for cost in found), default=0.0) * width * sum(ratio.area for ratio in adders) * scale.adder_area
+    adder_leak = max((cost.adder.leakage for cost in found), default=0.0) * width * sum(ratio.leakage for ratio in adders) * scale.leakage
+    multiplier_area = sum(cost.multiplier.area for cost in found) * shared * scale.multiplier_area
+    multiplier_leak = sum(cost.multiplier.leakage for cost in found) * shared * scale.leakage
+    if machine.style.startswith("serial"):
+        gate = adder_area / wanted.accumulator_bits
+        row = wanted.b_bits if machine.style == "serial_activations" else 1
+        multiplier_area, adder_area = gate * constants["and_ratio"].value * row, gate * (row + 1)
+        multiplier_leak = adder_leak = adder_leak * (row + 1) / wanted.accumulator_bits
+    flop = flip_flop()
     bits = wanted.a_bits + wanted.b_bits + wanted.accumulator_bits
-    column_step = scaled(total((adder_area, register_area)), wanted.accumulator_bits * machine.rows)
+    register_area, register_leak = flop.area * scale.register_area, flop.leakage * scale.leakage
+    bit_area = adder_area / wanted.accumulator_bits
+    logic = {} if tiled else _gate_bits(machine, wanted)
+    column_step = (bit_area + register_area) * wanted.accumulator_bits * machine.rows
     table = column_table(constants, wanted.column_bits) if wanted.column_bits else None
     lanes = machine.postprocess_lanes * 16
     area = {
-        "multipliers": scaled(product(multipliers, constants["multiplier_area"].triple), pes),
-        "adders": scaled(adder_area, wanted.accumulator_bits * pes),
-        "registers": scaled(register_area, bits * pes),
-        "sign_logic": product(adder_area, logic["sign_logic"]),
-        "unit_selection": product(adder_area, logic["unit_selection"]),
-        "zero_points": column_step if wanted.zero_points else ZERO,
-        "correction_column": total((column_step, (table.area_um2 * machine.rows,) * 3)) if table else ZERO,
-        **{f"{name}_buffer": (memory.area_um2,) * 3 for name, memory in machine.buffers.items()},
+        "multipliers": _flat(multiplier_area * pes),
+        "adders": _flat(adder_area * pes),
+        "registers": _flat(register_area * bits * pes),
+        "scratchpads": _flat(_spad_area(machine) * pes),
+        "sign_logic": ZERO,
+        "unit_selection": scaled(logic.get("unit_selection", ZERO), bit_area),
+        "zero_points": _flat(column_step) if wanted.zero_points else ZERO,
+        "correction_column": _flat(column_step + table.area_um2 * machine.rows) if table else ZERO,
+        **{memory.component: _flat(memory.bank.area_um2 * memory.banks) for memory in machine.memories.values()},
         "requantisation": scaled(constants["multiplier_area"].triple, lanes),
     }
     columns = int(wanted.zero_points) + int(bool(table))
-    adder_leak = scaled(constants["adder_leakage"].triple, 1 / 32)
-    multiplier_leak = constants["multiplier_leakage"].triple
-    units_leak = scaled(product(multipliers, multiplier_leak), pes)
+    bit_leak = adder_leak / wanted.accumulator_bits
     array = total(
         (
-            units_leak,
-            scaled(adder_leak, wanted.accumulator_bits * (pes + columns * machine.rows)),
-            *(product(adder_leak, share) for share in logic.values()),
+            _flat(multiplier_leak * pes),
+            _flat(adder_leak * (pes + columns * machine.rows)),
+            _flat(register_leak * bits * pes),
+            *(scaled(share, bit_leak) for share in logic.values()),
             scaled((1.0, 1.0, 1.0), table.leakage_uw * machine.rows) if table else ZERO,
         )
     )
-    buffers = sum(memory.leakage_uw for memory in machine.buffers.values())
-    post = scaled(multiplier_leak, lanes)
-    return Silicon(area=area, multiplier_leakage=units_leak, array_leakage=array, buffer_leakage=total(((buffers,) * 3, post)))
+    buffers = sum(memory.bank.leakage_uw * memory.banks for memory in machine.memories.values())
+    post = scaled(constants["multiplier_leakage"].triple, lanes)
+    return Silicon(
+        area=area, multiplier_leakage=_flat(multiplier_leak * pes), array_leakage=array, buffer_leakage=total(((buffers,) * 3, post))
+    )
+
+
+def _flat(value: float) -> Triple:
+    return value, value, value
+
+
+def _spad_area(machine: Accelerator) -> float:
+    """um2 of the scratchpads of one PE: flip-flops of the cited table's registers, its densest public figure for so few words."""
+    words = sum(constant.value for name, constant in machine.numbers.items() if name.startswith("spads."))
+    return words * 16 * machine.technology["register_area"].value / 32
 
 
 def _gate_bits(machine: Accelerator, wanted: Demands) -> dict[str, Triple]:
-    """Sign logic and unit selection in full-adder equivalents over the whole array."""
+    """Unit selection in full-adder equivalents over the whole array."""
     constants = machine.technology
     operand_bits = (wanted.a_bits + wanted.b_bits) * machine.rows * machine.columns
-    distinct = len(wanted.units)
-    selection = ZERO
-    if distinct > 1:
-        muxes = scaled(constants["mux_ratio"].triple, (distinct - 1) * operand_bits)
-        selection = total((muxes, scaled(constants["and_ratio"].triple, distinct * operand_bits)))
-    return {
-        "sign_logic": scaled(constants["xor_ratio"].triple, operand_bits) if wanted.sign_magnitude else ZERO,
-        "unit_selection": selection,
-    }
+    distinct = len(wanted.multipliers)
+    if distinct < 2:
+        return {}
+    muxes = scaled(constants["mux_ratio"].triple, (distinct - 1) * operand_bits)
+    return {"unit_selection": total((muxes, product(constants["and_ratio"].triple, _flat(distinct * operand_bits))))}

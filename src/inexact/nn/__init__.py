@@ -7,9 +7,10 @@ from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated
 from inexact.nn._layer import ApproxLayer, Correction, Probe
+from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
-from inexact.nn._workload import arithmetic, estimate, workload
+from inexact.nn._workload import arithmetic, estimate, planned_workload, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
 from inexact.nn.layers import ApproxConv2d, ApproxLinear
 from inexact.nn.products import ApproxProduct, Product
@@ -43,5 +44,7 @@ __all__ = [
     "first_inputs",
     "operand_histograms",
     "plannable",
+    "planned_workload",
     "workload",
+    "workload_of_onnx",
 ]

@@ -33,9 +33,12 @@ def bounds(module: Any, received: tuple[Tensor, ...], output: Tensor) -> dict[st
     if isinstance(module, (nn.ConvTranspose2d, ApproxConvTranspose2d)):
         taps = output.shape[1] * module.weight[0, 0].numel()
         found = _conv(module, x, x, (1, 1))
-        return found | {"kind": "conv_transpose", "out_channels": taps}
+        return found | {"kind": "conv_transpose", "out_channels": taps} | _UNIT_STEPS
     rows = x.numel() // x.shape[-1]
     return {"kind": "linear", "in_channels": x.shape[-1], "out_channels": output.shape[-1], "in_h": rows, "out_h": rows}
+
+
+_UNIT_STEPS = {"stride_h": 1, "stride_w": 1, "dilation_h": 1, "dilation_w": 1}
 
 
 def _conv(module: Any, x: Tensor, output: Tensor, kernel: Any) -> dict[str, Any]:
@@ -51,7 +54,14 @@ def _conv(module: Any, x: Tensor, output: Tensor, kernel: Any) -> dict[str, Any]
         "kernel_h": kernel[0],
         "kernel_w": kernel[1],
         "groups": module.groups,
+        **_steps(module),
     }
+
+
+def _steps(module: Any) -> dict[str, int]:
+    """Strides and dilations over rows and columns, of a convolution over any number of dimensions: the last two, 1 where there is one."""
+    (stride_h, stride_w), (dilation_h, dilation_w) = ((1, *pair)[-2:] for pair in (module.stride, module.dilation))
+    return {"stride_h": stride_h, "stride_w": stride_w, "dilation_h": dilation_h, "dilation_w": dilation_w}
 
 
 def _product(a: Tensor, b: Tensor, output: Tensor) -> dict[str, Any]:

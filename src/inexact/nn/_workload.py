@@ -7,24 +7,27 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from inexact import hardware
 from inexact.core.errors import DataError
-from inexact.core.workload import Arithmetic, LayerWorkload, Workload
+from inexact.core.workload import Arithmetic, LayerWorkload, Workload, settled
 from inexact.nn._approximate import ApproxModel
 from inexact.nn._bounds import bounds
 from inexact.nn._data import device_of
 from inexact.nn._dissect import dissect
 from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
+from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
+from inexact.nn._vector import VectorOperations
 from inexact.nn.products import ApproxProduct
 
 
 def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, name: str | None = None) -> Workload:
-    """The multiply-accumulate layers of a network for one input, in execution order, with the arithmetic planned for each.
+    """The layers of a network for one input, in execution order, with the arithmetic planned for each.
 
+    Layers that multiply and accumulate carry their names; what the vector unit does between them (additions of branches, pooling,
+    normalisation, activations but ReLU, which the requantiser clips) is named after the operation.
     input_shape: of one input without the batch, [C, H, W]; an emulated model remembers its own.
     Raises DataError when the shape is needed or does not fit.
     """
@@ -36,7 +39,7 @@ def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, na
         layers = _run(network, names, torch.zeros(1, *shape, device=device_of(model)))
     except RuntimeError as error:
         raise DataError(f"an input of shape {shape} must fit the network: {error}") from error
-    return Workload(network=name or type(getattr(model, "model", model)).__name__, layers=tuple(layers))
+    return Workload(network=name or type(getattr(model, "model", model)).__name__, layers=settled(layers))
 
 
 def _named(model: nn.Module, shape: tuple[int, ...]) -> tuple[nn.Module, dict[str, nn.Module]]:
@@ -58,18 +61,22 @@ def _multiplying(model: nn.Module) -> dict[str, nn.Module]:
 def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> list[LayerWorkload]:
     """One entry a layer; a layer that runs several times (a recurrent one) has as many times the batch."""
     layers: dict[str, LayerWorkload] = {}
+    between = VectorOperations(layers)
 
-    def watch(name: str, module: nn.Module) -> RemovableHandle:
+    def watch(name: str, module: nn.Module) -> None:
         def hook(_module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> None:
+            between.leave()
             found = _layer(name, module, received, output)
             before = layers.get(name)
             layers[name] = found if before is None else replace(before, batch=before.batch + found.batch)
 
-        return module.register_forward_hook(hook)
+        module.register_forward_pre_hook(lambda *_: between.enter())
+        module.register_forward_hook(hook)
 
     for name, module in names.items():
         watch(name, module)
-    network(example)
+    with between:
+        network(example)
     return list(layers.values())
 
 
@@ -79,6 +86,27 @@ def estimate(
     """Energy, latency and area of one inference on an accelerator (preset name, TOML file or object); every number with unit and source."""
     machine = accelerator if isinstance(accelerator, hardware.Accelerator) else hardware.load(accelerator)
     return machine.evaluate(workload(model, input_shape))
+
+
+KINDS = {"conv": "Conv2d", "conv_transpose": "ConvTranspose2d", "linear": "Linear", "product": "Product"}
+"""Kind of a layer of a workload -> class name that `type:` keys of a plan match."""
+
+
+def planned_workload(exact: Workload, plan: Plan) -> Workload:
+    """A workload under a plan, layer by layer, without a network: what an ONNX file's shapes allow. A shared column counts as used.
+
+    Raises PlanError for keys that match no layer.
+    """
+    rules = plan.resolve({layer.name: KINDS.get(layer.kind, layer.kind) for layer in exact.multiplying})
+
+    def under(layer: LayerWorkload) -> LayerWorkload:
+        if not layer.multiplies:
+            return layer
+        rule = rules[layer.name]
+        column = rule is not None and not rule.exact and rule.recovery.startswith("shared_column")
+        return replace(layer, arithmetic=arithmetic(rule, has_column=column))
+
+    return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
 
 
 def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
@@ -92,6 +120,7 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
         coding=rule.coding,
         accumulator_bits=32 if rule.sums is None else rule.sums.width,
         correction_column=has_column,
+        adder="exact" if rule.sums is None or rule.sums.adder.startswith("exact_adder") else rule.sums.adder,
     )
 
 

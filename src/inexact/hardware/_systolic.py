@@ -1,0 +1,232 @@
+"""Mapping a layer to a systolic array: every tiling and loop order within the memories is counted at once, the best one is kept.
+
+On-chip memories hold one tile of pixels x channels x filters at a time (twice, so that the next one arrives meanwhile); the array folds
+a tile as the dataflow says. Counts are exact, last tiles that are not full included.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inexact.core.workload import LayerWorkload
+from inexact.hardware._mapping import TABLE_BITS, Mapping, register_bits
+
+if TYPE_CHECKING:
+    from inexact.hardware._accelerator import Accelerator
+
+Numbers = NDArray[np.float64]
+
+NAMES = {"M": "pixels", "K": "channels", "N": "filters"}
+ORDERS = tuple(permutations("MKN"))
+MAX_SIZES = 9
+"""Tile sizes tried in each dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tiles:
+    """Candidate tiles as flat arrays. pixels, window, filters: of a tile; batch, rows, columns, channels: how it is cut.
+
+    footprint: input elements of one channel under a tile; swept: those that all tiles fetch, halos and the batch included.
+    """
+
+    batch: Numbers
+    rows: Numbers
+    columns: Numbers
+    channels: Numbers
+    filters: Numbers
+    pixels: Numbers
+    window: Numbers
+    footprint: Numbers
+    swept: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """What the array does with the tiles, one group: folds, buffer traffic in elements, cycles."""
+
+    cycles: Numbers
+    input_reads: Numbers
+    weight_reads: Numbers
+    sums: Numbers
+    waiting: Numbers
+    reloads: Numbers
+
+
+def search(machine: Accelerator, layer: LayerWorkload, dataflow: str, *, input_resident: bool, output_resident: bool) -> Mapping | None:
+    """The best mapping under one dataflow, or None when no tile fits the memories."""
+    tiles = _candidates(machine, layer)
+    array = _on_array(machine, layer, dataflow, tiles)
+    best: tuple[tuple[float, float], Mapping] | None = None
+    for order in ORDERS:
+        found = _ordered(machine, layer, dataflow, tiles, array, order, input_resident, output_resident)
+        if found is not None and (best is None or found[0] < best[0]):
+            best = found
+    return best[1] if best else None
+
+
+@lru_cache(maxsize=4096)
+def sizes(extent: int, multiple: int = 1) -> list[int]:
+    """Tile sizes worth trying: the whole, and even parts of it, rounded up to a multiple; at most `MAX_SIZES`, the smallest among them."""
+    parts = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512, 1024, 2048, 4096)
+    found = {min(extent, -(-ceil(extent / part) // multiple) * multiple) for part in parts if part <= extent} | {min(extent, multiple)}
+    ordered = sorted(found, reverse=True)
+    return ordered if len(ordered) <= MAX_SIZES else [*ordered[: MAX_SIZES - 1], ordered[-1]]
+
+
+@lru_cache(maxsize=4096)
+def rows_fetched(outputs: int, tile: int, taps: int, stride: int, dilation: int, extent: int) -> tuple[int, int]:
+    """(rows under the largest tile, rows all tiles fetch) of an axis cut into tiles of `tile` outputs; padding is not fetched."""
+    reach = (taps - 1) * dilation + 1
+    before = max(0, (outputs - 1) * stride + reach - extent) // 2
+    first = np.arange(0, outputs, tile)
+    count = np.minimum(tile, outputs - first)
+    low = np.maximum(0, first * stride - before)
+    high = np.minimum(extent, (first + count - 1) * stride - before + reach)
+    covered = np.maximum(0, high - low)
+    if stride > reach:  # rows between windows are skipped
+        covered = np.minimum(covered, count * reach)
+    return max(1, int(covered.max())), max(1, int(covered.sum()))
+
+
+def _candidates(machine: Accelerator, layer: LayerWorkload) -> _Tiles:
+    (step_h, step_w), P, Q, B = layer.steps, layer.out_h, layer.out_w, layer.batch
+    cuts = [(batch, P, Q) for batch in sizes(B)] + [(1, rows, Q) for rows in sizes(P) if rows < P]
+    cuts += [(1, 1, columns) for columns in sizes(Q) if columns < Q]
+    table = []
+    for batch, rows, columns in cuts:
+        height, all_rows = rows_fetched(P, rows, layer.kernel_h, step_h, layer.dilation_h, layer.in_h)
+        width, all_columns = rows_fetched(Q, columns, layer.kernel_w, step_w, layer.dilation_w, layer.in_w)
+        table.append((batch, rows, columns, batch * rows * columns, batch * height * width, B * all_rows * all_columns))
+    channels = sizes(layer.in_channels // layer.groups)
+    filters = sizes(layer.filters, machine.columns)
+    grid = np.array([(*cut, c, n) for cut in table for c in channels for n in filters], dtype=np.float64).T
+    batch, rows, columns, pixels, footprint, swept, c, n = grid
+    return _Tiles(batch, rows, columns, c, n, pixels, c * (layer.kernel_h * layer.kernel_w), footprint, swept)
+
+
+def _parts(extent: float, tile: Numbers, inner: Numbers | float) -> Numbers:
+    """Inner pieces of all tiles of an axis: tiles are cut into pieces of `inner`, the last tile and each last piece may be short."""
+    whole = np.floor(extent / tile)
+    return whole * np.ceil(tile / inner) + np.ceil((extent - whole * tile) / inner)
+
+
+def _on_array(machine: Accelerator, layer: LayerWorkload, dataflow: str, tiles: _Tiles) -> _Array:
+    R, C = machine.rows, machine.columns
+    M, K, N = layer.pixels, layer.window, layer.filters
+    beat, lanes = machine.pace(layer)
+    s = layer.arithmetic.accumulator_bits
+    row_folds = _parts(K, tiles.window, R * lanes)
+    pieces = np.ceil(K / tiles.window)
+    if dataflow == "output_stationary":
+        m_folds, n_folds = _parts(M, tiles.pixels, R), _parts(N, tiles.filters, C)
+        steps = _parts(K, tiles.window, lanes) * beat
+        cycles = ((R + C - 2) * pieces + steps) * m_folds * n_folds
+        return _Array(cycles, M * K * n_folds, K * N * m_folds, M * N * pieces, np.zeros_like(pieces), np.zeros_like(pieces))
+    streamed, spread = (M, N) if dataflow == "weight_stationary" else (N, M)
+    tile, across = (tiles.pixels, tiles.filters) if dataflow == "weight_stationary" else (tiles.filters, tiles.pixels)
+    folds = _parts(spread, across, C)
+    # Sums of one column fold wait for the next row fold: the streamed dimension is cut so that they fit their memory.
+    held = np.minimum(across, C) * s
+    room = machine.room("sums")
+    strip = np.where(row_folds > 1, np.clip(np.floor(room / held), 1, tile), tile)
+    passes = _parts(streamed, tile, strip)
+    waiting = np.where(row_folds > 1, strip * held, 0.0)
+    cycles = (passes * (2 * R + C - 2) + streamed * beat) * row_folds * folds
+    if dataflow == "weight_stationary":
+        return _Array(cycles, M * K * folds, K * N * passes, M * N * row_folds, waiting, passes)
+    return _Array(cycles, M * K * passes, K * N * folds, M * N * row_folds, waiting, passes)
+
+
+def _ordered(
+    machine: Accelerator,
+    layer: LayerWorkload,
+    dataflow: str,
+    tiles: _Tiles,
+    array: _Array,
+    order: tuple[str, ...],
+    input_resident: bool,
+    output_resident: bool,
+) -> tuple[tuple[float, float], Mapping] | None:
+    """The best tiling with the loops over tiles in this order: ((objective, tie-break), mapping), or None when nothing fits."""
+    M, K, N, groups = layer.pixels, layer.window, layer.filters, layer.groups
+    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits
+    channels = layer.in_channels // groups
+    trips = {
+        "M": np.ceil(layer.batch / tiles.batch) * np.ceil(layer.out_h / tiles.rows) * np.ceil(layer.out_w / tiles.columns),
+        "K": np.ceil(channels / tiles.channels),
+        "N": np.ceil(N / tiles.filters),
+    }
+
+    def again(loop: str) -> Numbers:
+        """How often a tensor that this loop does not touch comes anew: once, unless one of its own loops runs inside."""
+        inside = order[order.index(loop) + 1 :]
+        moving = np.zeros(len(tiles.rows), bool)
+        for name in inside:
+            moving |= trips[name] > 1
+        return np.where(moving, trips[loop], 1.0)
+
+    weights_home = machine.home("weights")
+    dram_inputs = np.zeros(len(tiles.rows)) if input_resident else groups * tiles.swept * channels * again("N") * a
+    weight_elements = K * N * again("M") if weights_home else array.weight_reads
+    dram_weights = groups * weight_elements * b
+    spilled = again("K") - 1  # sums of a tile leave and come back for every further piece of the window but the first
+    spills = groups * M * N * spilled * s
+    results = groups * M * N * a
+    # What the memories must hold: twice, unless the whole tensor is there.
+    whole_input = (trips["M"] * trips["K"] == 1) & (groups == 1)
+    inputs = layer.inputs * a if input_resident else tiles.footprint * tiles.channels * a * np.where(whole_input, 1, 2)
+    whole_weights = (trips["N"] * trips["K"] == 1) & (groups == 1)
+    weights = tiles.window * tiles.filters * b * np.where(whole_weights, 1, 2)
+    whole_outputs = (trips["M"] * trips["N"] == 1) & (groups == 1)
+    outputs = layer.outputs * a if output_resident else tiles.pixels * tiles.filters * a * np.where(whole_outputs, 1, 2)
+    stays = (trips["K"] > 1) & (spilled == 0)
+    sums = np.where(stays, tiles.pixels * tiles.filters * s, array.waiting)
+    fits = machine.fits({"inputs": inputs, "weights": weights, "outputs": outputs, "sums": sums})
+    if not np.any(fits):
+        return None
+    table = TABLE_BITS * 2**a if layer.arithmetic.correction_column else 0
+    traffic = {
+        "inputs": (groups * array.input_reads * a, dram_inputs),
+        "weights": (groups * array.weight_reads * b, dram_weights),
+        "sums": (groups * array.sums * s + spills, groups * array.sums * s + spills),
+        "outputs": (np.float64(0 if output_resident else results), np.float64(results)),
+    }
+    memory = machine.by_memory(traffic)
+    dram_reads, dram_writes = dram_inputs + dram_weights + spills + table, spills + (0 if output_resident else results)
+    registers = register_bits(layer, dataflow, machine.rows, 1.0)
+    if dataflow != "output_stationary":
+        registers = registers + (array.reloads - 1) * _reload(layer, dataflow, machine.rows)
+    cycles = groups * array.cycles
+    score = machine.score(cycles, registers, memory, {}, dram_reads + dram_writes)
+    keys = np.where(fits, score[0], np.inf)
+    ties = np.flatnonzero(keys == keys.min())
+    place = int(ties[np.argmin(np.broadcast_to(score[1], keys.shape)[ties])])
+
+    def at(values: Any) -> float:
+        return float(np.broadcast_to(values, keys.shape)[place])
+
+    total = round(at(cycles))
+    mapping = Mapping(
+        dataflow=dataflow,
+        cycles=total,
+        utilisation=layer.macs / (total * machine.rows * machine.columns * machine.macs_per_cycle(layer)),
+        tile={name: round(at(getattr(tiles, name))) for name in ("batch", "rows", "columns", "channels", "filters")},
+        order=tuple(NAMES[name] for name in order if at(trips[name]) > 1),
+        register_bits=at(registers),
+        memory={name: (at(read), at(written)) for name, (read, written) in memory.items()},
+        dram_reads=at(dram_reads),
+        dram_writes=at(dram_writes),
+    )
+    return (at(score[0]), at(score[1])), mapping
+
+
+def _reload(layer: LayerWorkload, dataflow: str, rows: int) -> float:
+    """Register bits of loading the stationary operand once more."""
+    return register_bits(layer, dataflow, rows, 1.0) - register_bits(layer, dataflow, rows, 0.0)
