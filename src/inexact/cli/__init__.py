@@ -12,6 +12,7 @@ import click
 from inexact.core.errors import InexactError
 
 COMMANDS = {
+    "accelerator": ("inexact.cli.accelerator", "Accelerators: list, show, compare on a network."),
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),

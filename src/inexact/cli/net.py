@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -160,7 +159,13 @@ def evaluate_network(
 @net.command("estimate")
 @_network_options
 @_plan_options
-@click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
+@click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset (`inexact accelerator list`) or TOML file.")
+@click.option("--input-shape", help="Of one input without the batch, as 3,224,224: for networks no data set of --data fits.")
+@click.option("--layers", is_flag=True, help="Also a table of layers: cycles, stalls, utilisation, energy, tile and loops of the mapping.")
+@click.option("--operating-points", "points", is_flag=True, help="Also what a shorter critical path is worth in speed or in voltage.")
+@click.option("--carbon", type=click.FloatRange(min=0), metavar="G_PER_KWH", help="Also embodied carbon, at this carbon intensity of the fab.")
+@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write stacked bars by layer and component.")
+@click.option("--zigzag", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write machine and layers as ZigZag's YAML.")
 def estimate_network(
     network: str,
     data: str,
@@ -168,24 +173,46 @@ def estimate_network(
     weights: tuple[Path, ...],
     calibrate: str | None,
     accelerator: str,
+    input_shape: str | None,
+    layers: bool,
+    points: bool,
+    carbon: float | None,
+    picture: Path | None,
+    zigzag: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Cycles, energy and area of one inference, and the saving against the exact 8-bit accelerator (the figure without a plan)."""
+    """Cycles, energy and area of one inference, and the saving against the exact 8-bit design (which it is without a plan).
+
+    --network may be an ONNX file: shapes are all that is read. Without weights or recovery to fit, a plan is then charged layer by layer.
+    """
     from inexact import hardware, nn, zoo
+    from inexact.cli import _estimate
+    from inexact.core.files import write_text
 
     _use_threads(threads)
     machine = hardware.load(accelerator)
-    images = zoo.data(data, "test", 1)
-    original, emulated = _networks(network, data, images, plan, weights, calibrate)
-    exact = hardware.baseline(nn.workload(original, images.image_shape, name=network))
-    planned = exact if emulated is None else nn.workload(emulated, images.image_shape, name=network)
-    cost = machine.evaluate(planned)
-    result = cost.to_json(baseline=machine.evaluate(exact))
+    if plan is None or input_shape is not None or network.lower().endswith(".onnx"):
+        exact = _estimate.workload_from(network, data, input_shape)
+        planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, nn.Plan.load(plan))
+    else:
+        images = zoo.data(data, "test", 1)
+        original, emulated = _networks(network, data, images, plan, weights, calibrate)
+        exact = nn.workload(original, images.image_shape, name=network)
+        planned = nn.workload(emulated, images.image_shape, name=network)
+    result = _estimate.account(machine, exact, planned, points=points, carbon=carbon)
+    if picture is not None:
+        from inexact.report import account
+
+        write_text(picture, account.picture(result))
+    if zigzag is not None:
+        from inexact.hardware import zigzag as exchange
+
+        exchange.export(machine, planned, zigzag)
     if as_json:
         click.echo(json.dumps(result))
         return
-    _show_estimate(result)
+    _estimate.show(result, layers=layers)
 
 
 def _networks(
@@ -255,24 +282,6 @@ def _show_evaluation(result: dict[str, Any], *, as_json: bool) -> None:
     if "agreement" in result:
         same = result["agreement"]
         click.echo(f"same answer as float32 on {same['top1']:.2f} % of images; relative logit error {same['logit_error']:.4f}")
-
-
-def _show_estimate(result: dict[str, Any]) -> None:
-    table = Table("figure", "value", "spread", "unit", "source")
-    rows = [("cycles", result["cycles"]), ("latency", result["latency_ms"]), ("energy", result["energy_pj"]["total"])]
-    rows += [(f"  {name}", figure) for name, figure in result["energy_pj"]["by_component"].items() if figure["value"]]
-    rows += [("area", result["area_um2"]["total"])]
-    rows += [(f"saving, {name}", figure) for name, figure in result["savings"].items()]
-    sources: dict[str, int] = {}
-    for name, figure in rows:
-        source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
-        number = sources.setdefault(source, len(sources) + 1)
-        spread = "" if figure["spread"] is None else " … ".join(f"{end:,.4g}" for end in figure["spread"])
-        table.add_row(name, f"{figure['value']:,.4g}", spread, figure["unit"], escape(f"[{number}]"))
-    console = Console()
-    console.print(table)
-    for source, number in sources.items():
-        console.print(escape(f"[{number}] {source}"), highlight=False)
 
 
 def _use_threads(threads: int | None) -> None:

@@ -14,12 +14,12 @@ import numpy as np
 
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
-from inexact.core.workload import LayerWorkload, Workload
+from inexact.core.workload import Arithmetic, LayerWorkload, Workload
 from inexact.hardware._constants import Constant, Sram, Technology
 from inexact.hardware._cost import Cost
 from inexact.hardware._description import WORDS, MemoryDescription, describe
 from inexact.hardware._evaluate import evaluate
-from inexact.hardware._layer import LayerEnergy, layer_energy
+from inexact.hardware._layer import LayerEnergy, check_layer, layer_energy
 from inexact.hardware._mapping import Mapping as LayerMapping
 from inexact.hardware._pe import element_cost
 from inexact.hardware._rates import Rates, rates, slowdown
@@ -220,6 +220,13 @@ class Accelerator:
         beat, lanes = self.pace(layer)
         return lanes / beat
 
+    def peak_gmacs(self, bits: int) -> float:
+        """10^9 multiply-accumulates a second of all PEs busy, operands of so many bits."""
+        layer = LayerWorkload(
+            name="", kind="linear", in_channels=1, out_channels=1, arithmetic=Arithmetic(a_bits=bits, b_bits=bits, coding="signed")
+        )
+        return self.rows * self.columns * self.macs_per_cycle(layer) / self.period_ns
+
     def stretched(self, cycles: Any, memory: Mapping[str, tuple[Any, Any]], dram_bits: Any) -> Any:
         """Cycles when transfers hide behind the array until they are longer: double buffers everywhere."""
         found = np.maximum(cycles, np.ceil(dram_bits / self.dram_bits_per_cycle))
@@ -282,6 +289,7 @@ class Accelerator:
 
     def layer(self, layer: LayerWorkload, *, input_resident: bool = False, output_resident: bool = False) -> LayerEnergy:
         """Cycles and dynamic energy of one layer; resident tensors skip the DRAM. Raises HardwareError for impossible layers."""
+        check_layer(self, layer)
         return self._layer_energy(layer, input_resident=input_resident, output_resident=output_resident)
 
     def at(self, *, clock_mhz: float | None = None, voltage_v: float | None = None, check: bool = True) -> Accelerator:

@@ -27,6 +27,7 @@ OBJECTIVES = ("energy", "latency", "edp")
 GATINGS = ("none", "zero")
 SHARINGS = ("selected", "tiles")
 ACTIVATIONS = ("keep", "dram")
+OPERANDS = ("network", "uniform")
 
 WORDS: dict[str, tuple[str, ...]] = {
     "mapping": OBJECTIVES,
@@ -34,6 +35,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "pe.style": tuple(STYLES),
     "pe.gating": GATINGS,
     "pe.units": SHARINGS,
+    "pe.operands": OPERANDS,
 }
 """Optional words and what they may be, the default first."""
 

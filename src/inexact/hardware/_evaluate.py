@@ -10,7 +10,7 @@ from inexact.core.estimate import Estimate
 from inexact.core.workload import CODINGS, Arithmetic, LayerWorkload, Workload, settled
 from inexact.hardware._constants import Constant, Triple, scaled, technology, total
 from inexact.hardware._cost import ARRAY, Cost, LayerCost
-from inexact.hardware._layer import LayerEnergy, leakage, sign_logic, unit_selection
+from inexact.hardware._layer import LayerEnergy, check_layer, leakage, sign_logic, unit_selection
 from inexact.hardware._mapping import residency
 from inexact.hardware._pe import EXACT, element_cost
 from inexact.hardware._silicon import Demands, demands, elements, silicon
@@ -47,6 +47,8 @@ def leanest_baseline(machine: Accelerator, workload: Workload) -> Workload:
 def evaluate(machine: Accelerator, workload: Workload) -> Cost:
     """See `Accelerator.evaluate`."""
     _check(workload)
+    for layer in workload.layers:
+        check_layer(machine, layer)
     wanted = demands(machine, workload)
     chip = silicon(machine, wanted)
     period = _period(machine, wanted)

@@ -80,13 +80,15 @@ def _is_exact(spec: str) -> bool:
     return spec.partition("(")[0] == "exact"
 
 
-def element(machine: Accelerator, layer: LayerWorkload) -> ElementCost:
-    """The processing element a layer runs on: its unit under its coding, exact ones at the layer's own widths.
+HELD = {"weight_stationary": "network_b_held", "input_stationary": "network_a_held"}
+"""Dataflow -> regime of activity; others bring both operands anew every cycle."""
 
-    A machine's own multiplier stands in for the exact one of unsigned operands.
-    """
+
+def element(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> ElementCost:
+    """The processing element a layer runs on: its unit under its coding, with operands as the dataflow brings them."""
     spec, signs = unit_of(machine, layer)
-    return element_cost(spec, signs=signs)
+    regime = HELD.get(dataflow, "network") if machine.words["pe.operands"] == "network" else "uniform"
+    return element_cost(spec, signs=signs, regime=regime)
 
 
 def unit_of(machine: Accelerator, layer: LayerWorkload) -> tuple[str, bool]:
@@ -103,15 +105,14 @@ def unit_of(machine: Accelerator, layer: LayerWorkload) -> tuple[str, bool]:
 
 
 def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: bool, output_resident: bool) -> LayerEnergy:
-    """Cycles (with stalls) and dynamic energy of one layer."""
-    check_layer(machine, layer)
+    """Cycles (with stalls) and dynamic energy of one layer that `check_layer` let pass."""
     if not layer.multiplies:
         return _vector_layer(machine, layer, input_resident, output_resident)
     if layer.arithmetic.multiplier is None:
         return _float_layer(machine, layer, input_resident, output_resident)
     mapping = machine.map(layer, input_resident=input_resident, output_resident=output_resident)
     outputs = layer.pixels * layer.out_channels
-    multipliers, model, adders = _arithmetic(machine, layer)
+    multipliers, model, adders = _arithmetic(machine, layer, mapping.dataflow)
     energy = {
         "multipliers": multipliers,
         "adders": adders,
@@ -133,7 +134,7 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
     )
 
 
-def _arithmetic(machine: Accelerator, layer: LayerWorkload) -> tuple[Triple, tuple[float, float], Triple]:
+def _arithmetic(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> tuple[Triple, tuple[float, float], Triple]:
     """Energy of multipliers (and at the ends of their model) and of adders."""
     arithmetic, rates = layer.arithmetic, machine.rates
     a, b, s = arithmetic.a_bits, arithmetic.b_bits, arithmetic.accumulator_bits
@@ -146,7 +147,7 @@ def _arithmetic(machine: Accelerator, layer: LayerWorkload) -> tuple[Triple, tup
         multipliers = scaled(rates.and_bit, busy * beats * width)
         adders = scaled(rates.add_bit, busy * beats * (width + 1))
         return multipliers, (multipliers[0], multipliers[0]), adders
-    cost = element(machine, layer)
+    cost = element(machine, layer, dataflow)
     share = 1 / machine.pace(layer)[1]
     energy = scaled(rates.scale.multiplier, busy * cost.multiplier.energy * share)
     nominal = rates.scale.multiplier[0] * busy * share

@@ -7,11 +7,11 @@ from functools import cache, lru_cache
 
 from inexact import units
 from inexact.circuits.cells import library
-from inexact.circuits.synthesis import Setup, Silicon, Yosys, synthesise
+from inexact.circuits.synthesis import Operands, Setup, Yosys, synthesise
 from inexact.core.errors import HardwareError, InexactError, SynthesisError
 from inexact.hardware._constants import Triple
 from inexact.units import Adder, Multiplier, adders, catalogue
-from inexact.units.catalogue import PE_ACCUMULATOR_BITS, Element
+from inexact.units.catalogue import PE_ACCUMULATOR_BITS, Activity
 from inexact.units.cost import relative_cost
 
 EXACT = "exact"
@@ -48,27 +48,42 @@ class ElementCost:
     verified: bool
 
 
+NETWORK = "network"
+"""Regime of activity that accelerators are charged under by default, see `catalogue.REGIMES`."""
+
+
 @lru_cache(maxsize=65536)
-def element_cost(spec: str, *, signs: bool = False) -> ElementCost:
+def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK) -> ElementCost:
     """The element of a multiplier; signs: operands in sign and magnitude, the product inverted by the second one's sign.
 
-    In this order: the shipped catalogue; synthesis here, when the unit has a netlist and Yosys is installed; the gate-count model,
-    relative to the exact multiplier of the same signedness, which says so and is not verified.
+    regime: which operands follow each other. In this order: the shipped catalogue; synthesis here, when the unit has a netlist and Yosys
+    is installed; the gate-count model, relative to the exact multiplier of the same signedness, which says so and is not verified.
     """
     unit = units.get(spec)
     signs = signs and not unit.signed
     entry, element = catalogue.entries().get(unit.spec), catalogue.elements().get((unit.spec, signs))
     if entry is not None and element is not None:
-        return _measured(
-            element, Part(energy=entry.silicon["energy_pj"], area=entry.silicon["area_um2"], leakage=entry.silicon["leakage_nw"] / 1000),
-            sum(unit.width) + signs, entry.energy_interval, f"{SYNTHESIS} of its own netlist, {_conditions()}",
-        )  # fmt: skip
-    return _synthesised(unit, signs) or _modelled(unit, signs)
+        source = f"{SYNTHESIS} of its own netlist, {_conditions()}, {_operands(regime)}"
+        return _taken_apart(
+            element.activity[regime],
+            whole=Part(energy=0.0, area=element.area_um2, leakage=element.leakage_nw / 1000),
+            unit=Part(energy=0.0, area=entry.silicon["area_um2"], leakage=entry.silicon["leakage_nw"] / 1000),
+            delay=element.delay_ns,
+            flops=sum(unit.width) + signs + PE_ACCUMULATOR_BITS,
+            source=source,
+        )
+    return _synthesised(unit, signs, regime) or _modelled(unit, signs, regime)
 
 
 def reference() -> ElementCost:
-    """The element of the exact 8x8 multiplier of unsigned operands, against which published figures are set."""
-    return element_cost(EXACT)
+    """The element of the exact 8x8 multiplier of unsigned, uniform operands, against which published figures are set."""
+    return element_cost(EXACT, regime="uniform")
+
+
+def _operands(regime: str) -> str:
+    name, held = catalogue.REGIMES[regime]
+    kind = "uniform operands" if name == "uniform" else "operands of trained networks"
+    return kind + ("" if held is None else f", {'activation' if held == 0 else 'weight'} held")
 
 
 @lru_cache(maxsize=1024)
@@ -95,23 +110,23 @@ def _adder(unit: Adder) -> Part:
 @cache
 def _conditions() -> str:
     held = catalogue.conditions()
-    return f"{held['library']}, recipe {held['recipe']} by {held['tool']}, {held['operands']} operands"
+    return f"{held['library']}, recipe {held['recipe']} by {held['tool']}"
 
 
-def _measured(element: Element, multiplier: Part, operand_bits: int, interval: tuple[float, float], source: str) -> ElementCost:
-    """Take an element apart: what is neither the multiplier nor a flip-flop is the adder."""
-    flops = operand_bits + PE_ACCUMULATOR_BITS
+def _taken_apart(activity: Activity, *, whole: Part, unit: Part, delay: float, flops: int, source: str) -> ElementCost:
+    """What of an element is neither the multiplier nor a flip-flop is the adder."""
     flop = flip_flop()
+    energy = activity.multiplier_energy_pj
     return ElementCost(
-        multiplier=multiplier,
+        multiplier=Part(energy=energy, area=unit.area, leakage=unit.leakage),
         adder=Part(
-            energy=max(0.0, element.energy_pj - element.register_energy_pj - multiplier.energy),
-            area=max(0.0, element.area_um2 - multiplier.area - flops * flop.area),
-            leakage=max(0.0, element.leakage_nw / 1000 - multiplier.leakage - flops * flop.leakage),
+            energy=max(0.0, activity.energy_pj - activity.register_energy_pj - energy),
+            area=max(0.0, whole.area - unit.area - flops * flop.area),
+            leakage=max(0.0, whole.leakage - unit.leakage - flops * flop.leakage),
         ),
-        register_bit=Part(energy=element.register_energy_pj / flops, area=flop.area, leakage=flop.leakage),
-        delay=element.delay_ns,
-        model=interval,
+        register_bit=Part(energy=activity.register_energy_pj / flops, area=flop.area, leakage=flop.leakage),
+        delay=delay,
+        model=(energy, energy),
         source=source,
         verified=True,
     )
@@ -134,35 +149,49 @@ def _can_synthesise() -> bool:
         return False
 
 
-def _synthesised(unit: Multiplier, signs: bool) -> ElementCost | None:
+def _synthesised(unit: Multiplier, signs: bool, regime: str) -> ElementCost | None:
     circuit = unit.circuit()
     if circuit is None or circuit.outputs[0].width > PE_ACCUMULATOR_BITS or not _can_synthesise():
         return None
+    plain, with_sign = operands_of(unit, signs, regime)
     try:
-        (alone,) = synthesise([circuit], Setup())
-        (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=PE_ACCUMULATOR_BITS, sign_magnitude=signs))
+        (alone,) = synthesise([circuit], Setup(operands=plain))
+        (whole,) = synthesise(
+            [circuit], Setup(level="pe", accumulator_bits=PE_ACCUMULATOR_BITS, sign_magnitude=signs, operands=with_sign)
+        )
     except SynthesisError:
         return None
     assert whole.register_energy is not None
-    element = Element(
-        area_um2=whole.area.value,
-        delay_ns=whole.delay.value,
-        energy_pj=whole.energy.value,
-        register_energy_pj=whole.register_energy.value,
-        leakage_nw=whole.leakage.value,
+    held = alone.conditions
+    return _taken_apart(
+        Activity(
+            energy_pj=whole.energy.value,
+            register_energy_pj=whole.register_energy.value,
+            multiplier_energy_pj=alone.energy.value,
+        ),
+        whole=Part(energy=0.0, area=whole.area.value, leakage=whole.leakage.value / 1000),
+        unit=Part(energy=0.0, area=alone.area.value, leakage=alone.leakage.value / 1000),
+        delay=whole.delay.value,
+        flops=sum(unit.width) + signs + PE_ACCUMULATOR_BITS,
+        source=f"{SYNTHESIS} of its own netlist, {held.library}, recipe {held.recipe} by {held.tool}, {_operands(regime)}",
     )
-    part = Part(energy=alone.energy.value, area=alone.area.value, leakage=alone.leakage.value / 1000)
-    source = f"{SYNTHESIS} of its own netlist, {_short(alone)}"
-    return _measured(element, part, sum(unit.width) + signs, alone.energy.spread or (part.energy, part.energy), source)
 
 
-def _short(record: Silicon) -> str:
-    held = record.conditions
-    return f"{held.library}, recipe {held.recipe} by {held.tool}, {held.operands} operands"
+def operands_of(unit: Multiplier, signs: bool, regime: str) -> tuple[Operands, Operands]:
+    """Operands of a multiplier alone, and of its element, under a regime; signs are equally often negative."""
+    name, held = catalogue.REGIMES[regime]
+    if name == "uniform":
+        return (Operands(held=held),) * 2
+    coding = "sign_magnitude" if signs else "signed" if unit.signed else "unsigned"
+    a, b = catalogue.network_operands(coding, unit.width)
+    plain = Operands(name=name, weights=(a, b), held=held)
+    if not signs:
+        return plain, plain
+    return plain, Operands(name=name, weights=(a, tuple(share / 2 for share in (*b, *b))), held=held)
 
 
-def _modelled(unit: Multiplier, signs: bool) -> ElementCost:
-    exact = element_cost("exact(signed=true)" if unit.signed else EXACT, signs=signs)
+def _modelled(unit: Multiplier, signs: bool, regime: str) -> ElementCost:
+    exact = element_cost("exact(signed=true)" if unit.signed else EXACT, signs=signs, regime=regime)
     relative = relative_cost(unit)
     energy, area = relative.energy, relative.area.value
     low, high = energy.spread or (energy.value, energy.value)
@@ -171,7 +200,7 @@ def _modelled(unit: Multiplier, signs: bool) -> ElementCost:
         multiplier=Part(energy=base.energy * energy.value, area=base.area * area, leakage=base.leakage * area),
         adder=exact.adder,
         register_bit=exact.register_bit,
-        delay=max(exact.delay, exact.delay * relative.delay.value) if relative.delay.value > 1 else exact.delay,
+        delay=exact.delay * max(1.0, relative.delay.value),
         model=(base.energy * low, base.energy * high),
         source=f"{MODEL} ({energy.source}) times the exact multiplier's {exact.source}",
         verified=False,

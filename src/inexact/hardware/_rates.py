@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from inexact.core.errors import HardwareError
 from inexact.hardware._constants import Sram, Technology, Triple, product, scaled, technology
-from inexact.hardware._pe import PE_ACCUMULATOR_BITS, flip_flop, reference, spread_of
+from inexact.hardware._pe import EXACT, PE_ACCUMULATOR_BITS, element_cost, flip_flop, reference, spread_of
 
 COLUMN_TABLE_KIB = 0.5
 """Smallest memory of the cited table: holds the 256 16-bit entries a correction column looks up."""
@@ -54,7 +54,7 @@ class Rates:
 def rates(node: Technology, voltage: float | None = None) -> Rates:
     """The elementary energies of a node, processing elements at `voltage` (default: nominal). Single gates cost a share of a full adder."""
     scale = _scale(node, voltage)
-    exact = reference()
+    exact = element_cost(EXACT)
     add = scaled(scale.adder, exact.adder.energy / PE_ACCUMULATOR_BITS)
     return Rates(
         scale=scale,

@@ -20,7 +20,7 @@ from inexact.hardware._systolic import rows_fetched, sizes
 from inexact.hardware.nest import Convolution, Kept, Loop, count
 
 if TYPE_CHECKING:
-    from inexact.hardware._accelerator import Accelerator
+    from inexact.hardware._accelerator import Accelerator, Spads
 
 NAMES = {"N": "batch", "M": "filters", "C": "channels", "P": "rows"}
 ORDERS = ("NPMC", "MNPC", "CNPM", "NPCM", "MCNP", "CMNP")
@@ -102,14 +102,21 @@ def _inside(machine: Accelerator, layer: LayerWorkload) -> Any:
         for r in (r for r in _few(sets, 7) if sets and r <= C):
             t = min(M, sets // r)
             busy = taps * e * r * t * (C / (r * ceil(C / r))) * (M / (t * ceil(M / t))) * (P / (e * ceil(P / e)))
-            rows += [
-                (busy, e, r, t, q, p)
-                for q in _few(C, 7)
+            held = [
+                (q, p)
+                for q in _channels(C, layer.kernel_w, words)
                 for p in _filters(ceil(M / t))
                 if q * r < C + r and words.hold(q * layer.kernel_w, p * q * layer.kernel_w, p)
             ]
+            rows += [(busy, e, r, t, *pair) for pair in _largest(held)]
     most = max((row[0] for row in rows), default=0.0)
     return np.array([row[1:] for row in rows if row[0] >= most / 2], dtype=np.float64)
+
+
+def _largest(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Pairs that no other exceeds in both, since what a PE keeps it need not fetch again; and the smallest, for tight memories."""
+    kept = [pair for pair in pairs if not any(other != pair and other[0] >= pair[0] and other[1] >= pair[1] for other in pairs)]
+    return sorted({*kept, *([min(pairs)] if pairs else [])})
 
 
 def _few(extent: int, count: int) -> list[int]:
@@ -119,6 +126,12 @@ def _few(extent: int, count: int) -> list[int]:
         known = [*known, 1]
     places = sorted({round(place * (len(known) - 1) / max(1, count - 1)) for place in range(count)})
     return [known[place] for place in places]
+
+
+def _channels(extent: int, taps: int, words: Spads) -> list[int]:
+    """Channels of which a PE may keep a row of the kernel: even parts of them, up to what its scratchpads hold."""
+    most = int(min(words.inputs, words.shared) // taps) or 1
+    return sorted({ceil(extent / ceil(extent / count)) for count in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, most) if count <= most}, reverse=True)
 
 
 def _filters(extent: int) -> list[int]:

@@ -27,20 +27,41 @@ PE_ACCUMULATOR_BITS = 32
 """Width of the sums of the processing elements the catalogue holds figures of."""
 
 
+REGIMES: dict[str, tuple[str, int | None]] = {
+    "uniform": ("uniform", None),
+    "network": ("network", None),
+    "network_a_held": ("network", 0),
+    "network_b_held": ("network", 1),
+}
+"""Regime of activity -> (which operands, place of the operand that stays while a sum is formed).
+
+uniform: every code equally often. network: as the layers of trained networks multiply them, see `network_operands`. Held: what a dataflow
+keeps in the PE, the activation (input stationary) or the weight (weight stationary).
+"""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Activity:
+    """Energies in pJ per multiply-accumulate, with glitches: of the whole element, of its flip-flops, of the multiplier alone."""
+
+    energy_pj: float
+    register_energy_pj: float
+    multiplier_energy_pj: float
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class Element:
     """A processing element around a multiplier: the unit, an exact ripple-carry adder, registers for both operands and a 32-bit sum.
 
-    Synthesised as one netlist, under the catalogue's conditions. area_um2; delay_ns: clock to clock; energy_pj: per multiply-accumulate,
-    with glitches; register_energy_pj: what of it the flip-flops spend; leakage_nw.
+    Synthesised as one netlist, under the catalogue's conditions. area_um2; delay_ns: clock to clock; leakage_nw; activity: by regime.
     """
 
     area_um2: float
     delay_ns: float
-    energy_pj: float
-    register_energy_pj: float
     leakage_nw: float
+    activity: dict[str, Activity]
 
 
 @final
@@ -110,9 +131,41 @@ def elements() -> dict[tuple[str, bool], Element]:
 
     signs: an unsigned multiplier of magnitudes, with a sign beside its second operand that inverts the product (sign-magnitude coding).
     """
-    names = list(Element.__dataclass_fields__)
-    found = _rows(f"SELECT spec, signs, {', '.join(names)} FROM pe")
-    return {(spec, bool(signs)): Element(**dict(zip(names, figures, strict=True))) for spec, signs, *figures in found}
+    activity: dict[tuple[str, int], dict[str, Activity]] = {}
+    for spec, signs, regime, whole, flops, unit in _rows(
+        "SELECT spec, signs, regime, energy_pj, register_energy_pj, multiplier_energy_pj FROM activity"
+    ):
+        found = Activity(energy_pj=whole, register_energy_pj=flops, multiplier_energy_pj=unit)
+        activity.setdefault((spec, signs), {})[regime] = found
+    return {
+        (spec, bool(signs)): Element(area_um2=area, delay_ns=delay, leakage_nw=leakage, activity=activity[spec, signs])
+        for spec, signs, area, delay, leakage in _rows("SELECT spec, signs, area_um2, delay_ns, leakage_nw FROM pe")
+    }
+
+
+@functools.lru_cache(maxsize=256)
+def network_operands(coding: str, width: tuple[int, int]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Shares of the bit patterns of (a, b) in trained networks, for `width` bits; b holds magnitudes under "sign_magnitude".
+
+    Eight-bit histograms, their bins put together or divided evenly for other widths (`scripts/build_operands`).
+    """
+    held = json.loads(resources.files("inexact.units").joinpath("operands.json").read_text(encoding="utf-8"))["codings"][coding]
+    signed = coding == "signed"
+    return _rebinned(held["a"], width[0], signed=signed), _rebinned(held["b"], width[1], signed=signed)
+
+
+def _rebinned(share: list[float], bits: int, *, signed: bool) -> tuple[float, ...]:
+    half = len(share) // 2
+    rising = share[half:] + share[:half] if signed else share
+    size = 1 << bits
+    if size <= len(share):
+        step = len(share) // size
+        rising = [sum(rising[place : place + step]) for place in range(0, len(share), step)]
+    else:
+        step = size // len(share)
+        rising = [value / step for value in rising for _ in range(step)]
+    middle = size // 2
+    return tuple(rising[middle:] + rising[:middle] if signed else rising)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
 from inexact import hardware
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload
-from inexact.hardware._units import REFERENCE, UnitCost
+from inexact.hardware._pe import ElementCost, Part, element_cost
 
 SIGNED = Arithmetic(coding="signed")
 
@@ -36,6 +37,8 @@ def conv() -> Callable[..., LayerWorkload]:
             kernel_h=kernel,
             kernel_w=kernel,
             groups=groups,
+            stride_h=stride,
+            stride_w=stride,
             arithmetic=arithmetic,
         )
 
@@ -56,14 +59,28 @@ def network(conv: Callable[..., LayerWorkload]) -> Workload:
     return Workload(network="small", layers=layers)
 
 
+FAKES = {"half": (0.5, 0.25, 0.5), "free": (0.0, 0.0, 0.0), "slow": (1.0, 1.0, 3.0)}
+"""Name -> energy, area and delay over the exact signed element's."""
+
+
 @pytest.fixture
 def fake_units(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Units of known cost: "half" (energy 0.5, uncertain 0.4..0.6; area 0.25), "slow" (delay 2), so tests do not follow the cost model."""
-    known = {
-        "exact": REFERENCE,
-        "half": UnitCost(energy=(0.5, 0.4, 0.6), area=(0.25, 0.25, 0.25), delay=0.5, source="fake model", verified=False),
-        "free": UnitCost(energy=(0.0, 0.0, 0.0), area=(0.0, 0.0, 0.0), delay=0.0, source="fake model", verified=False),
-        "slow": UnitCost(energy=(1.0, 1.0, 1.0), area=(1.0, 1.0, 1.0), delay=2.0, source="fake model", verified=False),
-    }
-    for module in ("_layer", "_silicon", "_evaluate"):
-        monkeypatch.setattr(f"inexact.hardware.{module}.unit_cost", known.__getitem__)
+    """Multipliers of known cost relative to the exact signed one: "half" (energy 0.5, uncertain 0.4..0.6; area 0.25), "free", "slow"."""
+
+    def fake(spec: str, *, signs: bool = False, regime: str = "network") -> ElementCost:
+        if spec not in FAKES:
+            return element_cost(spec, signs=signs, regime=regime)
+        exact = element_cost("exact(signed=true)", regime=regime)
+        energy, area, delay = FAKES[spec]
+        block = exact.multiplier
+        return dataclasses.replace(
+            exact,
+            multiplier=Part(energy=block.energy * energy, area=block.area * area, leakage=block.leakage * area),
+            delay=exact.delay * delay,
+            model=(0.8 * energy * block.energy, 1.2 * energy * block.energy),
+            source="fake model",
+            verified=False,
+        )
+
+    for module in ("_layer", "_silicon"):
+        monkeypatch.setattr(f"inexact.hardware.{module}.element_cost", fake)

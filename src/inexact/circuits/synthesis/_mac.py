@@ -75,6 +75,9 @@ def accumulation(core: Circuit, operands: Operands) -> tuple[Bits, Bits]:
         operands.draw(generator, bus, share, streams * (DOT_LENGTH + 1)).reshape(DOT_LENGTH + 1, streams)
         for bus, share in zip(core.inputs, weights, strict=False)
     )
+    for place, drawn in enumerate((x, y)):
+        if operands.held == place:
+            drawn[:] = drawn[0]
     patterns = _unsigned(core)
     acc = np.zeros((DOT_LENGTH + 1, streams), np.uint64)
     mask = (1 << core.outputs[0].width) - 1

@@ -48,25 +48,33 @@ class Surroundings:
 class Operands:
     """Which operands follow each other. name: for a source. weights: per input bus a weight of every bit pattern, or None = uniform.
 
-    Operands are independent of each other and of those before. pairs: how many transitions, a multiple of 16. seed: of the draw.
+    Operands are independent of each other and of those before, but for `held`: a bus (by its place) that stays as it is, as the operand
+    of a stationary dataflow does; in a MAC for one sum. pairs: how many transitions, a multiple of 16. seed: of the draw.
     """
 
     name: str = "uniform"
     weights: tuple[tuple[float, ...] | None, ...] | None = None
     pairs: int = 4096
     seed: int = 0
+    held: int | None = None
 
     @property
     def label(self) -> str:
         """Name, and a hash where weights are given: the same words mean the same operands."""
+        stays = "" if self.held is None else f", operand {self.held + 1} held"
         if self.weights is None:
-            return self.name
-        return f"{self.name}@{sha256(repr(self.weights).encode())[:8]}"
+            return self.name + stays
+        return f"{self.name}@{sha256(repr(self.weights).encode())[:8]}{stays}"
 
     def drawn(self, buses: Sequence[Bus]) -> tuple[Bits, Bits]:
         """Input bits before and after, `[pairs, bits]` each. DataError when weights do not fit the buses."""
         bits = self._values(np.random.default_rng(self.seed), buses, 2 * self.pairs)
-        return np.ascontiguousarray(bits[: self.pairs]), np.ascontiguousarray(bits[self.pairs :])
+        before, after = np.ascontiguousarray(bits[: self.pairs]), np.ascontiguousarray(bits[self.pairs :])
+        if self.held is not None:
+            start = sum(bus.width for bus in buses[: self.held])
+            stays = slice(start, start + buses[self.held].width)
+            after[:, stays] = before[:, stays]
+        return before, after
 
     def _values(self, generator: np.random.Generator, buses: Sequence[Bus], count: int) -> Bits:
         if self.weights is not None and len(self.weights) != len(buses):

@@ -1,0 +1,148 @@
+"""Exchange with ZigZag (KU Leuven, MIT licence): our machine and layers as its input files, its results as numbers to set beside ours.
+
+ZigZag knows one energy of a multiply-accumulate for a whole machine: it gets the mean of the plan, weighted by multiply-accumulates.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inexact.core.errors import HardwareError
+from inexact.core.files import write_text
+from inexact.core.workload import LayerWorkload, Workload
+
+if TYPE_CHECKING:
+    from inexact.hardware._accelerator import Accelerator, Memory
+
+OPERANDS = {"inputs": "I1", "weights": "I2", "sums": "O", "outputs": "O"}
+"""Roles in our memories -> operands of ZigZag's."""
+
+UNROLLED = {"weight_stationary": (("C", "rows"), ("K", "columns")), "output_stationary": (("OX", "rows"), ("K", "columns"))}
+"""Dataflow -> which loop runs over the rows and columns of the array."""
+
+DRAM_BITS = 64
+
+
+def export(machine: Accelerator, workload: Workload, folder: Path) -> tuple[Path, Path, Path]:
+    """Write hardware.yaml, workload.yaml and mapping.yaml for ZigZag 3.9; JSON is YAML, so that is what they hold.
+
+    Only systolic machines with parallel elements have a counterpart; layers of the vector unit are left out. Raises HardwareError.
+    """
+    flow = next((name for name in machine.dataflows if name in UNROLLED), None)
+    if flow is None or machine.style != "parallel":
+        raise HardwareError(f"{machine.name} has no counterpart in ZigZag: it needs parallel elements and a weight- or output-stationary dataflow")
+    folder.mkdir(parents=True, exist_ok=True)
+    files = folder / "hardware.yaml", folder / "workload.yaml", folder / "mapping.yaml"
+    sizes = {"rows": machine.rows, "columns": machine.columns}
+    unrolled = [[loop, sizes[side]] for loop, side in UNROLLED[flow]]
+    links = {"O": "O", "W": "I2", "I": "I1"}
+    mapping = [{"name": "default", "spatial_mapping": {f"D{n + 1}": [f"{k}, {v}"] for n, (k, v) in enumerate(unrolled)}}]
+    layers = [_layer(number, layer) for number, layer in enumerate(workload.multiplying)]
+    write_text(files[0], _text(_hardware(machine, workload)))
+    write_text(files[1], _text(layers))
+    write_text(files[2], _text([{**mapping[0], "memory_operand_links": links}]))
+    return files
+
+
+def results(path: str | Path) -> dict[str, dict[str, float]]:
+    """Layer -> energy_pj, cycles of a ZigZag JSON report (`complete.json`), or of a folder of them. Raises HardwareError."""
+    root = Path(path)
+    files = sorted(root.glob("*_complete.json")) if root.is_dir() else [root]
+    if not files:
+        raise HardwareError(f"{root} must hold ZigZag's reports, *_complete.json; there are none")
+    found = {}
+    for file in files:
+        try:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            outputs = content["outputs"]
+            figures = {"energy_pj": float(outputs["energy"]["energy_total"]), "cycles": float(outputs["latency"]["computation"])}
+            name = str(content["inputs"]["layer"]["name"]) if "name" in content.get("inputs", {}).get("layer", {}) else file.stem
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise HardwareError(f"{file} must be a report of ZigZag with outputs.energy.energy_total and outputs.latency.computation: {error}") from error
+        found[name.removesuffix("_complete")] = figures
+    return found
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, indent=1) + "\n"
+
+
+def mean_mac_energy(machine: Accelerator, workload: Workload) -> float:
+    """pJ of a multiply-accumulate, multiplier and adder, over the layers of a workload."""
+    cost = machine.evaluate(workload)
+    spent = sum(layer.energy.get(part, (0.0,))[0] for layer in cost.layers for part in ("multipliers", "adders"))
+    return spent / cost.macs
+
+
+def _hardware(machine: Accelerator, workload: Workload) -> dict[str, Any]:
+    register = machine.rates.register_bit[0]
+    memories = {
+        "register_weight": _memory(8, 8, register * 8, register * 8, ["I2"], []),
+        "register_sum": _memory(32, 32, register * 32, register * 32, ["O"], []),
+    }
+    for memory in machine.memories.values():
+        operands = sorted({OPERANDS[role] for role in memory.holds})
+        width = _width(machine, memory)
+        read, write = memory.bank.read[0] * width, memory.bank.write[0] * width
+        memories[memory.name] = _memory(int(memory.bits), width, read, write, operands, ["D1", "D2"])
+    dram = machine.rates.dram_bit[0] * DRAM_BITS
+    memories["dram"] = _memory(10_000_000_000, DRAM_BITS, dram, dram, ["I1", "I2", "O"], ["D1", "D2"])
+    return {
+        "name": machine.name,
+        "memories": memories,
+        "operational_array": {
+            "unit_energy": mean_mac_energy(machine, workload),
+            "unit_area": 1,
+            "dimensions": ["D1", "D2"],
+            "sizes": [machine.rows, machine.columns],
+        },
+    }
+
+
+def _width(machine: Accelerator, memory: Memory) -> int:
+    return int(memory.width) if memory.width < float("inf") else 8 * max(machine.rows, machine.columns)
+
+
+def _memory(bits: int, width: int, read: float, write: float, operands: list[str], served: list[str]) -> dict[str, Any]:
+    """One memory: a port to read and one to write, shared by its operands; sums and outputs move both ways."""
+    ports = []
+    for operand in operands:
+        moves = {"fh": "w_port_1", "tl": "r_port_1"}
+        ports.append(moves | {"fl": "w_port_1", "th": "r_port_1"} if operand == "O" else moves)
+    costs = {"r_cost": read, "w_cost": write, "area": 0, "latency": 1}
+    return {
+        "size": bits,
+        "r_bw": width,
+        "w_bw": width,
+        **costs,
+        "r_port": 1,
+        "w_port": 1,
+        "rw_port": 0,
+        "operands": operands,
+        "ports": ports,
+        "served_dimensions": served,
+    }
+
+
+def _layer(number: int, layer: LayerWorkload) -> dict[str, Any]:
+    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits
+    (step_h, step_w), channels = layer.steps, layer.in_channels // layer.groups
+    grouped = layer.groups > 1
+    loops = {"B": layer.batch, "G": layer.groups, "K": layer.filters, "C": channels}
+    loops |= {"OY": layer.out_h, "OX": layer.out_w, "FY": layer.kernel_h, "FX": layer.kernel_w}
+    if not grouped:
+        del loops["G"]
+    g, capital = ("[g]", "G") if grouped else ("", "")
+    return {
+        "id": number,
+        "name": layer.name,
+        "operator_type": "Conv" if not capital else "GroupedConv",
+        "equation": f"O[b]{g}[k][oy][ox]+=W{g}[k][c][fy][fx]*I[b]{g}[c][iy][ix]",
+        "dimension_relations": [f"ix={step_w}*ox+{layer.dilation_w}*fx", f"iy={step_h}*oy+{layer.dilation_h}*fy"],
+        "loop_dims": list(loops),
+        "loop_sizes": list(loops.values()),
+        "operand_precision": {"W": b, "I": a, "O": s, "O_final": a},
+        "operand_source": {"W": number, "I": number},
+    }
