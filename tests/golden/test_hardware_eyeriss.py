@@ -102,7 +102,7 @@ def test_the_energy_breakdown_of_the_first_paper(tmp_path: Path, reference_data:
 
 
 def test_the_measured_chip(tmp_path: Path, reference_data: Path) -> None:
-    """AlexNet's convolutions, batch 4, 200 MHz; MAC 2 pJ, a 16-bit access of scratchpad 1, PE to PE 4, global buffer 15 pJ, 30 mW static."""
+    """AlexNet's convolutions, batch 4, 200 MHz; MAC 2 pJ, 16 bits of scratchpad 1, PE to PE 4, global buffer 15 pJ; 30 mW static."""
     machine = with_energies(tmp_path, hardware.presets()["eyeriss-like"].read_text(), dram=460, memory=15, hop=4, spad=1)
     published = rows_of(reference_data / "accel" / "eyeriss_reference.csv")
     for each in alexnet(4)[:5]:

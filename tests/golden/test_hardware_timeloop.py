@@ -16,7 +16,7 @@ PROBLEM = Convolution(stride=(2, 2))
 
 
 def loops(text: str) -> list[Loop]:
-    """"1: P8 Q2 | 0: P14 *Q14": level and loops, outermost first; starred ones are spatial."""
+    """ "1: P8 Q2 | 0: P14 *Q14": level and loops, outermost first; starred ones are spatial."""
     found = []
     for part in text.split("|"):
         level, _, names = part.partition(":")

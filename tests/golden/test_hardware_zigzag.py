@@ -72,7 +72,7 @@ def test_dram_energies_are_zigzags(machine: hardware.Accelerator, reference_data
         own = mapping.dram_reads / WORD * READ + mapping.dram_writes / WORD * WRITE
         assert own == pytest.approx(other, rel=0.01), layer.name
         own_total, other_total = own_total + own, other_total + other
-        # Cycles: the fill and drain of every fold on top of its, where weights do not keep the DRAM busy; its conv1 and fc are of another mapping.
+        # Cycles: ours hold the fill and drain of every fold; its conv1 and fc are of another mapping.
         ratio = mapping.cycles / float(row["cycles_compute"])
         if "downsample" not in layer.name and layer.name not in {"/conv1/Conv", "/fc/Gemm"}:
             assert 1 <= ratio < 1.5, layer.name
@@ -80,9 +80,7 @@ def test_dram_energies_are_zigzags(machine: hardware.Accelerator, reference_data
 
 
 def test_files_for_zigzag_describe_the_machine_and_its_layers(machine: hardware.Accelerator, tmp_path: Path) -> None:
-    conv = LayerWorkload(
-        name="conv", kind="conv", in_channels=8, out_channels=16, in_h=9, in_w=9, out_h=9, out_w=9, kernel_h=3, kernel_w=3
-    )
+    conv = LayerWorkload(name="conv", kind="conv", in_channels=8, out_channels=16, in_h=9, in_w=9, out_h=9, out_w=9, kernel_h=3, kernel_w=3)
     add = LayerWorkload(name="add", kind="add", operands=2, in_channels=16, out_channels=16, in_h=9, in_w=9, out_h=9, out_w=9)
     network = Workload(network="two", layers=(conv, add))
     files = zigzag.export(machine, network, tmp_path / "zigzag")

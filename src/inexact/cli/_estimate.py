@@ -135,16 +135,24 @@ def _show_layers(console: Console, found: Mapping[str, Any]) -> None:
     table = _table("layer", "runs as", "cycles", "stalls", "utilisation %", "energy uJ", "tile", "loops")
     for layer in found["layers"]:
         share = "" if layer["utilisation"] is None else f"{100 * layer['utilisation']:.1f}"
-        tile = " ".join(f"{name}={size}" for name, size in layer.get("tile", {}).items())
+        tile = _tile(layer.get("tile"))
         energy = found["energy_pj"]["by_layer"][layer["name"]]["value"] / 1e6
         row = [layer["name"], layer["dataflow"].replace("_", " "), f"{layer['cycles']:,}", f"{layer['stalls']:,}", share, f"{energy:.4g}"]
         table.add_row(*map(escape, row), tile, " > ".join(layer.get("order", [])))
     console.print(table)
 
 
+def _tile(tile: Mapping[str, int] | None) -> str:
+    """images x rows x columns of outputs, then channels to filters, that the memories hold at a time."""
+    if not tile:
+        return ""
+    pixels = "x".join(str(tile[name]) for name in ("batch", "rows", "columns") if name in tile)
+    return f"{pixels}, {tile['channels']} to {tile['filters']}"
+
+
 def _table(first: str, *rest: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, overflow="fold")
+    table.add_column(first, overflow="fold", no_wrap=first not in {"layer", "figure"}, min_width=10)
     for name in rest:
         table.add_column(name, justify="right" if name not in {"unit", "source", "runs as", "tile", "loops"} else "left", overflow="fold")
     return table
@@ -211,9 +219,6 @@ def workload_from(network: str, data: str, input_shape: str | None) -> Workload:
 
     if Path(network).suffix.lower() == ".onnx":
         return nn.workload_of_onnx(network, shape_of(input_shape))
-    if input_shape is not None:
-        shape = shape_of(input_shape)
-    else:
-        shape = zoo.data(data, "test", 1).image_shape
+    shape = shape_of(input_shape) or zoo.data(data, "test", 1).image_shape
     original = zoo.network(network, data=data) if input_shape is None else zoo.network(network)
     return nn.workload(original, shape, name=network)

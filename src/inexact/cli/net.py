@@ -163,10 +163,13 @@ def evaluate_network(
 @click.option("--input-shape", help="Of one input without the batch, as 3,224,224: for networks no data set of --data fits.")
 @click.option("--layers", is_flag=True, help="Also a table of layers: cycles, stalls, utilisation, energy, tile and loops of the mapping.")
 @click.option("--operating-points", "points", is_flag=True, help="Also what a shorter critical path is worth in speed or in voltage.")
-@click.option("--carbon", type=click.FloatRange(min=0), metavar="G_PER_KWH", help="Also embodied carbon, at this carbon intensity of the fab.")
+@click.option(
+    "--carbon", type=click.FloatRange(min=0), metavar="G_PER_KWH", help="Also embodied carbon, at this carbon intensity of the fab."
+)
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write stacked bars by layer and component.")
 @click.option("--zigzag", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write machine and layers as ZigZag's YAML.")
 def estimate_network(
+    *,
     network: str,
     data: str,
     plan: Path | None,

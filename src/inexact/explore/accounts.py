@@ -31,6 +31,11 @@ class Accounting:
     workload: Workload
     baseline: Cost
 
+    @property
+    def exact(self) -> Rule:
+        """The rule of the exact 8-bit design, in the coding that costs the machine least."""
+        return Rule(coding=self.workload.multiplying[0].arithmetic.coding)
+
     @classmethod
     def of(cls, machine: Accelerator, workload: Workload) -> Accounting:
         """The account of a workload, whatever arithmetic it names."""

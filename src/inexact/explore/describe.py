@@ -51,7 +51,7 @@ def _layer(
         "kind": layer.kind,
         "macs": layer.macs,
         "multiplier": None if rule is None else rule.unit.spec,
-        "precision": "float32" if rule is None else str(rule.precision),
+        "precision": _precision(layer, rule),
         "coding": "" if rule is None else rule.coding,
         "recovery": "" if rule is None else rule.recovery,
         "noise": None if rule is None else noise.get((layer.name, rule)),
@@ -59,6 +59,12 @@ def _layer(
         "energy_share": energy / whole,
         "baseline_energy_pj": before,
     }
+
+
+def _precision(layer: LayerWorkload, rule: Rule | None) -> str:
+    if not layer.multiplies:
+        return "vector unit"
+    return "float32" if rule is None else str(rule.precision)
 
 
 def _unit(spec: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from inexact.explore.ranking import rank
 from inexact.explore.samplers import Genome
 from inexact.explore.seeds import initial_genomes
 from inexact.explore.settings import Settings
-from inexact.explore.space import EXACT, Space, SpaceInput, candidates
+from inexact.explore.space import Space, SpaceInput, candidates
 from inexact.explore.store import Correct
 from inexact.explore.watch import Watch
 from inexact.hardware import Accelerator
@@ -97,9 +97,9 @@ class NetworkProblem:
         if test is not None:
             self.pools["test"] = Pool.of(test)
         self.layers = plannable(model, self.calibration)
-        self.candidates = candidates(space, self.layers)
         shape = tuple(whole.images.shape[1:])
         self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))
+        self.candidates = candidates(space, self.layers, self.accounting.exact)
 
     def fingerprint(self) -> str:
         """Hash of weights, structure, data, hardware constants, candidates, calibration, seed and version."""
@@ -138,7 +138,7 @@ class NetworkProblem:
 
     def reference(self, split: str, kind: str, watch: Watch) -> Correct:
         """Right answers of the float32 network, or of the exact 8-bit one the savings are measured against."""
-        net = self.model if kind == "float32" else self.built(Plan(dict.fromkeys(self.candidates, EXACT)))
+        net = self.model if kind == "float32" else self.built(Plan(dict.fromkeys(self.candidates, self.accounting.exact)))
         return correct_answers(net, self.pools[split].batches(), progress=watch.step)
 
     def built(self, plan: Plan) -> ApproxModel:

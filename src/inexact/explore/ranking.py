@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from inexact.explore.accounts import Accounting
 from inexact.explore.pareto import non_dominated, spread
-from inexact.explore.space import EXACT, LayerChoices, Option, Space
+from inexact.explore.space import LayerChoices, Option, Space
 from inexact.explore.watch import Watch
 from inexact.nn import ApproxModel, Emulated, Plan, Rule, approximate
 from inexact.recovery import recoveries
@@ -52,7 +52,7 @@ def rank(
     layer; shared: rules kept in every layer that offers them because they are non-dominated network-wide (hardware with few distinct units
     is smaller). Deterministic given `seed`. Cost: one layer-wise pass over `images` per distinct rule.
     """
-    exact = approximate(model, Plan(dict.fromkeys(candidates, EXACT)), calibrate=images)
+    exact = approximate(model, Plan(dict.fromkeys(candidates, accounting.exact)), calibrate=images)
     watch.stage("rank candidates", len({rule for rules in candidates.values() for rule in rules}))
     recordings = _record(exact, images, seed)
     options: dict[str, dict[Rule, Option]] = {name: {} for name in candidates}
@@ -128,7 +128,8 @@ def _pruned(options: dict[str, dict[Rule, Option]], accounting: Accounting, keep
         listed = list(found.values())
         front = [o for o, good in zip(listed, non_dominated([(o.impact, o.energy_pj) for o in listed]), strict=True) if good]
         chosen = {front[i].rule for i in spread([o.energy_pj for o in front], keep)} | common
-        kept = [found[EXACT], *(o for o in listed if o.rule in chosen and o.rule != EXACT)]
+        exact = accounting.exact
+        kept = [found[exact], *(o for o in listed if o.rule in chosen and o.rule != exact)]
         layers.append(LayerChoices(layer=name, options=tuple(kept)))
     return Space(layers=tuple(layers))
 

@@ -98,8 +98,8 @@ class Space:
         return cls(layers=tuple(layers))
 
 
-def candidates(space: SpaceInput, layers: Mapping[str, str]) -> dict[str, list[Rule]]:
-    """The rules each layer may take, `EXACT` first, before ranking.
+def candidates(space: SpaceInput, layers: Mapping[str, str], exact: Rule = EXACT) -> dict[str, list[Rule]]:
+    """The rules each layer may take, the exact one first, before ranking.
 
     space: None (the shipped list); a TOML file; unit specs or rules for every layer; or a mapping from plan keys to such lists, where
     layers no key matches stay exact. A bare unit spec stands for the codings and corrections it fits (see `rules_for`).
@@ -116,7 +116,7 @@ def candidates(space: SpaceInput, layers: Mapping[str, str]) -> dict[str, list[R
         groups = [((key,), _rules(rules)) for key, rules in space.items()]
     else:
         groups = [(("default",), _rules(space))]
-    found: dict[str, dict[Rule, None]] = {name: {EXACT: None} for name in layers}
+    found: dict[str, dict[Rule, None]] = {name: {exact: None} for name in layers}
     for keys, rules in groups:
         for name in _matching(keys, layers):
             found[name].update(dict.fromkeys(rules))

@@ -268,7 +268,15 @@ class Accelerator:
         """The best mapping of one layer. Raises HardwareError when no tile of it fits the memories."""
         arithmetic = dataclasses.replace(layer.arithmetic, multiplier="exact", adder="exact")
         shape = dataclasses.replace(
-            layer, name="", kind="conv", arithmetic=arithmetic, executed=1.0, a_sparsity=0.0, b_sparsity=0.0, a_histogram=None, b_histogram=None
+            layer,
+            name="",
+            kind="conv",
+            arithmetic=arithmetic,
+            executed=1.0,
+            a_sparsity=0.0,
+            b_sparsity=0.0,
+            a_histogram=None,
+            b_histogram=None,
         )
         try:
             return self._map(shape, input_resident=input_resident, output_resident=output_resident)
@@ -293,7 +301,7 @@ class Accelerator:
         return self._layer_energy(layer, input_resident=input_resident, output_resident=output_resident)
 
     def at(self, *, clock_mhz: float | None = None, voltage_v: float | None = None, check: bool = True) -> Accelerator:
-        """The same machine at another clock and array voltage. Raises HardwareError when the exact design cannot meet the clock (`check`)."""
+        """The same machine at another clock and array voltage. Raises HardwareError when exact elements miss the clock (`check`)."""
         numbers = dict(self.numbers)
         for name, value, unit in (("array.clock_mhz", clock_mhz, "MHz"), ("array.voltage_v", voltage_v, "V")):
             if value is not None:

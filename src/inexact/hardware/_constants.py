@@ -117,7 +117,7 @@ CONSTANTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Technology:
-    """Constants of one node. constants: by name, in the order of `CONSTANTS`. sram: columns of the memory table. register_file: inside PEs."""
+    """Constants of one node. constants: by name, in the order of `CONSTANTS`. sram: columns of the memory table."""
 
     node: str
     constants: Mapping[str, Constant]

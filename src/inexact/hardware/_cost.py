@@ -246,7 +246,11 @@ def savings(cost: Cost, baseline: Cost) -> dict[str, Estimate]:
     """
     return {
         name: cost._percent(
-            cost.components, baseline.components, within(name, baseline.components), cost.model_factors, "energy saved over the exact 8-bit design"
+            cost.components,
+            baseline.components,
+            within(name, baseline.components),
+            cost.model_factors,
+            "energy saved over the exact 8-bit design",
         )
         for name in BOUNDARIES
     }

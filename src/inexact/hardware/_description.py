@@ -196,7 +196,9 @@ def _dataflows(raw: object, numbers: Mapping[str, Constant], file: str) -> tuple
     if "row_stationary" in names:
         split = all(f"spads.{role}_words" in numbers for role in ("input", "weight", "sum"))
         if not split and "spads.shared_words" not in numbers:
-            raise HardwareError(f"row_stationary in {file} needs scratchpads: give spads.input_words, weight_words and sum_words, or shared_words")
+            raise HardwareError(
+                f"row_stationary in {file} needs scratchpads: give spads.input_words, weight_words and sum_words, or shared_words"
+            )
     return tuple(dict.fromkeys(names))
 
 

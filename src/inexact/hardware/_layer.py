@@ -10,8 +10,9 @@ from inexact.core.errors import HardwareError, near
 from inexact.core.workload import CODINGS, VECTOR_KINDS, LayerWorkload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
 from inexact.hardware._mapping import Mapping, stored_bits
-from inexact.hardware._pe import PE_ACCUMULATOR_BITS, ElementCost, adder_ratio, element_cost
+from inexact.hardware._pe import ElementCost, adder_ratio, element_cost
 from inexact.hardware._rates import column_table
+from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -72,7 +73,7 @@ def _check_format(machine: Accelerator, layer: LayerWorkload) -> None:
     if machine.style != "parallel" and not _is_exact(arithmetic.multiplier or ""):
         raise HardwareError(
             f"the {machine.style.replace('_', ' ')} processing elements of {machine.name} have no place for {arithmetic.multiplier}, which "
-            f"layer {layer.name!r} asks for; plan the exact multiplier, or an accelerator with pe.style = \"parallel\""
+            f'layer {layer.name!r} asks for; plan the exact multiplier, or an accelerator with pe.style = "parallel"'
         )
 
 
@@ -137,7 +138,7 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
 def _arithmetic(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> tuple[Triple, tuple[float, float], Triple]:
     """Energy of multipliers (and at the ends of their model) and of adders."""
     arithmetic, rates = layer.arithmetic, machine.rates
-    a, b, s = arithmetic.a_bits, arithmetic.b_bits, arithmetic.accumulator_bits
+    b, s = arithmetic.b_bits, arithmetic.accumulator_bits
     busy = layer.macs * layer.executed
     if machine.words["pe.gating"] == "zero":
         busy *= 1 - layer.a_sparsity
@@ -173,9 +174,10 @@ def _moved(read: Triple, reads: float, write: Triple, writes: float) -> Triple:
 
 
 def _zero_points(machine: Accelerator, layer: LayerWorkload) -> Triple:
-    """Unsigned affine weights: sum of activations once a window, times the weight zero point, added to every output.
+    """Unsigned affine weights: sum of activations once a window, times the zero point of each output's weights, added to every output.
 
-    The sum of weights is a constant and sits in the bias; signed and sign-magnitude weights have no zero point.
+    A product of activations has one zero point, multiplied once a window. The sum of weights is a constant and sits in the bias; signed
+    and sign-magnitude weights have no zero point.
     """
     arithmetic = layer.arithmetic
     if arithmetic.coding != "unsigned":
@@ -185,7 +187,7 @@ def _zero_points(machine: Accelerator, layer: LayerWorkload) -> Triple:
     multiply = scaled(machine.rates.multiply, arithmetic.accumulator_bits * arithmetic.b_bits / 64)
     outputs = layer.pixels * layer.out_channels
     adds = scaled(machine.rates.add_bit, outputs * arithmetic.accumulator_bits)
-    return total((scaled(step, sums * layer.window), scaled(multiply, sums), adds))
+    return total((scaled(step, sums * layer.window), scaled(multiply, sums if layer.kind == "product" else outputs), adds))
 
 
 def _correction_column(machine: Accelerator, layer: LayerWorkload) -> Triple:

@@ -33,7 +33,9 @@ def operating_points(machine: Accelerator, workload: Workload, reference: Worklo
     whose path is not synthesised.
     """
     if machine.style.startswith("serial"):
-        raise HardwareError(f"the path of the bit-serial elements of {machine.name} is not synthesised, so it cannot be spent on speed or voltage")
+        raise HardwareError(
+            f"the path of the bit-serial elements of {machine.name} is not synthesised, so it cannot be spent on speed or voltage"
+        )
     clock, voltage = machine.numbers["array.clock_mhz"].value, machine.voltage
     found = {"nominal": OperatingPoint(name="nominal", clock_mhz=clock, voltage_v=voltage, cost=machine.evaluate(workload))}
     own, other = _path(machine, workload), _path(machine, reference)

@@ -1,4 +1,4 @@
-"""What a processing element costs with a given unit: from the synthesis of the unit and of the whole element, else from a declared model."""
+"""What a processing element costs with a given unit: by synthesis of the unit and of the whole element, else by a declared model."""
 
 from __future__ import annotations
 
@@ -156,9 +156,7 @@ def _synthesised(unit: Multiplier, signs: bool, regime: str) -> ElementCost | No
     plain, with_sign = operands_of(unit, signs, regime)
     try:
         (alone,) = synthesise([circuit], Setup(operands=plain))
-        (whole,) = synthesise(
-            [circuit], Setup(level="pe", accumulator_bits=PE_ACCUMULATOR_BITS, sign_magnitude=signs, operands=with_sign)
-        )
+        (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=PE_ACCUMULATOR_BITS, sign_magnitude=signs, operands=with_sign))
     except SynthesisError:
         return None
     assert whole.register_energy is not None

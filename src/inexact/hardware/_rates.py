@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from inexact.core.errors import HardwareError
 from inexact.hardware._constants import Sram, Technology, Triple, product, scaled, technology
-from inexact.hardware._pe import EXACT, PE_ACCUMULATOR_BITS, element_cost, flip_flop, reference, spread_of
+from inexact.hardware._pe import EXACT, element_cost, flip_flop, reference, spread_of
+from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 
 COLUMN_TABLE_KIB = 0.5
 """Smallest memory of the cited table: holds the 256 16-bit entries a correction column looks up."""
@@ -101,7 +102,7 @@ def _scale(node: Technology, voltage: float | None) -> Scale:
 
 @lru_cache(maxsize=4096)
 def _slowdown(volts: float, nominal: float, threshold: float, exponent: float) -> float:
-    return (volts / (volts - threshold) ** exponent) / (nominal / (nominal - threshold) ** exponent)
+    return float((volts / (volts - threshold) ** exponent) / (nominal / (nominal - threshold) ** exponent))
 
 
 def slowdown(node: Technology, volts: float) -> float:

@@ -83,9 +83,7 @@ def _grid(machine: Accelerator, layer: LayerWorkload) -> Any:
     def passes(whole: Any, part: Any) -> Any:
         return np.maximum(1, np.ceil(whole / parts[part]))
 
-    grid = np.array(
-        [e, r, t, q, p, images[n], passes(np.ceil(M / (p * t)), m), passes(np.ceil(C / (q * r)), c), passes(np.ceil(P / e), h)]
-    )
+    grid = np.array([e, r, t, q, p, images[n], passes(np.ceil(M / (p * t)), m), passes(np.ceil(C / (q * r)), c), passes(np.ceil(P / e), h)])
     return np.unique(grid, axis=1)
 
 
@@ -131,7 +129,9 @@ def _few(extent: int, count: int) -> list[int]:
 def _channels(extent: int, taps: int, words: Spads) -> list[int]:
     """Channels of which a PE may keep a row of the kernel: even parts of them, up to what its scratchpads hold."""
     most = int(min(words.inputs, words.shared) // taps) or 1
-    return sorted({ceil(extent / ceil(extent / count)) for count in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, most) if count <= most}, reverse=True)
+    return sorted(
+        {ceil(extent / ceil(extent / count)) for count in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, most) if count <= most}, reverse=True
+    )
 
 
 def _filters(extent: int) -> list[int]:
@@ -160,7 +160,9 @@ def _ordered(
     # The nest runs over full tiles; a tensor's own extent gives the true share of each.
     share = {
         "inputs": (B / (n * tiles["N"])) * (C / (q * r * c * tiles["C"])) * (P / (e * h * tiles["P"])),
-        "weights": (M / (p * t * m * tiles["M"])) * (C / (q * r * c * tiles["C"])) * (layer.kernel_h / (taps * ceil(layer.kernel_h / taps))),
+        "weights": (M / (p * t * m * tiles["M"]))
+        * (C / (q * r * c * tiles["C"]))
+        * (layer.kernel_h / (taps * ceil(layer.kernel_h / taps))),
         "outputs": (B / (n * tiles["N"])) * (M / (p * t * m * tiles["M"])) * (P / (e * h * tiles["P"])),
     }
     a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from inexact.core.workload import Workload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
 from inexact.hardware._layer import unit_of
-from inexact.hardware._pe import PE_ACCUMULATOR_BITS, ElementCost, adder_ratio, element_cost, flip_flop
+from inexact.hardware._pe import ElementCost, adder_ratio, element_cost, flip_flop
 from inexact.hardware._rates import column_table
+from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demands:
-    """What a plan asks of the hardware. units: distinct (multiplier spec, signs); bits: widest of all layers; the rest: is it used anywhere."""
+    """What a plan asks of the hardware. units: distinct (multiplier, signs); bits: the widest; the rest: is it used anywhere."""
 
     units: tuple[tuple[str, bool], ...]
     adders: tuple[str, ...]

@@ -200,7 +200,7 @@ def _ordered(
     }
     memory = machine.by_memory(traffic)
     dram_reads, dram_writes = dram_inputs + dram_weights + spills + table, spills + (0 if output_resident else results)
-    registers = register_bits(layer, dataflow, machine.rows, 1.0)
+    registers: Any = register_bits(layer, dataflow, machine.rows, 1.0)
     if dataflow != "output_stationary":
         registers = registers + (array.reloads - 1) * _reload(layer, dataflow, machine.rows)
     cycles = groups * array.cycles

@@ -32,7 +32,9 @@ def export(machine: Accelerator, workload: Workload, folder: Path) -> tuple[Path
     """
     flow = next((name for name in machine.dataflows if name in UNROLLED), None)
     if flow is None or machine.style != "parallel":
-        raise HardwareError(f"{machine.name} has no counterpart in ZigZag: it needs parallel elements and a weight- or output-stationary dataflow")
+        raise HardwareError(
+            f"{machine.name} has no counterpart in ZigZag: it needs parallel elements and a weight- or output-stationary dataflow"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     files = folder / "hardware.yaml", folder / "workload.yaml", folder / "mapping.yaml"
     sizes = {"rows": machine.rows, "columns": machine.columns}
@@ -60,7 +62,9 @@ def results(path: str | Path) -> dict[str, dict[str, float]]:
             figures = {"energy_pj": float(outputs["energy"]["energy_total"]), "cycles": float(outputs["latency"]["computation"])}
             name = str(content["inputs"]["layer"]["name"]) if "name" in content.get("inputs", {}).get("layer", {}) else file.stem
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise HardwareError(f"{file} must be a report of ZigZag with outputs.energy.energy_total and outputs.latency.computation: {error}") from error
+            raise HardwareError(
+                f"{file} must be a report of ZigZag with outputs.energy.energy_total and outputs.latency.computation: {error}"
+            ) from error
         found[name.removesuffix("_complete")] = figures
     return found
 
@@ -94,7 +98,7 @@ def _hardware(machine: Accelerator, workload: Workload) -> dict[str, Any]:
         "memories": memories,
         "operational_array": {
             "unit_energy": mean_mac_energy(machine, workload),
-            "unit_area": 1,
+            "unit_area": 1.0,
             "dimensions": ["D1", "D2"],
             "sizes": [machine.rows, machine.columns],
         },
@@ -107,21 +111,20 @@ def _width(machine: Accelerator, memory: Memory) -> int:
 
 def _memory(bits: int, width: int, read: float, write: float, operands: list[str], served: list[str]) -> dict[str, Any]:
     """One memory: a port to read and one to write, shared by its operands; sums and outputs move both ways."""
-    ports = []
-    for operand in operands:
-        moves = {"fh": "w_port_1", "tl": "r_port_1"}
-        ports.append(moves | {"fl": "w_port_1", "th": "r_port_1"} if operand == "O" else moves)
-    costs = {"r_cost": read, "w_cost": write, "area": 0, "latency": 1}
+    out = [f"{operand}, tl" for operand in operands] + [f"{operand}, th" for operand in operands if operand == "O"]
+    into = [f"{operand}, fh" for operand in operands] + [f"{operand}, fl" for operand in operands if operand == "O"]
+    band = {"bandwidth_min": min(width, 64), "bandwidth_max": width}
     return {
         "size": bits,
-        "r_bw": width,
-        "w_bw": width,
-        **costs,
-        "r_port": 1,
-        "w_port": 1,
-        "rw_port": 0,
+        "r_cost": float(read),
+        "w_cost": float(write),
+        "area": 0.0,
+        "latency": 1,
         "operands": operands,
-        "ports": ports,
+        "ports": [
+            {"name": "r_port_1", "type": "read", **band, "allocation": out},
+            {"name": "w_port_1", "type": "write", **band, "allocation": into},
+        ],
         "served_dimensions": served,
     }
 
@@ -134,15 +137,27 @@ def _layer(number: int, layer: LayerWorkload) -> dict[str, Any]:
     loops |= {"OY": layer.out_h, "OX": layer.out_w, "FY": layer.kernel_h, "FX": layer.kernel_w}
     if not grouped:
         del loops["G"]
-    g, capital = ("[g]", "G") if grouped else ("", "")
+    g = "[g]" if grouped else ""
+    padding = [_padding(layer, axis) for axis in ("w", "h")]
     return {
         "id": number,
         "name": layer.name,
-        "operator_type": "Conv" if not capital else "GroupedConv",
+        "operator_type": "Conv",
         "equation": f"O[b]{g}[k][oy][ox]+=W{g}[k][c][fy][fx]*I[b]{g}[c][iy][ix]",
         "dimension_relations": [f"ix={step_w}*ox+{layer.dilation_w}*fx", f"iy={step_h}*oy+{layer.dilation_h}*fy"],
         "loop_dims": list(loops),
         "loop_sizes": list(loops.values()),
+        "pr_loop_dims": ["IX", "IY"],
+        "pr_loop_sizes": [layer.in_w, layer.in_h],
+        "padding": padding,
         "operand_precision": {"W": b, "I": a, "O": s, "O_final": a},
         "operand_source": {"W": number, "I": number},
     }
+
+
+def _padding(layer: LayerWorkload, axis: str) -> list[int]:
+    """Zeros before and behind an axis, as many as the sizes imply."""
+    outputs, inputs, taps = (getattr(layer, f"{name}_{axis}") for name in ("out", "in", "kernel"))
+    step, dilation = layer.steps[axis == "w"], getattr(layer, f"dilation_{axis}")
+    missing = max(0, (outputs - 1) * step + (taps - 1) * dilation + 1 - inputs)
+    return [missing // 2, missing - missing // 2]

@@ -11,35 +11,28 @@ from inexact.core.workload import LayerWorkload, Workload
 
 Shape = tuple[int, ...]
 
-FREE = frozenset(
-    """Relu Clip LeakyRelu PRelu ThresholdedRelu Identity Constant ConstantOfShape Shape Size Reshape Transpose Flatten Squeeze Unsqueeze
+_FREE = """
+    Relu Clip LeakyRelu PRelu ThresholdedRelu Identity Constant ConstantOfShape Shape Size Reshape Transpose Flatten Squeeze Unsqueeze
     Concat Split Slice Gather GatherElements GatherND Expand Tile Pad Cast CastLike Dropout Range Where Equal Less LessOrEqual Greater
     GreaterOrEqual Not And Or Xor Neg Abs Sign Floor Ceil Round QuantizeLinear DequantizeLinear DynamicQuantizeLinear Quant BipolarQuant
     Trunc ArgMax ArgMin TopK NonZero Resize Upsample DepthToSpace SpaceToDepth ScatterND ScatterElements OneHot Trilu Mod EyeLike
-    RandomNormalLike CumSum Min Max IsNaN If""".split()  # noqa: SIM905
-)
+    RandomNormalLike CumSum Min Max IsNaN If
+"""
+FREE = frozenset(_FREE.split())
 """Operators that cost the array nothing: shapes, constants, selections, conversions, and clamps, which the requantiser does."""
 
-VECTOR = {
-    **dict.fromkeys(("Add", "Sub", "Sum", "QLinearAdd"), "add"),
-    **dict.fromkeys(("Mul", "Div", "QLinearMul"), "multiply"),
-    **dict.fromkeys(
-        "MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool ReduceMean ReduceSum ReduceMax ReduceMin ReduceL2 "
-        "QLinearAveragePool QLinearGlobalAveragePool".split(),  # noqa: SIM905
-        "pool",
-    ),
-    **dict.fromkeys(
-        "BatchNormalization LayerNormalization InstanceNormalization GroupNormalization RMSNormalization LRN SkipLayerNormalization "
-        "LpNormalization MeanVarianceNormalization".split(),  # noqa: SIM905
-        "normalisation",
-    ),
-    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax", "QLinearSoftmax"), "softmax"),
-    **dict.fromkeys(
-        "Sigmoid Tanh Gelu Erf Exp Log Sqrt Reciprocal Pow Elu Selu Celu Softplus Softsign HardSigmoid HardSwish Mish Swish Sin Cos "
-        "QLinearSigmoid QuickGelu FastGelu BiasGelu".split(),  # noqa: SIM905
-        "activation",
-    ),
+_VECTOR = {
+    "add": "Add Sub Sum QLinearAdd",
+    "multiply": "Mul Div QLinearMul",
+    "pool": "MaxPool AveragePool GlobalAveragePool GlobalMaxPool LpPool ReduceMean ReduceSum ReduceMax ReduceMin ReduceL2 "
+    "QLinearAveragePool QLinearGlobalAveragePool",
+    "normalisation": "BatchNormalization LayerNormalization InstanceNormalization GroupNormalization RMSNormalization LRN "
+    "SkipLayerNormalization LpNormalization MeanVarianceNormalization",
+    "softmax": "Softmax LogSoftmax Hardmax QLinearSoftmax",
+    "activation": "Sigmoid Tanh Gelu Erf Exp Log Sqrt Reciprocal Pow Elu Selu Celu Softplus Softsign HardSigmoid HardSwish Mish Swish Sin "
+    "Cos QLinearSigmoid QuickGelu FastGelu BiasGelu",
 }
+VECTOR = {name: kind for kind, names in _VECTOR.items() for name in names.split()}
 """Operators of the vector unit -> kind of layer."""
 
 CONVOLUTIONS = {"Conv": 1, "ConvInteger": 1, "QLinearConv": 3, "FusedConv": 1}
@@ -88,7 +81,9 @@ def _fix_inputs(model: Any, input_shape: tuple[int, ...] | None) -> None:
     for place, value in enumerate(item for item in model.graph.input if item.name not in weights):
         dims = value.type.tensor_type.shape.dim
         if input_shape is not None and place == 0 and len(dims) != len(input_shape) + 1:
-            raise DataError(f"input_shape must have {len(dims) - 1} sizes, as input {value.name!r} without its batch, not {len(input_shape)}")
+            raise DataError(
+                f"input_shape must have {len(dims) - 1} sizes, as input {value.name!r} without its batch, not {len(input_shape)}"
+            )
         for axis, dim in enumerate(dims):
             if input_shape is not None and place == 0 and axis:
                 dim.dim_value = input_shape[axis - 1]
@@ -237,4 +232,3 @@ class _Reader:
         found = next((tuple(item.ints) for item in node.attribute if item.name == name), ())
         padded = (1, 1, *found)[-2:]
         return int(padded[0]), int(padded[1])
-

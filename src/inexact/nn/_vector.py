@@ -15,7 +15,9 @@ _KINDS = {
     **dict.fromkeys(("add", "sub"), "add"),
     **dict.fromkeys(("mul", "div"), "multiply"),
     **dict.fromkeys(("max_pool2d_with_indices", "avg_pool2d", "_adaptive_avg_pool2d", "mean", "amax", "avg_pool1d", "max_pool1d"), "pool"),
-    **dict.fromkeys(("native_layer_norm", "native_batch_norm", "_native_batch_norm_legit_no_training", "native_group_norm"), "normalisation"),
+    **dict.fromkeys(
+        ("native_layer_norm", "native_batch_norm", "_native_batch_norm_legit_no_training", "native_group_norm"), "normalisation"
+    ),
     **dict.fromkeys(("_softmax", "_log_softmax", "_safe_softmax"), "softmax"),
     **dict.fromkeys(("gelu", "silu", "hardswish", "sigmoid", "tanh", "hardsigmoid", "elu", "softplus", "mish"), "activation"),
 }
@@ -23,11 +25,11 @@ _KINDS = {
 
 
 @final
-class VectorOperations(TorchDispatchMode):
+class VectorOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Adds the operations it sees to `layers`, but none from inside a layer that multiplies. One input: the batch is 1."""
 
     def __init__(self, layers: dict[str, LayerWorkload]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.layers = layers
         self.depth = 0
 
@@ -41,7 +43,7 @@ class VectorOperations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
-        kind = _KINDS.get(func.overloadpacket.__name__.rstrip("_") if not func.overloadpacket.__name__.startswith("_") else func.overloadpacket.__name__)
+        kind = _KINDS.get(func.overloadpacket.__name__) or _KINDS.get(func.overloadpacket.__name__.rstrip("_"))
         if kind is not None and not self.depth:
             self._add(kind, args, found[0] if isinstance(found, tuple) else found)
         return found
@@ -65,7 +67,7 @@ class VectorOperations(TorchDispatchMode):
         )
 
 
-def _sizes(side: str, x: Tensor) -> dict[str, int]:
+def _sizes(side: str, x: Tensor) -> dict[str, Any]:
     """channels, h, w of a tensor with its batch: everything that is not rows and columns counts as channels."""
     height, width = (x.shape[-2], x.shape[-1]) if x.dim() >= 4 else (1, 1)
     return {f"{side}_channels": prod(x.shape) // (height * width), f"{side}_h": height, f"{side}_w": width}

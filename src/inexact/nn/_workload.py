@@ -120,7 +120,7 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
         coding=rule.coding,
         accumulator_bits=32 if rule.sums is None else rule.sums.width,
         correction_column=has_column,
-        adder="exact" if rule.sums is None or rule.sums.adder.startswith("exact_adder") else rule.sums.adder,
+        adder="exact" if rule.sums is None or str(rule.sums.adder).startswith("exact_adder") else str(rule.sums.adder),
     )
 
 

@@ -71,9 +71,8 @@ def _bar(label: str, parts: Mapping[str, float], names: list[str], largest: floa
         if width <= 0:
             continue
         title = f"{label}, {name.replace('_', ' ')}: {value / scale:.4g} {unit} ({100 * value / total:.1f} %)"
-        drawn.append(
-            f'<rect x="{start:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 6}" fill="{COLOURS[place]}"><title>{escape(title)}</title></rect>'
-        )
+        box = f'x="{start:.1f}" y="{y + 2}" width="{width:.1f}" height="{ROW - 6}" fill="{COLOURS[place]}"'
+        drawn.append(f"<rect {box}><title>{escape(title)}</title></rect>")
         start += width
     return drawn
 

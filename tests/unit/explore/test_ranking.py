@@ -13,7 +13,7 @@ from inexact.explore.accounts import Accounting
 from inexact.explore.describe import describe, error_map
 from inexact.explore.network_problem import NetworkProblem, Pool
 from inexact.explore.ranking import rank
-from inexact.explore.space import EXACT, Space
+from inexact.explore.space import Space
 from inexact.nn import ApproxLayer, Plan, Rule, approximate, workload
 
 
@@ -21,7 +21,8 @@ def rule(multiplier: str, coding: str = "sign_magnitude") -> Rule:
     return Rule(multiplier=multiplier, coding=coding, recovery="bias_correction(gain=true)")
 
 
-MILD, HARSH, COSTLY = rule("trunc(cut=3)"), rule("trunc(cut=9)"), rule("trunc(cut=0)")
+EXACT = Rule(coding="sign_magnitude")
+MILD, HARSH, COSTLY = (rule(f"trunc(cut={cut},width=(8,7))") for cut in (3, 8, 0))
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def accounting(model: nn.Module) -> Accounting:
 
 @pytest.fixture(scope="module")
 def ranked(model: nn.Module, images: torch.Tensor, accounting: Accounting) -> Space:
+    assert accounting.exact == EXACT  # weights held in the array: their signs are too
     candidates = {"0": [EXACT, MILD, HARSH, COSTLY], "5": [EXACT, MILD, HARSH]}
     return rank(model, candidates, images, accounting, seed=0, watch=Silent())
 
@@ -115,15 +117,16 @@ def test_description(model: nn.Module, images: torch.Tensor, accounting: Account
     plan = Plan({"0": HARSH, "5": EXACT})
     accounts = accounting.judge(workload(approximate(model, plan, calibrate=images)))
     parts = describe(accounting, plan, ranked, accounts)
-    first, last = parts["layers"]
-    assert (first["multiplier"], last["multiplier"]) == ("trunc(cut=9)", "exact(signed=true)")
+    first, pool, last = parts["layers"]
+    assert (first["multiplier"], last["multiplier"]) == ("trunc(cut=8,width=(8,7))", "exact")
+    assert (pool["multiplier"], pool["precision"]) == (None, "vector unit")
     assert first["noise"] == next(option.noise for option in ranked.layers[0].options if option.rule == HARSH)
-    assert first["energy_share"] + last["energy_share"] == pytest.approx(1)
-    assert [unit["spec"] for unit in parts["units"]] == ["trunc(cut=9)", "exact(signed=true)"]
+    assert sum(layer["energy_share"] for layer in parts["layers"]) == pytest.approx(1)
+    assert [unit["spec"] for unit in parts["units"]] == ["trunc(cut=8,width=(8,7))", "exact"]
     assert {row["quantity"] for row in parts["provenance"]} >= {
         "energy saving, with_dram",
         "area saving",
-        "energy of trunc(cut=9) over exact 8x8",
+        "energy of trunc(cut=8,width=(8,7)) over exact 8x8",
     }
     assert describe(accounting, None, ranked, {})["layers"] == []
 

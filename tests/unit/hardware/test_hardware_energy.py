@@ -77,7 +77,9 @@ def test_the_parts_of_an_element_add_up_to_the_synthesised_whole() -> None:
 
 
 def test_a_held_weight_and_real_operands_switch_less(edge: hardware.Accelerator, network: Workload) -> None:
-    energy = [hardware.element_cost("exact(signed=true)", regime=regime).multiplier.energy for regime in ("uniform", "network", "network_b_held")]
+    energy = [
+        hardware.element_cost("exact(signed=true)", regime=regime).multiplier.energy for regime in ("uniform", "network", "network_b_held")
+    ]
     assert energy == sorted(energy, reverse=True)
     uniform = dataclasses.replace(edge, words=edge.words | {"pe.operands": "uniform"})
     assert energies(uniform.evaluate(network))["multipliers"] > energies(edge.evaluate(network))["multipliers"]
@@ -174,7 +176,9 @@ def test_a_cheaper_unit_saves_in_multipliers_and_their_leakage_only(edge: hardwa
     assert after["leakage_array"] < before["leakage_array"]
     for name in set(before) - {"multipliers", "leakage_array"}:
         assert after[name] == before[name], name
-    assert half.area_um2.by_component["multipliers"].value == pytest.approx(256 * hardware.element_cost('exact(signed=true)').multiplier.area / 4)
+    assert half.area_um2.by_component["multipliers"].value == pytest.approx(
+        256 * hardware.element_cost("exact(signed=true)").multiplier.area / 4
+    )
     assert [layer.mapping for layer in half.layers] == [layer.mapping for layer in exact.layers]
 
 
@@ -221,7 +225,9 @@ def test_tiles_give_every_unit_columns_of_its_own(edge: hardware.Accelerator, ne
     assert own.area_um2.by_component["multipliers"].value == pytest.approx(shared.area_um2.by_component["multipliers"].value / 2)
     assert energies(own)["unit_selection"] == 0
     assert own.cycles.value > shared.cycles.value
-    narrow = dataclasses.replace(tiles, numbers=tiles.numbers | {"array.columns": dataclasses.replace(tiles.numbers["array.columns"], value=1.0)})
+    narrow = dataclasses.replace(
+        tiles, numbers=tiles.numbers | {"array.columns": dataclasses.replace(tiles.numbers["array.columns"], value=1.0)}
+    )
     with pytest.raises(HardwareError, match=r"must have a column for each of the plan's 2 units, but has 1"):
         narrow.evaluate(mixed)
 
@@ -263,7 +269,7 @@ def test_zero_points_are_charged_for_unsigned_weights_only(edge: hardware.Accele
     unsigned = part("unsigned")
     windows, outputs = 196, 196 * 32
     add, register, multiply = edge.rates.add_bit[0] * 32, edge.rates.register_bit[0] * 32, edge.rates.multiply[0]
-    expected = windows * 144 * (add + register) + windows * multiply * 32 * 8 / 64 + outputs * add
+    expected = windows * 144 * (add + register) + outputs * multiply * 32 * 8 / 64 + outputs * add
     assert energies(unsigned)["zero_points"] == pytest.approx(expected)
     exact = hardware.element_cost("exact")
     column = 16 * (exact.adder.area + 32 * exact.register_bit.area)
@@ -371,7 +377,10 @@ def test_an_evaluation_fits_in_a_search(edge: hardware.Accelerator, conv: Conv) 
         ({"out_channels": 0}, r"out_channels of layer 'a' must be at least 1, not 0"),
         ({"groups": 3}, r"groups of layer 'a' must divide its 16 input and 16 output channels, not 3"),
         ({"arithmetic": Arithmetic(coding="signd")}, r"coding of 'a' must be one of .*not 'signd'; did you mean 'signed'"),
-        ({"arithmetic": Arithmetic(a_bits=17)}, r"compute up to 8 bits, but layer 'a' asks for a_bits = 17; use a narrower format or raise pe\.operand_bits"),
+        (
+            {"arithmetic": Arithmetic(a_bits=17)},
+            r"compute up to 8 bits, but layer 'a' asks for a_bits = 17; use a narrower format or raise pe\.operand_bits",
+        ),
         ({"arithmetic": Arithmetic(accumulator_bits=40)}, r"compute up to 32 bits, but layer 'a' asks for accumulator_bits = 40"),
         ({"a_sparsity": 1.5}, r"a_sparsity of layer 'a' must be a share between 0 and 1, not 1\.5"),
         ({"arithmetic": Arithmetic(accumulator_bits=0)}, r"accumulator_bits of layer 'a' must be at least 1, not 0"),

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 from collections.abc import Callable
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,9 @@ Conv = Callable[..., LayerWorkload]
 SYSTOLIC = ("weight_stationary", "output_stationary", "input_stationary")
 
 
-def sized(machine: hardware.Accelerator, *, dataflow: str = "weight_stationary", rows: int = 16, columns: int = 16, **kib: float) -> hardware.Accelerator:
+def sized(
+    machine: hardware.Accelerator, *, dataflow: str = "weight_stationary", rows: int = 16, columns: int = 16, **kib: float
+) -> hardware.Accelerator:
     """The machine with another array and other memories, in KiB by name."""
     numbers = dict(machine.numbers)
     for name, value in (("array.rows", rows), ("array.columns", columns)):
@@ -72,7 +75,7 @@ def walked(layer: LayerWorkload, mapping: Mapping, bits: tuple[int, int, int]) -
     stride_h, stride_w = layer.steps
     tile = mapping.tile
     batches, rows, columns = pieces(layer.batch, tile["batch"]), pieces(layer.out_h, tile["rows"]), pieces(layer.out_w, tile["columns"])
-    loops = {
+    loops: dict[str, list[Any]] = {
         "pixels": list(product(batches, rows, columns)),
         "channels": pieces(layer.in_channels // layer.groups, tile["channels"]),
         "filters": pieces(layer.filters, tile["filters"]),
@@ -225,7 +228,9 @@ def test_a_correction_column_fetches_its_table(edge: hardware.Accelerator, conv:
 
 def test_a_layer_no_tile_of_which_fits_is_refused(edge: hardware.Accelerator, conv: Conv) -> None:
     machine = sized(edge, weight=0.5)
-    with pytest.raises(HardwareError, match=r"layer 'wide': no tile of 36 pixels x 40401 products x 2 filters fits the memories of edge-16x16 \("):
+    with pytest.raises(
+        HardwareError, match=r"layer 'wide': no tile of 36 pixels x 40401 products x 2 filters fits the memories of edge-16x16 \("
+    ):
         machine.map(conv("wide", 1, 2, 6, kernel=201))
 
 
@@ -244,6 +249,7 @@ def test_bit_serial_and_composable_elements_run_at_the_pace_of_the_bits(conv: Co
 
 def test_elements_without_a_multiplier_take_exact_plans_only(conv: Conv) -> None:
     layer = conv("a", 16, 16, 8, arithmetic=Arithmetic(multiplier="drum(k=4)", coding="unsigned"))
-    with pytest.raises(HardwareError, match=r"serial activations processing elements of stripes-like have no place for drum\(k=4\), which layer 'a'"):
+    with pytest.raises(
+        HardwareError, match=r"serial activations processing elements of stripes-like have no place for drum\(k=4\), which layer 'a'"
+    ):
         hardware.load("stripes-like").evaluate(alone(layer))
-

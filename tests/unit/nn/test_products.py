@@ -270,11 +270,11 @@ def test_other_multiplications_are_reported() -> None:
 
 def test_products_are_in_the_workload() -> None:
     model = Written("sdpa")
-    layers = {layer.name: layer for layer in workload(model, (5, 8)).layers}
+    layers = {layer.name: layer for layer in workload(model, (5, 8)).multiplying}
     assert list(layers) == ["q", "k", "v", "qk", "pv"]
     assert layers["qk"].macs == 2 * 5 * 5 * 4
     assert layers["pv"].macs == 2 * 5 * 4 * 5
     assert layers["qk"].kind == "product"
     net = approximate(model, Plan({"qk": "drum(k=4)"}), calibrate=torch.randn(2, 5, 8))
-    planned = {layer.name: layer.arithmetic.multiplier for layer in workload(net).layers}
+    planned = {layer.name: layer.arithmetic.multiplier for layer in workload(net).multiplying}
     assert planned == {"q": None, "k": None, "v": None, "qk": "drum(k=4)", "pv": None}

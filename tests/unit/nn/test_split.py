@@ -86,7 +86,7 @@ def test_an_encoder_of_torch_is_emulated_in_every_product(norm_first: bool) -> N
         for name in names:  # each of them matters: none is computed past its module
             changed = approximate(model, Plan({name: "trunc(cut=11)"}), calibrate=x)
             assert float((changed(x) - model(x)).abs().max()) > 1e-3, name
-    assert {entry.name for entry in workload(net).layers} == set(names)
+    assert {entry.name for entry in workload(net).multiplying} == set(names)
 
 
 KINDS = [

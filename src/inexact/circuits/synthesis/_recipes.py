@@ -18,7 +18,7 @@ from inexact.circuits.verilog import to_verilog
 from inexact.core.errors import LibraryError, SynthesisError, near
 
 RECIPES: dict[str, str] = {
-    "fa": "full adders, named by the netlist or else found in its logic, are mapped to the library's full-adder cell, the rest by abc for speed",
+    "fa": "full adders, named by the netlist or else found in its logic, become the library's cell, the rest by abc for speed",
     "plain": "all logic by abc for speed (the default of Yosys)",
     "area": "all logic by abc for area (amap)",
     "delay": "all logic by abc for speed, then buffers and sizes (map, buffer, upsize, dnsize)",
@@ -81,7 +81,9 @@ def mapped(circuit: Circuit, library: Library, recipe: str, yosys: Yosys | None)
         cells.write_text(library.text)
     target = yosys.folder / "mapped.json"
     target.unlink(missing_ok=True)
-    yosys.run(_commands(library, cells, recipe, yosys.folder, find_adders=recipe == "fa" and not named), f"{circuit.name} (recipe {recipe})")
+    yosys.run(
+        _commands(library, cells, recipe, yosys.folder, find_adders=recipe == "fa" and not named), f"{circuit.name} (recipe {recipe})"
+    )
     try:
         design = json.loads(target.read_text())
     except (OSError, ValueError) as error:

@@ -34,7 +34,8 @@ class Setup:
     """How circuits are synthesised and measured. cells: the library, None = the shipped one. recipe: see `RECIPES`; None = "fa", or
     "unoptimised" where Yosys is missing.
 
-    level: "unit", "mac" or "pe"; accumulator_bits, adder, sign_magnitude: of a MAC or PE, as for `mac_core`. cache: keep results on disk. limit_s: seconds per synthesis.
+    level: "unit", "mac" or "pe"; accumulator_bits, adder, sign_magnitude: of a MAC or PE, as for `mac_core`.
+    cache: keep results on disk. limit_s: seconds per synthesis.
     """
 
     cells: Library | None = None
@@ -117,9 +118,7 @@ def _job(setup: Setup) -> _Job:
 
 
 def _core(circuit: Circuit, setup: Setup) -> Circuit:
-    return circuit if setup.level == "unit" else mac_core(
-        circuit, setup.accumulator_bits, setup.adder, sign_magnitude=setup.sign_magnitude
-    )
+    return circuit if setup.level == "unit" else mac_core(circuit, setup.accumulator_bits, setup.adder, sign_magnitude=setup.sign_magnitude)
 
 
 def _one(circuit: Circuit, job: _Job, tools: queue.SimpleQueue[Yosys | None]) -> Silicon:
