@@ -34,11 +34,19 @@ def shape_of(text: str | None) -> tuple[int, ...] | None:
     return sizes
 
 
-def account(machine: Accelerator, exact: Workload, planned: Workload, *, points: bool, carbon: float | None) -> dict[str, Any]:
-    """The JSON object: cost of the planned design against the leanest exact 8-bit one."""
+def with_operands(machine: Accelerator, operands: str) -> Accelerator:
+    """The machine charged under uniform operands, or those of trained networks."""
+    return dataclasses.replace(machine, words=machine.words | {"pe.operands": "uniform" if operands == "uniform" else "network"})
+
+
+def account(
+    machine: Accelerator, exact: Workload, planned: Workload, *, baseline: Workload | None = None, points: bool, carbon: float | None
+) -> dict[str, Any]:
+    """The JSON object: cost of the planned design against `baseline`, by default the leanest exact 8-bit one."""
     from inexact import hardware
 
-    baseline = hardware.leanest_baseline(machine, exact)
+    if baseline is None:
+        baseline = hardware.leanest_baseline(machine, exact)
     cost, reference = machine.evaluate(planned), machine.evaluate(baseline)
     found = cost.to_json(baseline=reference)
     found["baseline"] = {

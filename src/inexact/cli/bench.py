@@ -42,6 +42,21 @@ def emulation(as_json: bool, quick: bool, threads: tuple[int, ...], engine: str,
 
 @bench.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def accelerator(as_json: bool) -> None:
+    """Time the accounts of ResNet-50 on every preset: with its mappings searched, and again after a change of unit."""
+    from inexact.cli._accelerator_speed import measure as measure_accelerator
+
+    found = measure_accelerator()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for row in found["cases"]:
+        again = "exact elements only" if row["reestimate_ms"] is None else f"{row['reestimate_ms']:.1f} ms after another unit"
+        click.echo(f"{row['accelerator']}: {found['network']} in {row['search_s']:.2f} s with its mappings searched, {again}")
+
+
+@bench.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("--threads", type=click.IntRange(1, 1024), default=None, help="Threads of both sides (default: those the engines use).")
 @click.option("--case", "part", default="", metavar="TEXT", help="Only networks whose name contains TEXT.")
 @click.option("--unit", default="arbitrary", show_default=True, metavar="SPEC", help="Unit of the emulated network.")

@@ -18,6 +18,8 @@ from inexact.core.errors import MissingDependencyError
 if TYPE_CHECKING:
     from torch import nn as torch_nn
 
+    from inexact.core.workload import Workload
+    from inexact.hardware import Accelerator
     from inexact.zoo import Dataset
 
 CALIBRATION_SIZE = 512
@@ -161,6 +163,13 @@ def evaluate_network(
 @_plan_options
 @click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset (`inexact accelerator list`) or TOML file.")
 @click.option("--input-shape", help="Of one input without the batch, as 3,224,224: for networks no data set of --data fits.")
+@click.option(
+    "--operands",
+    type=click.Choice(["network", "uniform", "measured"]),
+    default="network",
+    show_default=True,
+    help="What switches: codes as trained networks have them, uniform ones, or those each layer meets (slower; needs Yosys).",
+)
 @click.option("--layers", is_flag=True, help="Also a table of layers: cycles, stalls, utilisation, energy, tile and loops of the mapping.")
 @click.option("--operating-points", "points", is_flag=True, help="Also what a shorter critical path is worth in speed or in voltage.")
 @click.option(
@@ -177,6 +186,7 @@ def estimate_network(
     calibrate: str | None,
     accelerator: str,
     input_shape: str | None,
+    operands: str,
     layers: bool,
     points: bool,
     carbon: float | None,
@@ -194,8 +204,11 @@ def estimate_network(
     from inexact.core.files import write_text
 
     _use_threads(threads)
-    machine = hardware.load(accelerator)
-    if plan is None or input_shape is not None or network.lower().endswith(".onnx"):
+    machine = _estimate.with_operands(hardware.load(accelerator), operands)
+    measured = None
+    if operands == "measured":
+        exact, planned, measured = _measured(network, data, plan, weights, calibrate, machine)
+    elif plan is None or input_shape is not None or network.lower().endswith(".onnx"):
         exact = _estimate.workload_from(network, data, input_shape)
         planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, nn.Plan.load(plan))
     else:
@@ -203,7 +216,7 @@ def estimate_network(
         original, emulated = _networks(network, data, images, plan, weights, calibrate)
         exact = nn.workload(original, images.image_shape, name=network)
         planned = nn.workload(emulated, images.image_shape, name=network)
-    result = _estimate.account(machine, exact, planned, points=points, carbon=carbon)
+    result = _estimate.account(machine, exact, planned, baseline=measured, points=points, carbon=carbon)
     if picture is not None:
         from inexact.report import account
 
@@ -216,6 +229,20 @@ def estimate_network(
         click.echo(json.dumps(result))
         return
     _estimate.show(result, layers=layers)
+
+
+def _measured(
+    network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, machine: Accelerator
+) -> tuple[Workload, Workload, Workload]:
+    """The exact, the planned and the leanest exact design, both with the operands their layers meet on calibration images."""
+    from inexact import hardware, nn, zoo
+
+    images, seen = zoo.data(data, "test", 1), _calibration(data, calibrate)
+    original, emulated = _networks(network, data, images, plan, weights, calibrate)
+    exact = nn.workload(original, images.image_shape, name=network)
+    coding = hardware.leanest_baseline(machine, exact).multiplying[0].arithmetic.coding
+    reference = nn.measured_workload(nn.approximate(original, nn.Plan(coding=coding), calibrate=seen), seen, name=network)
+    return exact, reference if emulated is None else nn.measured_workload(emulated, seen, name=network), reference
 
 
 def _networks(

@@ -89,7 +89,9 @@ def element(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> Elemen
     """The processing element a layer runs on: its unit under its coding, with operands as the dataflow brings them."""
     spec, signs = unit_of(machine, layer)
     regime = HELD.get(dataflow, "network") if machine.words["pe.operands"] == "network" else "uniform"
-    return element_cost(spec, signs=signs, regime=regime)
+    if layer.a_histogram is None or layer.b_histogram is None:
+        return element_cost(spec, signs=signs, regime=regime)
+    return element_cost(spec, signs=signs, regime=regime, histograms=(layer.a_histogram, layer.b_histogram))
 
 
 def unit_of(machine: Accelerator, layer: LayerWorkload) -> tuple[str, bool]:

@@ -52,15 +52,28 @@ NETWORK = "network"
 """Regime of activity that accelerators are charged under by default, see `catalogue.REGIMES`."""
 
 
+Histograms = tuple[tuple[float, ...], tuple[float, ...]]
+"""How often each code of a and b occurs, by bit pattern; b holds magnitudes in sign-magnitude coding."""
+
+
 @lru_cache(maxsize=65536)
-def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK) -> ElementCost:
+def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK, histograms: Histograms | None = None) -> ElementCost:
     """The element of a multiplier; signs: operands in sign and magnitude, the product inverted by the second one's sign.
 
-    regime: which operands follow each other. In this order: the shipped catalogue; synthesis here, when the unit has a netlist and Yosys
+    regime: which operands follow each other. histograms: of these operands, measured here (HardwareError where that cannot be).
+    Without them, in this order: the shipped catalogue; synthesis here, when the unit has a netlist and Yosys
     is installed; the gate-count model, relative to the exact multiplier of the same signedness, which says so and is not verified.
     """
     unit = units.get(spec)
     signs = signs and not unit.signed
+    if histograms is not None:
+        measured = _synthesised(unit, signs, regime, histograms)
+        if measured is None:
+            raise HardwareError(
+                f"energy of {unit.spec} under the operands of a layer must be measured on its netlist with Yosys: "
+                "pip install 'inexact[synth]', take a unit with a netlist, or leave measured operands away"
+            )
+        return measured
     entry, element = catalogue.entries().get(unit.spec), catalogue.elements().get((unit.spec, signs))
     if entry is not None and element is not None:
         source = f"{SYNTHESIS} of its own netlist, {_conditions()}, {_operands(regime)}"
@@ -149,11 +162,11 @@ def _can_synthesise() -> bool:
         return False
 
 
-def _synthesised(unit: Multiplier, signs: bool, regime: str) -> ElementCost | None:
+def _synthesised(unit: Multiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> ElementCost | None:
     circuit = unit.circuit()
     if circuit is None or circuit.outputs[0].width > PE_ACCUMULATOR_BITS or not _can_synthesise():
         return None
-    plain, with_sign = operands_of(unit, signs, regime)
+    plain, with_sign = operands_of(unit, signs, regime, histograms)
     try:
         (alone,) = synthesise([circuit], Setup(operands=plain))
         (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=PE_ACCUMULATOR_BITS, sign_magnitude=signs, operands=with_sign))
@@ -171,17 +184,20 @@ def _synthesised(unit: Multiplier, signs: bool, regime: str) -> ElementCost | No
         unit=Part(energy=0.0, area=alone.area.value, leakage=alone.leakage.value / 1000),
         delay=whole.delay.value,
         flops=sum(unit.width) + signs + PE_ACCUMULATOR_BITS,
-        source=f"{SYNTHESIS} of its own netlist, {held.library}, recipe {held.recipe} by {held.tool}, {_operands(regime)}",
+        source=f"{SYNTHESIS} of its own netlist, {held.library}, recipe {held.recipe} by {held.tool}, "
+        + (_operands(regime) if histograms is None else "operands of each layer, measured"),
     )
 
 
-def operands_of(unit: Multiplier, signs: bool, regime: str) -> tuple[Operands, Operands]:
+def operands_of(unit: Multiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> tuple[Operands, Operands]:
     """Operands of a multiplier alone, and of its element, under a regime; signs are equally often negative."""
     name, held = catalogue.REGIMES[regime]
-    if name == "uniform":
+    if histograms is None and name == "uniform":
         return (Operands(held=held),) * 2
     coding = "sign_magnitude" if signs else "signed" if unit.signed else "unsigned"
-    a, b = catalogue.network_operands(coding, unit.width)
+    a, b = histograms or catalogue.network_operands(coding, unit.width)
+    b = b[: 1 << unit.width[1]]  # magnitudes are counted in as many bins as the coded weight has
+    name = name if histograms is None else "layer"
     plain = Operands(name=name, weights=(a, b), held=held)
     if not signs:
         return plain, plain

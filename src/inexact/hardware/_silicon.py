@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from inexact import units
 from inexact.core.workload import Workload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
 from inexact.hardware._layer import unit_of
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost, flip_flop
 from inexact.hardware._rates import column_table
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
+from inexact.units.cost import relative_cost
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -67,10 +69,11 @@ def demands(machine: Accelerator, workload: Workload) -> Demands:
 
 
 def _distinct(found: set[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
-    """Units of a plan without exact ones that a wider exact one of the same signedness stands in for."""
+    """Units of a plan, without exact ones that a wider exact one of the same signedness stands in for, and modes of one circuit once."""
     exact: dict[tuple[bool, bool], tuple[str, bool]] = {}
     kept = set()
-    for spec, signs in found:
+    for given, signs in found:
+        spec = circuit_of_modes(given)
         if spec.partition("(")[0] != "exact":
             kept.add((spec, signs))
             continue
@@ -78,6 +81,23 @@ def _distinct(found: set[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
         if kind not in exact or element_cost(spec, signs=signs).multiplier.area > element_cost(exact[kind][0], signs=signs).multiplier.area:
             exact[kind] = (spec, signs)
     return tuple(sorted(kept | set(exact.values())))
+
+
+def circuit_of_modes(spec: str) -> str:
+    """The mode of a run-time reconfigurable unit that holds the whole circuit; any other unit's own spec."""
+    unit = units.get(spec)
+    modes = getattr(unit, "modes", None)
+    if modes is None:
+        return spec
+    held = modes()
+    specs: list[str] = [mode.spec for mode in (held.values() if isinstance(held, dict) else held)]
+    return max(specs, key=lambda mode: (element_cost(mode).multiplier.area, mode))
+
+
+def mode_switches(spec: str) -> float:
+    """Area of the switches that choose a mode over that of the exact multiplier, by the gate-count model; 0 without modes."""
+    unit = units.get(spec)
+    return max(0.0, relative_cost(unit).area.value - 1) if hasattr(unit, "modes") else 0.0
 
 
 def elements(wanted: Demands) -> list[ElementCost]:
@@ -107,6 +127,7 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     bits = wanted.a_bits + wanted.b_bits + wanted.accumulator_bits
     register_area, register_leak = flop.area * scale.register_area, flop.leakage * scale.leakage
     bit_area = adder_area / wanted.accumulator_bits
+    switches = sum(mode_switches(spec) * element_cost(spec, signs=signs).multiplier.area for spec, signs in wanted.units)
     logic = {} if tiled else _gate_bits(machine, wanted)
     column_step = (bit_area + register_area) * wanted.accumulator_bits * machine.rows
     table = column_table(constants, wanted.column_bits) if wanted.column_bits else None
@@ -117,7 +138,9 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
         "registers": _flat(register_area * bits * pes),
         "scratchpads": _flat(_spad_area(machine) * pes),
         "sign_logic": ZERO,
-        "unit_selection": scaled(logic.get("unit_selection", ZERO), bit_area),
+        "unit_selection": total(
+            (scaled(logic.get("unit_selection", ZERO), bit_area), _flat(switches * shared * scale.multiplier_area * pes))
+        ),
         "zero_points": _flat(column_step) if wanted.zero_points else ZERO,
         "correction_column": _flat(column_step + table.area_um2 * machine.rows) if table else ZERO,
         **{memory.component: _flat(memory.bank.area_um2 * memory.banks) for memory in machine.memories.values()},

@@ -13,8 +13,9 @@ from inexact.core.errors import DataError
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload, settled
 from inexact.nn._approximate import ApproxModel
 from inexact.nn._bounds import bounds
-from inexact.nn._data import device_of
+from inexact.nn._data import Data, device_of
 from inexact.nn._dissect import dissect
+from inexact.nn._histograms import operand_histograms
 from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._plan import Plan
@@ -78,6 +79,26 @@ def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> li
     with between:
         network(example)
     return list(layers.values())
+
+
+def measured_workload(net: ApproxModel, data: Data, *, name: str | None = None, images: int = 512) -> Workload:
+    """The workload of an emulated network with the operands its layers meet: histograms of both, and the share of zeros.
+
+    Layers with weights only, over the first `images` inputs; products of two activations keep the operands of trained networks.
+    """
+    counted = operand_histograms(net, data, images=images)
+    built = net.layers()
+
+    def met(layer: LayerWorkload) -> LayerWorkload:
+        found, source = counted.get(layer.name), built.get(layer.name)
+        if found is None or not isinstance(source, ApproxLayer):
+            return layer
+        a, b = found.a / found.a.sum(), found.b / found.b.sum()
+        zero = int(source.a_zero) if layer.arithmetic.coding != "signed" else 0
+        return replace(layer, a_histogram=tuple(a.tolist()), b_histogram=tuple(b.tolist()), a_sparsity=float(a[zero]))
+
+    exact = workload(net, name=name)
+    return Workload(network=exact.network, layers=tuple(met(layer) for layer in exact.layers))
 
 
 def estimate(

@@ -84,3 +84,5 @@ def fake_units(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in ("_layer", "_silicon"):
         monkeypatch.setattr(f"inexact.hardware.{module}.element_cost", fake)
+    monkeypatch.setattr("inexact.hardware._silicon.circuit_of_modes", lambda spec: spec)
+    monkeypatch.setattr("inexact.hardware._silicon.mode_switches", lambda _spec: 0.0)
