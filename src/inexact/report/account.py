@@ -33,7 +33,7 @@ def picture(account: Mapping[str, Any]) -> str:
         f'aria-label="{escape(label, quote=True)}" font-family="system-ui, sans-serif" font-size="12" fill="{INK}">',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
         _text(16, 28, f"{account['network']} on {account['accelerator']}", size=17),
-        _text(16, 50, "energy of one inference by component; the first bar is the whole, the others its layers", colour=FAINT),
+        _text(16, 50, "energy of one inference by component: the whole, and below, on a scale of their own, its layers", colour=FAINT),
         *_legend(names),
     ]
     y = TOP + 20 * (len(names) // 5)
