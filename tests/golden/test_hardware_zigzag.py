@@ -116,3 +116,30 @@ def test_zigzags_reports_are_read(tmp_path: Path) -> None:
     (tmp_path / "bad_complete.json").write_text("{}")
     with pytest.raises(HardwareError, match=r"bad_complete\.json must be a report of ZigZag with outputs\.energy\.energy_total"):
         zigzag.results(tmp_path)
+
+
+TPU_LIKE = """
+name: tpu_like
+memories:
+  rf_128B: {size: 1024, r_bw: 8, w_bw: 8, r_cost: 0.095, w_cost: 0.095, operands: [I2], served_dimensions: []}
+  sram_2MB: {size: 16777216, r_bw: 2048, w_bw: 2048, r_cost: 416.16, w_cost: 378.4, operands: [I1, O], served_dimensions: [D1, D2]}
+  dram: {size: 10000000000, r_bw: 64, w_bw: 64, r_cost: 700, w_cost: 750, operands: [I1, I2, O], served_dimensions: [D1, D2]}
+operational_array: {unit_energy: 0.04, unit_area: 1, dimensions: [D1, D2], sizes: [32, 32]}
+"""
+
+
+def test_a_machine_of_zigzags_is_loaded(tmp_path: Path) -> None:
+    """Sizes and energies as in its tpu_like.yaml."""
+    (tmp_path / "tpu.yaml").write_text(TPU_LIKE)
+    (tmp_path / "tpu.toml").write_text(zigzag.description(tmp_path / "tpu.yaml"))
+    machine = hardware.load(tmp_path / "tpu.toml")
+    assert (machine.rows, machine.columns) == (32, 32)
+    (memory,) = machine.memories.values()
+    assert memory.bits == 16777216
+    assert set(memory.holds) == {"inputs", "sums", "outputs"}
+    assert memory.bank.read[0] * 2048 == pytest.approx(416.16, rel=1e-4)
+    assert machine.home("weights") is None
+    assert machine.rates.dram_bit[0] * 64 == pytest.approx(750, rel=1e-4)
+    (tmp_path / "other.yaml").write_text("name: none")
+    with pytest.raises(HardwareError, match=r"other\.yaml must be a hardware description of ZigZag"):
+        zigzag.description(tmp_path / "other.yaml")

@@ -14,7 +14,6 @@ from inexact.explore.accounts import Accounting, components, layer_energies, wri
 from inexact.explore.space import Space
 from inexact.metrics import profile
 from inexact.nn import Plan, Rule
-from inexact.units.cost import relative_cost
 
 HEATMAP = 32
 """Side of an error map at most; larger tables are averaged in blocks."""
@@ -23,13 +22,14 @@ HEATMAP = 32
 def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: Mapping[str, Any]) -> dict[str, Any]:
     """layers, units, ceiling, baseline_components, provenance as plain JSON. accounts: of the design, as `Accounting.judge` gives them."""
     rules = {} if plan is None else plan.rules
-    specs = list(dict.fromkeys(rule.unit.spec for rule in rules.values() if rule is not None))
+    codings = {rule.unit.spec: rule.coding for rule in rules.values() if rule is not None}
+    specs = list(codings)
     return {
         "layers": [] if plan is None else _layers(accounting, rules, space, accounts.get("by_layer", {})),
-        "units": [_unit(spec) for spec in specs],
+        "units": [_unit(spec, codings[spec]) for spec in specs],
         "ceiling": written(hardware.ceiling(accounting.baseline)),
         "baseline_components": components(accounting.baseline),
-        "provenance": _provenance(accounting, specs, accounts),
+        "provenance": _provenance(accounting, codings, accounts),
     }
 
 
@@ -67,14 +67,29 @@ def _precision(layer: LayerWorkload, rule: Rule | None) -> str:
     return "float32" if rule is None else str(rule.precision)
 
 
-def _unit(spec: str) -> dict[str, Any]:
+def _relative(spec: str, coding: str) -> dict[str, Estimate]:
+    """Energy and area of the multiplier, delay of its processing element, over those of the exact 8x8 one of unsigned operands."""
+    own = hardware.element_cost(spec, signs=coding == "sign_magnitude")
+    exact = hardware.element_cost("exact")
+    low, high = (end / exact.multiplier.energy for end in own.model)
+
+    def estimate(value: float, spread: tuple[float, float] | None = None) -> Estimate:
+        return Estimate(value=value, unit="1", source=own.source, node="45 nm", spread=spread, verified=own.verified)
+
+    return {
+        "energy": estimate(own.multiplier.energy / exact.multiplier.energy, (low, high) if low != high else None),
+        "area": estimate(own.multiplier.area / exact.multiplier.area),
+        "delay": estimate(own.delay / exact.delay),
+    }
+
+
+def _unit(spec: str, coding: str) -> dict[str, Any]:
     unit = units.get(spec)
-    cost = relative_cost(unit)
     return {
         "spec": spec,
         "sha256": unit.sha256,
         "metrics": profile(unit).to_json(),
-        "cost": written({"energy": cost.energy, "area": cost.area, "delay": cost.delay}),
+        "cost": written(_relative(spec, coding)),
         "error_heatmap": error_map(unit),
     }
 
@@ -88,14 +103,12 @@ def error_map(unit: units.Multiplier) -> list[list[float]]:
     return found
 
 
-def _provenance(accounting: Accounting, specs: list[str], accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _provenance(accounting: Accounting, codings: Mapping[str, str], accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows = [_row(f"energy saving, {name}", value) for name, value in accounts.get("savings", {}).items()]
     if "area_saving_estimate" in accounts:
         rows.append(_row("area saving", accounts["area_saving_estimate"]))
-    for spec in specs:
-        cost = relative_cost(units.get(spec))
-        for name, estimate in (("energy", cost.energy), ("area", cost.area), ("delay", cost.delay)):
-            rows.append(_row(f"{name} of {spec} over exact 8x8", estimate.to_json()))
+    for spec, coding in codings.items():
+        rows += [_row(f"{name} of {spec} over exact 8x8", figure.to_json()) for name, figure in _relative(spec, coding).items()]
     rows += [_row(name, estimate.to_json()) for name, estimate in accounting.machine.constants().items()]
     interval = Estimate(
         value=95.0,

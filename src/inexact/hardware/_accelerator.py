@@ -15,7 +15,7 @@ import numpy as np
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload
-from inexact.hardware._constants import Constant, Sram, Technology
+from inexact.hardware._constants import ZERO, Constant, Sram, Technology
 from inexact.hardware._cost import Cost
 from inexact.hardware._description import WORDS, MemoryDescription, describe
 from inexact.hardware._evaluate import evaluate
@@ -133,7 +133,10 @@ class Accelerator:
     @cached_property
     def rates(self) -> Rates:
         """Energy of each elementary event."""
-        return rates(self.technology, self.voltage)
+        found = rates(self.technology, self.voltage)
+        if "dram.energy_pj_bit" in self.numbers:
+            found = dataclasses.replace(found, dram_bit=(self.numbers["dram.energy_pj_bit"].value,) * 3)
+        return found
 
     @cached_property
     def memories(self) -> dict[str, Memory]:
@@ -145,11 +148,26 @@ class Accelerator:
         banks = int(found.numbers["banks"].value) if "banks" in found.numbers else 1
         ports = found.numbers["ports"].value if "ports" in found.numbers else 1
         width = found.numbers["width_bits"].value * ports if "width_bits" in found.numbers else inf
-        try:
-            bank = self.technology.memory(kib / banks)
-        except HardwareError as error:
-            raise HardwareError(f"memories.{found.name} of {self.name}: {error}") from None
+        bank = self._bank(found, kib / banks, banks)
         return Memory(name=found.name, holds=found.holds, bits=kib * 8192, width=width, bank=bank, banks=banks)
+
+    def _bank(self, found: MemoryDescription, kib: float, banks: int) -> Sram:
+        """One bank by the technology table, with the figures the description gives in their place."""
+        own = {name: constant.value for name, constant in found.numbers.items()}
+        if {"read_pj_bit", "write_pj_bit", "area_um2", "leakage_uw"} <= set(own):
+            bank = Sram(kib=kib, read=ZERO, write=ZERO, area_um2=0.0, leakage_uw=0.0, latency_ns=0.0)
+        else:
+            try:
+                bank = self.technology.memory(kib)
+            except HardwareError as error:
+                raise HardwareError(f"memories.{found.name} of {self.name}: {error}") from None
+        return dataclasses.replace(
+            bank,
+            read=(own["read_pj_bit"],) * 3 if "read_pj_bit" in own else bank.read,
+            write=(own["write_pj_bit"],) * 3 if "write_pj_bit" in own else bank.write,
+            area_um2=own["area_um2"] / banks if "area_um2" in own else bank.area_um2,
+            leakage_uw=own["leakage_uw"] / banks if "leakage_uw" in own else bank.leakage_uw,
+        )
 
     def home(self, role: str) -> Memory | None:
         """The memory that holds a role; None for weights that come straight from the DRAM."""

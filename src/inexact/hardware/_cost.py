@@ -205,11 +205,10 @@ class Cost:
 
     def _sum(self, unit: str, triples: Iterable[Triple]) -> Estimate:
         triple = total(triples)
-        source = f"accelerator model {self.accelerator}: sum of its components" + ("; " + self._models() if self.unverified else "")
+        source = f"accelerator model {self.accelerator}: sum of its components" + (
+            "; " + _models(self.unverified) if self.unverified else ""
+        )
         return Estimate(value=triple[0], unit=unit, source=source, node=self.node, spread=_spread(triple), verified=not self.unverified)
-
-    def _models(self) -> str:
-        return "declared model for " + ", ".join(sorted(name.replace("_", " ") for name in self.unverified))
 
     def _derived(self, value: float, unit: str, how: str, spread: tuple[float, float] | None = None) -> Estimate:
         verified = spread is None or not self.unverified
@@ -220,7 +219,10 @@ class Cost:
     def _percent(
         self, design: dict[str, Triple], reference: dict[str, Triple], parts: tuple[str, ...], model: tuple[float, float], how: str
     ) -> Estimate:
-        """100 * (1 - design / reference) over some components; the spread lets each component's constants be at either end in both."""
+        """100 * (1 - design / reference) over some components; the spread lets each component's constants be at either end in both.
+
+        It rests on a declared model only where one changes between the two.
+        """
         value = 1 - _ratio([(design[name][0], reference[name][0]) for name in parts])
         ends = []
         for factor, largest in ((model[0], False), (model[1], True)):
@@ -229,13 +231,14 @@ class Cost:
                 for name in parts
             ]
             ends.append(1 - _extreme_ratio(choices, largest=largest))
+        modelled = frozenset(name for name in self.unverified.intersection(parts) if design[name] != reference[name])
         return Estimate(
             value=100 * value,
             unit="%",
-            source=f"accelerator model {self.accelerator}: {how}" + ("; " + self._models() if self.unverified else ""),
+            source=f"accelerator model {self.accelerator}: {how}" + ("; " + _models(modelled) if modelled else ""),
             node=self.node,
             spread=(100 * min(*ends, value), 100 * max(*ends, value)),
-            verified=not self.unverified,
+            verified=not modelled,
         )
 
 
@@ -292,6 +295,10 @@ def _extreme_ratio(choices: list[list[tuple[float, float]]], *, largest: bool) -
             break
         ratio = best
     return ratio
+
+
+def _models(names: Iterable[str]) -> str:
+    return "declared model for " + ", ".join(sorted(name.replace("_", " ") for name in names))
 
 
 def _spread(triple: Triple) -> tuple[float, float] | None:

@@ -53,10 +53,21 @@ OPTIONAL = {
     "spads.sum_words": "words",
     "spads.shared_words": "words",
     "control.share": "1",
+    "dram.energy_pj_bit": "pJ/bit",
 }
 """What a description may give."""
 
-MEMORY = {"kib": "KiB", "banks": "banks", "width_bits": "bit", "ports": "ports"}
+MEMORY = {
+    "kib": "KiB",
+    "banks": "banks",
+    "width_bits": "bit",
+    "ports": "ports",
+    "read_pj_bit": "pJ/bit",
+    "write_pj_bit": "pJ/bit",
+    "area_um2": "um2",
+    "leakage_uw": "uW",
+}
+"""What a memory gives: its size, and in place of the technology table's energies, area and leakage its own."""
 WHOLE = {*INTEGERS, *(name for name in OPTIONAL if name.startswith(("pe.", "spads."))), "banks", "width_bits", "ports"}
 HINT = "the preset edge-16x16 shows every entry"
 

@@ -176,7 +176,15 @@ def _sources(machine: Accelerator, wanted: Demands) -> dict[str, str]:
         "leakage_buffers": memory,
         "dram": constants["dram_energy"].source,
     }
-    return named | dict.fromkeys((held.component for held in machine.memories.values()), memory)
+    if "dram.energy_pj_bit" in machine.numbers:
+        named["dram"] = machine.numbers["dram.energy_pj_bit"].source
+    return named | {held.component: _memory_source(machine, held.name, memory) for held in machine.memories.values()}
+
+
+def _memory_source(machine: Accelerator, name: str, table: str) -> str:
+    numbers = next(found.numbers for found in machine.memory_descriptions if found.name == name)
+    own = sorted({numbers[key].source for key in ("read_pj_bit", "write_pj_bit", "area_um2", "leakage_uw") if key in numbers})
+    return "; ".join([*own, *([] if own and "area_um2" in numbers and "read_pj_bit" in numbers else [table])])
 
 
 def reference_multiplier(node: str = "45nm") -> dict[str, Estimate]:

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inexact.core.errors import HardwareError
+from inexact.core.errors import HardwareError, MissingDependencyError
 from inexact.core.files import write_text
 from inexact.core.workload import LayerWorkload, Workload
 
@@ -67,6 +67,69 @@ def results(path: str | Path) -> dict[str, dict[str, float]]:
             ) from error
         found[name.removesuffix("_complete")] = figures
     return found
+
+
+def description(path: str | Path, *, technology: str = "45nm", clock_mhz: float = 200.0) -> str:
+    """A ZigZag hardware file as TOML for `hardware.load`: array, memories above the array with their energies, DRAM.
+
+    Memories of single elements are left to our registers. ZigZag has no clock, node, area in um2 or leakage: `technology` and
+    `clock_mhz` are the caller's, area and leakage those of the technology table. Raises HardwareError for other files and machines
+    (arrays of other than two dimensions, no memory above the array), MissingDependencyError without PyYAML.
+    """
+    found = _yaml(Path(path))
+    try:
+        sizes, memories = found["operational_array"]["sizes"], found["memories"]
+        dimensions = set(found["operational_array"]["dimensions"])
+        shared = {name: each for name, each in memories.items() if dimensions <= set(each["served_dimensions"])}
+        *inner, (_, dram) = shared.items()
+        rows, columns = (int(size) for size in sizes)
+        text = [
+            f'name = "{found["name"]}"',
+            f'description = "{rows}x{columns} array after a ZigZag description"',
+            f'technology = "{technology}"',
+            'dataflows = ["weight_stationary", "output_stationary"]',
+            'activations = "dram"',
+            f"[array]\nrows = {rows}\ncolumns = {columns}\nclock_mhz = {clock_mhz:g}",
+        ]
+        held: set[str] = set()
+        for name, memory in inner:
+            roles = [role for role, operand in OPERANDS.items() if operand in memory["operands"] and role not in held]
+            held.update(roles)
+            if roles:
+                text.append(_toml(name, memory, roles))
+        band, cost = _band(dram), max(float(dram["r_cost"]), float(dram["w_cost"]))
+        text.append(f"[dram]\nbandwidth_gb_s = {band * clock_mhz / 8000:g}\nenergy_pj_bit = {cost / band:g}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise HardwareError(
+            f"{path} must be a hardware description of ZigZag with a two-dimensional array and shared memories: {error!r}"
+        ) from error
+    return "\n\n".join([*text, "[postprocess]\nlanes = 8", "[float_unit]\nlanes = 4"]) + "\n"
+
+
+def _yaml(path: Path) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise MissingDependencyError("reading ZigZag's YAML needs the package pyyaml: pip install 'inexact[zigzag]'") from error
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise HardwareError(f"{path} must be a readable YAML file: {error}") from error
+
+
+def _band(memory: dict[str, Any]) -> int:
+    """Bits of an access: the widest port, or the older form's `r_bw`."""
+    return int(memory["r_bw"]) if "r_bw" in memory else max(int(port["bandwidth_max"]) for port in memory["ports"])
+
+
+def _toml(name: str, memory: dict[str, Any], roles: list[str]) -> str:
+    band = _band(memory)
+    held = ", ".join(f'"{role}"' for role in roles)
+    return (
+        f"[memories.{name}]\nkib = {memory['size'] / 8192:g}\nholds = [{held}]\nwidth_bits = {band}\nports = 2\n"
+        f"read_pj_bit = {float(memory['r_cost']) / band:g}\nwrite_pj_bit = {float(memory['w_cost']) / band:g}\n"
+        f"banks = {max(1, round(memory['size'] / 8192 / 1024))}"
+    )
 
 
 def _text(content: Any) -> str:

@@ -107,7 +107,7 @@ def test_a_missing_entry_is_named(tmp_path: Path) -> None:
 
 def test_a_section_that_is_no_table_is_refused(tmp_path: Path) -> None:
     start = PRESET.index("[dram]")
-    with pytest.raises(HardwareError, match=r"dram in mine\.toml must be a table with bandwidth_gb_s, not 5"):
+    with pytest.raises(HardwareError, match=r"dram in mine\.toml must be a table with bandwidth_gb_s, energy_pj_bit, not 5"):
         hardware.load(write(tmp_path, "dram = 5\n" + PRESET[:start] + PRESET[PRESET.index("[postprocess]") :]))
 
 
