@@ -47,7 +47,8 @@ class LayerWorkload:
     Sizes are in elements, for `batch` inputs. a = activation, b = weight. sparsity: share of zero operands, 0..1.
     kind: conv, conv_transpose, linear, product (of two activations), or one of `VECTOR_KINDS`, which has `operands` inputs of the
     input's size and no multiply-accumulates. stride 0: inferred from the sizes. executed: share of the multiply-accumulates that are
-    not skipped, 0..1. a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
+    formed, 0..1. added, busy, stored, checks: of a reduction, shares of all products that are added, of the array's time, of the weights'
+    bits, and additions it makes itself for each product. a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
     """
 
     name: str
@@ -71,8 +72,17 @@ class LayerWorkload:
     a_sparsity: float = 0.0
     b_sparsity: float = 0.0
     executed: float = 1.0
+    added: float | None = None
+    busy: float = 1.0
+    stored: float = 1.0
+    checks: float = 0.0
     a_histogram: tuple[float, ...] | None = None
     b_histogram: tuple[float, ...] | None = None
+
+    @property
+    def additions(self) -> float:
+        """Share of products that are added: as many as are formed, unless said."""
+        return self.executed if self.added is None else self.added
 
     @property
     def multiplies(self) -> bool:

@@ -11,7 +11,8 @@ from inexact import hardware
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Workload, settled
 from inexact.hardware import Accelerator, Cost
-from inexact.nn import Rule, arithmetic
+from inexact.nn import Rule, arithmetic, left
+from inexact.reduction import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +43,28 @@ class Accounting:
         exact = hardware.leanest_baseline(machine, workload)
         return cls(machine=machine, workload=exact, baseline=machine.evaluate(exact))
 
-    def planned(self, rules: Mapping[str, Rule]) -> Workload:
-        """The workload under these rules; layers without one stay as in the baseline. A shared column is assumed to be used."""
+    def planned(self, rules: Mapping[str, Rule], works: Mapping[str, Work] | None = None) -> Workload:
+        """The workload under these rules; layers without one stay as in the baseline. A shared column is assumed to be used.
+
+        works: what the reductions of layers leave; all of it where nothing is known.
+        """
         layers = []
         for layer in self.workload.layers:
             rule = rules.get(layer.name)
             if rule is not None:
                 column = not rule.exact and rule.recovery.startswith("shared_column")
-                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, has_column=column))  # noqa: PLW2901
+                work = left((works or {}).get(layer.name, Work()))
+                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, has_column=column), **work)  # noqa: PLW2901
             layers.append(layer)
         return Workload(network=self.workload.network, layers=settled(layers))
 
-    def predict(self, rules: Mapping[str, Rule]) -> Total:
-        """Energy and area of the design under these rules, before it is built."""
-        return total(self.machine.evaluate(self.planned(rules)))
+    def predict(self, rules: Mapping[str, Rule], works: Mapping[str, Work] | None = None) -> Total:
+        """Energy and area of the design under these rules, before it is built; works: see `planned`."""
+        return total(self.machine.evaluate(self.planned(rules, works)))
 
-    def layer_energies(self, rules: Mapping[str, Rule]) -> dict[str, float]:
-        """Energy of each layer in pJ, one inference, when these rules hold (the rest as in the baseline)."""
-        return layer_energies(self.machine.evaluate(self.planned(rules)))
+    def layer_energies(self, rules: Mapping[str, Rule], works: Mapping[str, Work] | None = None) -> dict[str, float]:
+        """Energy of each layer in pJ, one inference, when these rules hold (the rest as in the baseline); works: see `planned`."""
+        return layer_energies(self.machine.evaluate(self.planned(rules, works)))
 
     def judge(self, workload: Workload) -> dict[str, Any]:
         """The plain JSON account of a built design: energy and area saving in percent, savings by boundary, cost by component and layer."""

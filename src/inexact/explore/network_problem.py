@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -13,19 +13,19 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from inexact.core.errors import DataError
+from inexact.core.errors import DataError, FormatError, PlanError
 from inexact.core.files import sha256
-from inexact.explore.accounts import Accounting
+from inexact.explore.accounts import Accounting, Total
 from inexact.explore.describe import describe
 from inexact.explore.ranking import rank
 from inexact.explore.samplers import Genome
 from inexact.explore.seeds import initial_genomes
 from inexact.explore.settings import Settings
-from inexact.explore.space import Space, SpaceInput, candidates
+from inexact.explore.space import Option, Space, SpaceInput, candidates
 from inexact.explore.store import Correct
 from inexact.explore.watch import Watch
 from inexact.hardware import Accelerator
-from inexact.nn import ApproxModel, Data, Plan, approximate, batches, correct_answers, plannable, workload
+from inexact.nn import ApproxModel, Data, Plan, Rule, approximate, batches, correct_answers, plannable, workload
 from inexact.recovery import recover
 from inexact.zoo import write_weights
 
@@ -99,7 +99,23 @@ class NetworkProblem:
         self.layers = plannable(model, self.calibration)
         shape = tuple(whole.images.shape[1:])
         self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))
-        self.candidates = candidates(space, self.layers, self.accounting.exact)
+        wanted = candidates(space, self.layers, self.accounting.exact)
+        self._known: dict[tuple[str, ...], bool] = {}
+        self.candidates = {name: [rule for rule in rules if self._allowed(name, rule)] for name, rules in wanted.items()}
+
+    def _allowed(self, name: str, rule: Rule) -> bool:
+        """Whether a layer can have the rule's reduction: what it needs around it is known by applying it."""
+        if rule.reduction == "none":
+            return True
+        kind = (name, rule.reduction, rule.coding, str(rule.exact))
+        if kind not in self._known:
+            try:
+                approximate(self.model, Plan({name: rule}), calibrate=self.calibration[:8], calibration_size=8)
+            except (PlanError, FormatError):
+                self._known[kind] = False
+            else:
+                self._known[kind] = True
+        return self._known[kind]
 
     def fingerprint(self) -> str:
         """Hash of weights, structure, data, hardware constants, candidates, calibration, seed and version."""
@@ -129,11 +145,15 @@ class NetworkProblem:
 
     def initial(self, space: Space, count: int) -> list[Genome]:
         """Plans the ranking predicts to be good."""
-        return initial_genomes(space, self.accounting.predict, count)
+        return initial_genomes(space, self._cost, count)
+
+    def _cost(self, options: Mapping[str, Option]) -> Total:
+        rules = {name: option.rule for name, option in options.items()}
+        return self.accounting.predict(rules, {name: option.work for name, option in options.items()})
 
     def costs(self, space: Space, genome: Genome) -> dict[str, float]:
         """Costs of the design a genome stands for."""
-        found = self.accounting.predict({name: option.rule for name, option in space.choose(genome).items()})
+        found = self._cost(space.choose(genome))
         return {"energy_pj": found.energy_pj, "area_um2": found.area_um2, "cycles": found.cycles}
 
     def reference(self, split: str, kind: str, watch: Watch) -> Correct:

@@ -16,8 +16,9 @@ from inexact.explore.accounts import Accounting
 from inexact.explore.pareto import non_dominated, spread
 from inexact.explore.space import LayerChoices, Option, Space
 from inexact.explore.watch import Watch
-from inexact.nn import ApproxModel, Emulated, Plan, Rule, approximate
+from inexact.nn import ApproxLayer, ApproxModel, Emulated, Plan, Rule, approximate
 from inexact.recovery import recoveries
+from inexact.reduction import Work
 
 PROBES = 4
 """Random projections of the logits per image in the sensitivity estimate; each is unbiased, their mean has a quarter of the variance."""
@@ -58,13 +59,19 @@ def rank(
     options: dict[str, dict[Rule, Option]] = {name: {} for name in candidates}
     for rule in dict.fromkeys(rule for rules in candidates.values() for rule in rules):
         names = [name for name, rules in candidates.items() if rule in rules]
-        energies = accounting.layer_energies(dict.fromkeys(names, rule))
         net = approximate(model, Plan(dict.fromkeys(names, rule)), calibrate=images)
+        works = {name: work_of(layer) for name, layer in net.layers().items()}
+        energies = accounting.layer_energies(dict.fromkeys(names, rule), works)
         for name, layer in net.layers().items():
             noise, impact = _judge(layer, recordings[name])
-            options[name][rule] = Option(rule=rule, noise=noise, impact=impact, energy_pj=energies[name])
+            options[name][rule] = Option(rule=rule, noise=noise, impact=impact, energy_pj=energies[name], work=works[name])
         watch.step(note=str(rule.multiplier))
     return _pruned(options, accounting, keep, shared)
+
+
+def work_of(layer: Emulated) -> Work:
+    """What the layer's reduction leaves on its calibration data."""
+    return layer.reducer.measured if isinstance(layer, ApproxLayer) and layer.reducer is not None else Work()
 
 
 @torch.no_grad()
@@ -139,7 +146,7 @@ def _shared_rules(options: dict[str, dict[Rule, Option]], accounting: Accounting
     everywhere = [rule for rule in next(iter(options.values())) if all(rule in found for found in options.values())]
     rows = []
     for rule in everywhere:
-        total = accounting.predict(dict.fromkeys(options, rule))
+        total = accounting.predict(dict.fromkeys(options, rule), {name: found[rule].work for name, found in options.items()})
         rows.append((sum(found[rule].impact for found in options.values()), total.energy_pj, total.area_um2))
     good = [rule for rule, keep in zip(everywhere, non_dominated(rows), strict=True) if keep]
     energies = [row[1] for row, keep in zip(rows, non_dominated(rows), strict=True) if keep]

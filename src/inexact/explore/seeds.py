@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from inexact.explore.accounts import Total
 from inexact.explore.pareto import non_dominated
 from inexact.explore.samplers import Genome
-from inexact.explore.space import Space
+from inexact.explore.space import Option, Space
 from inexact.nn import Rule
 
 FIRST = 12
@@ -27,13 +27,13 @@ HARMLESS, RUINOUS = 1e-4, 0.3
 """Predicted error power in the logits, over their own power, between which plans are interesting: below, nothing is lost worth
 measuring; above, the error is of the size of the signal."""
 
-Cost = Callable[[dict[str, Rule]], Total]
+Cost = Callable[[dict[str, Option]], Total]
 
 
 def initial_genomes(space: Space, cost: Cost, count: int) -> list[Genome]:
     """At most `count` genomes: all exact, then `FIRST` - 1 of the predicted front that span it evenly, then the rest of that front.
 
-    cost: energy and area of the design that gives each layer a rule. Deterministic.
+    cost: energy and area of the design that gives each layer an option. Deterministic.
     """
     exact: Genome = (0,) * len(space.sizes)
     found = _relaxed(space)
@@ -42,7 +42,7 @@ def initial_genomes(space: Space, cost: Cost, count: int) -> list[Genome]:
     if not ordered or count < 2:
         return [exact][:count]
     impacts = [sum(o.impact for o in space.choose(g).values()) for g in ordered]
-    costs = [cost({name: o.rule for name, o in space.choose(g).items()}) for g in ordered]
+    costs = [cost(space.choose(g)) for g in ordered]
     rows = np.array([(i, c.energy_pj, c.area_um2) for i, c in zip(impacts, costs, strict=True)])
     front = [ordered[i] for i in np.flatnonzero(non_dominated(rows))]
     kept = [(impact, genome) for impact, genome in zip(impacts, ordered, strict=True) if genome in set(front)]

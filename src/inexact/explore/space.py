@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from inexact import units
 from inexact.core.errors import PlanError, SpecError, StudyError, near
 from inexact.explore.samplers import Genome
 from inexact.nn import Plan, Rule
+from inexact.reduction import Work
 
 EXACT = Rule(coding="signed")
 """The rule of the exact 8-bit design every saving is measured against; always the first option of a layer."""
 
-_GROUP_KEYS = ("layers", "multipliers", "precisions", "codings", "recoveries", "accumulators", "padding")
+_GROUP_KEYS = ("layers", "multipliers", "precisions", "codings", "recoveries", "accumulators", "reductions", "padding")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +41,14 @@ class Option:
 
     noise: power of the layer's output error over the power of its output, after the free correction.
     impact: power that error is predicted to have in the network's logits over their own power. energy_pj: of the layer, one inference.
-    Zero before ranking.
+    work: what the rule's reduction leaves on the ranking images. Zero, and all of it, before ranking.
     """
 
     rule: Rule
     noise: float = 0.0
     impact: float = 0.0
     energy_pj: float = 0.0
+    work: Work = field(default_factory=Work)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +84,9 @@ class Space:
             {
                 "layer": layer.layer,
                 "options": [
-                    {"rule": o.rule.to_dict(), "noise": o.noise, "impact": o.impact, "energy_pj": o.energy_pj} for o in layer.options
+                    {"rule": o.rule.to_dict(), "noise": o.noise, "impact": o.impact, "energy_pj": o.energy_pj}
+                    | ({} if o.work == Work() else {"work": dataclasses.asdict(o.work)})
+                    for o in layer.options
                 ],
             }
             for layer in self.layers
@@ -93,7 +97,10 @@ class Space:
         """The space `to_json` wrote."""
         layers = []
         for layer in content:
-            options = tuple(Option(**{**option, "rule": Rule.from_dict(option["rule"])}) for option in layer["options"])
+            options = tuple(
+                Option(**{**option, "rule": Rule.from_dict(option["rule"]), "work": Work(**option.get("work", {}))})
+                for option in layer["options"]
+            )
             layers.append(LayerChoices(layer=layer["layer"], options=options))
         return cls(layers=tuple(layers))
 
@@ -180,7 +187,7 @@ def _group(group: dict[str, Any], where: str) -> tuple[tuple[str, ...], list[Rul
         if key not in _GROUP_KEYS:
             raise StudyError(f"a [[group]] of {where} has no entry {key!r}{near(key, _GROUP_KEYS)} Entries: {', '.join(_GROUP_KEYS)}")
     lists = {"layers": ["default"], "precisions": ["int8"], "codings": ["unsigned"], "recoveries": ["bias_correction"]}
-    lists |= {"accumulators": ["exact"], **group}
+    lists |= {"accumulators": ["exact"], "reductions": ["none"], **group}
     for key in _GROUP_KEYS[:-1]:
         if not isinstance(lists.get(key), list) or not lists[key]:
             raise StudyError(f"{key} in a [[group]] of {where} must be a list of texts with at least one entry, not {lists.get(key)!r}")
@@ -190,7 +197,7 @@ def _group(group: dict[str, Any], where: str) -> tuple[tuple[str, ...], list[Rul
     return tuple(lists["layers"]), [rule for rule in rules if rule is not None]
 
 
-def _fitted(multiplier: str, precision: str, coding: str, recovery: str, accumulator: str, *, padding: str) -> Rule | None:
+def _fitted(multiplier: str, precision: str, coding: str, recovery: str, accumulator: str, reduction: str, *, padding: str) -> Rule | None:
     """The rule with the unit at the width the format and coding need, None when the unit cannot have that width."""
     unit = units.get(multiplier)
     if "width" not in multiplier:
@@ -203,6 +210,14 @@ def _fitted(multiplier: str, precision: str, coding: str, recovery: str, accumul
         except (SpecError, TypeError):
             return None
     try:
-        return Rule(multiplier=unit.spec, precision=precision, coding=coding, recovery=recovery, accumulator=accumulator, padding=padding)
+        return Rule(
+            multiplier=unit.spec,
+            precision=precision,
+            coding=coding,
+            recovery=recovery,
+            accumulator=accumulator,
+            padding=padding,
+            reduction=reduction,
+        )
     except PlanError as error:
         raise StudyError(f"options of a search space must fit each other: {error}") from error

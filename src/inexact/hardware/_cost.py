@@ -20,6 +20,7 @@ ARRAY = (
     "unit_selection",
     "zero_points",
     "correction_column",
+    "reduction_control",
     "control",
     "idle_pes",
     "leakage_array",

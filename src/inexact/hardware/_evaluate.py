@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
@@ -22,15 +22,17 @@ SWITCHING = tuple(name for name in ARRAY if name not in {"control", "idle_pes", 
 """Components that the control share is a share of."""
 
 
+WHOLE: dict[str, Any] = {"executed": 1.0, "added": None, "busy": 1.0, "stored": 1.0, "checks": 0.0}
+"""Fields of a layer without reduction."""
+
+
 def baseline(workload: Workload, *, coding: str = "signed") -> Workload:
     """The same network with the exact 8x8 multiplier everywhere, 32-bit sums and no correction; see also `leanest_baseline`.
 
     coding: signed symmetric by default.
     """
     arithmetic = Arithmetic(coding=coding)
-    layers = tuple(
-        dataclasses.replace(layer, arithmetic=arithmetic, executed=1.0) if layer.multiplies else layer for layer in workload.layers
-    )
+    layers = tuple(dataclasses.replace(layer, arithmetic=arithmetic, **WHOLE) if layer.multiplies else layer for layer in workload.layers)
     return Workload(network=workload.network, layers=settled(layers))
 
 
@@ -108,7 +110,7 @@ def _layer_cost(layer: LayerWorkload, found: LayerEnergy, energy: dict[str, Trip
         name=layer.name,
         macs=layer.macs,
         cycles=found.cycles,
-        stalls=found.cycles - mapping.cycles if mapping else 0,
+        stalls=max(0, found.cycles - mapping.cycles) if mapping else 0,
         dataflow=mapping.dataflow if mapping else found.runs_on,
         utilisation=mapping.utilisation if mapping else None,
         mapping=mapping,
@@ -145,6 +147,8 @@ def _unverified(machine: Accelerator, wanted: Demands, workload: Workload) -> fr
         parts |= {"multipliers", "adders", "leakage_array"}
     if not all(cost.verified for cost in elements(wanted)):
         parts |= {"multipliers", "leakage_array"}
+    if any(layer.checks for layer in workload.layers):
+        parts.add("reduction_control")
     if len(workload.multiplying) < len(workload.layers):
         parts.add("vector_unit")
     return frozenset(parts)
@@ -168,6 +172,7 @@ def _sources(machine: Accelerator, wanted: Demands) -> dict[str, str]:
         "unit_selection": gates,
         "zero_points": "adder, register and multiplier of the exact processing element",
         "correction_column": f"adder and register of the exact processing element; look-up memory: {memory}",
+        "reduction_control": "additions and comparisons of a reduction times the exact element's adder energy a bit",
         "control": machine.numbers["control.share"].source if "control.share" in machine.numbers else "none declared",
         "idle_pes": "clock-gated; high end: every register of an idle PE is clocked",
         "leakage_array": "leakage of the processing elements' cells: " + units,

@@ -45,7 +45,7 @@ def check_layer(machine: Accelerator, layer: LayerWorkload) -> None:
             f"groups of layer {layer.name!r} must divide its {layer.in_channels} input and {layer.out_channels} output channels, "
             f"not {layer.groups}"
         )
-    for name in ("executed", "a_sparsity", "b_sparsity"):
+    for name in ("executed", "busy", "a_sparsity", "b_sparsity"):
         if not 0 <= getattr(layer, name) <= 1:
             raise HardwareError(f"{name} of layer {layer.name!r} must be a share between 0 and 1, not {getattr(layer, name)}")
     arithmetic = layer.arithmetic
@@ -119,8 +119,9 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
     energy = {
         "multipliers": multipliers,
         "adders": adders,
-        "registers": scaled(machine.rates.register_bit, mapping.register_bits),
-        "scratchpads": _scratchpads(machine, mapping),
+        "registers": scaled(machine.rates.register_bit, _register_bits(layer, mapping)),
+        "reduction_control": scaled(machine.rates.add_bit, layer.macs * layer.checks * layer.arithmetic.accumulator_bits),
+        "scratchpads": _scratchpads(machine, layer, mapping),
         "zero_points": _zero_points(machine, layer),
         "correction_column": _correction_column(machine, layer),
         "idle_pes": _idle(machine, layer, mapping),
@@ -128,7 +129,7 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
         "requantisation": scaled(machine.rates.requantise, outputs),
         "dram": scaled(machine.rates.dram_bit, mapping.dram_reads + mapping.dram_writes),
     }
-    cycles = int(machine.stretched(mapping.cycles, mapping.memory, mapping.dram_reads + mapping.dram_writes))
+    cycles = int(machine.stretched(ceil(mapping.cycles * layer.busy), mapping.memory, mapping.dram_reads + mapping.dram_writes))
     return LayerEnergy(
         cycles=max(cycles, ceil(outputs / machine.postprocess_lanes)),
         mapping=mapping,
@@ -141,21 +142,21 @@ def _arithmetic(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> tu
     """Energy of multipliers (and at the ends of their model) and of adders."""
     arithmetic, rates = layer.arithmetic, machine.rates
     b, s = arithmetic.b_bits, arithmetic.accumulator_bits
-    busy = layer.macs * layer.executed
-    if machine.words["pe.gating"] == "zero":
-        busy *= 1 - layer.a_sparsity
+    # An element that rests with zeros, and a reduction that leaves them out, are the same saving once.
+    gated = 1 - layer.a_sparsity if machine.words["pe.gating"] == "zero" and layer.executed == 1 else 1.0
+    busy, added = layer.macs * layer.executed * gated, layer.macs * layer.additions * gated
     if machine.style.startswith("serial"):
         # A bit of the activation (and of the weight) a cycle: AND gates, then one adder of the partial product's width.
         beats, width = machine.pace(layer)[0], b if machine.style == "serial_activations" else 1
         multipliers = scaled(rates.and_bit, busy * beats * width)
-        adders = scaled(rates.add_bit, busy * beats * (width + 1))
+        adders = scaled(rates.add_bit, added * beats * (width + 1))
         return multipliers, (multipliers[0], multipliers[0]), adders
     cost = element(machine, layer, dataflow)
     share = 1 / machine.pace(layer)[1]
     energy = scaled(rates.scale.multiplier, busy * cost.multiplier.energy * share)
     nominal = rates.scale.multiplier[0] * busy * share
     adder = cost.adder.energy * adder_ratio(arithmetic.adder).energy * s / PE_ACCUMULATOR_BITS
-    return energy, (nominal * cost.model[0], nominal * cost.model[1]), scaled(rates.scale.adder, busy * adder)
+    return energy, (nominal * cost.model[0], nominal * cost.model[1]), scaled(rates.scale.adder, added * adder)
 
 
 def _memory_energy(machine: Accelerator, moved: dict[str, tuple[float, float]]) -> dict[str, Triple]:
@@ -166,8 +167,17 @@ def _memory_energy(machine: Accelerator, moved: dict[str, tuple[float, float]]) 
     return found
 
 
-def _scratchpads(machine: Accelerator, mapping: Mapping) -> Triple:
-    energy = sum(machine.spad_bit_pj[role] * (read + written) for role, (read, written) in mapping.spads.items())
+def _register_bits(layer: LayerWorkload, mapping: Mapping) -> float:
+    """Bits through registers: operands of products that are left out still travel through a systolic array, its sums rest."""
+    if mapping.dataflow == "row_stationary":
+        return mapping.register_bits
+    return max(0.0, mapping.register_bits - layer.macs * layer.arithmetic.accumulator_bits * max(0.0, 1 - layer.additions))
+
+
+def _scratchpads(machine: Accelerator, layer: LayerWorkload, mapping: Mapping) -> Triple:
+    """Words of scratchpads: of a product that is left out only the activation is read."""
+    share = {"input": 1.0, "weight": min(1.0, layer.additions), "sum": min(1.0, layer.additions)}
+    energy = sum(machine.spad_bit_pj[role] * (share[role] * read + written) for role, (read, written) in mapping.spads.items())
     return scaled(machine.technology["sram_spread"].triple, energy)
 
 

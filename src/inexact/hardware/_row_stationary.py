@@ -47,7 +47,7 @@ def search(machine: Accelerator, layer: LayerWorkload, *, input_resident: bool, 
 def _fitting(machine: Accelerator, layer: LayerWorkload, grid: Any, *, input_resident: bool) -> Any:
     """Which tilings the memories hold: inputs under a tile, sums of it, weights where a memory holds them."""
     e, r, t, q, p, n, m, c, h = grid
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits
+    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits * layer.stored, layer.arithmetic.accumulator_bits
     (step_h, step_w), rows = layer.steps, e * h
     high = np.minimum(layer.in_h, (rows - 1) * step_h + (layer.kernel_h - 1) * layer.dilation_h + 1)
     wide = min(layer.in_w, (layer.out_w - 1) * step_w + (layer.kernel_w - 1) * layer.dilation_w + 1)
@@ -165,7 +165,7 @@ def _ordered(
         * (layer.kernel_h / (taps * ceil(layer.kernel_h / taps))),
         "outputs": (B / (n * tiles["N"])) * (M / (p * t * m * tiles["M"])) * (P / (e * h * tiles["P"])),
     }
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits
+    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits * layer.stored, layer.arithmetic.accumulator_bits
     moved = found.crossings
     into_global, into_spads = moved["inputs"][GLOBAL, DRAM], moved["inputs"][SPAD, GLOBAL]
     dram_inputs = 0.0 if input_resident else groups * np.minimum(

@@ -156,7 +156,7 @@ def _ordered(
 ) -> tuple[tuple[float, float], Mapping] | None:
     """The best tiling with the loops over tiles in this order: ((objective, tie-break), mapping), or None when nothing fits."""
     M, K, N, groups = layer.pixels, layer.window, layer.filters, layer.groups
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits
+    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits * layer.stored, layer.arithmetic.accumulator_bits
     channels = layer.in_channels // groups
     trips = {
         "M": np.ceil(layer.batch / tiles.batch) * np.ceil(layer.out_h / tiles.rows) * np.ceil(layer.out_w / tiles.columns),

@@ -10,7 +10,7 @@ from inexact.nn._layer import ApproxLayer, Correction, Probe
 from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
-from inexact.nn._workload import arithmetic, estimate, measured_workload, planned_workload, workload
+from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
 from inexact.nn.layers import ApproxConv2d, ApproxLinear
 from inexact.nn.products import ApproxProduct, Product
@@ -42,6 +42,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "first_inputs",
+    "left",
     "measured_workload",
     "operand_histograms",
     "plannable",

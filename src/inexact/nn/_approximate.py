@@ -14,8 +14,14 @@ from inexact.nn._dissect import dissect
 from inexact.nn._kinds import Emulated, emulated
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._plan import Plan
+from inexact.nn._rectified import rectified
+from inexact.nn._reduced import check_calibrated
 from inexact.nn.products import ApproxProduct, Product
 from inexact.precision import Observer
+from inexact.reduction import Prediction, reductions
+
+REDUCTION_IMAGES = 64
+"""Calibration inputs that thresholds and the work of reductions are measured on."""
 
 
 @final
@@ -63,6 +69,8 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     sources = {name: parts.model.get_submodule(name) for name in chosen}
     _check_weights(sources)
     seen = _observe(parts.model, sources, inputs) if inputs is not None else {}
+    needing = [name for name, rule in chosen.items() if reductions.get(rule.reduction).needs_rectifier]
+    behind = rectified(parts.model, needing, inputs[:1]) if needing and inputs is not None else {}
     device = device_of(parts.model)
     for name, rule in chosen.items():
         source = sources.pop(name)  # one layer at a time: its weights are copied, then freed
@@ -72,7 +80,39 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
         here = next(source.parameters(), None)
         parts.replace(name, layer.to(device if here is None else here.device).eval())
     shape = None if inputs is None else tuple(inputs.shape[1:])
-    return ApproxModel(parts.model, plan, shape, parts.unfolded, parts.unplanned).eval()
+    result = ApproxModel(parts.model, plan, shape, parts.unfolded, parts.unplanned).eval()
+    if inputs is not None:
+        _fit_reductions(result, inputs, behind)
+    return result
+
+
+@torch.no_grad()
+def _fit_reductions(net: ApproxModel, inputs: Tensor, behind: dict[str, bool]) -> None:
+    """Thresholds of predictions, layer after layer, then the work that every reduction leaves on the calibration data."""
+    reduced = {name: layer for name, layer in net.layers().items() if isinstance(layer, ApproxLayer) and layer.reducer is not None}
+    for name, layer in reduced.items():
+        check_calibrated(layer)
+        if layer.reducer is not None and layer.reducer.reduction.needs_rectifier and not behind[name]:
+            raise PlanError(
+                f"{layer.reducer.reduction.spec} in layer {name} must be followed by a ReLU alone, but its output goes elsewhere; "
+                "leave the layer's reduction away"
+            )
+    few = inputs[:REDUCTION_IMAGES]
+    reducers = [layer.reducer for layer in reduced.values() if layer.reducer is not None]
+    predictions = [reducer for reducer in reducers if isinstance(reducer.reduction, Prediction)]
+    for reducer in predictions:
+        reducer.waiting = True
+    for reducer in predictions:
+        reducer.fitting, reducer.waiting = True, False
+        net(few)
+        reducer.fit()
+        reducer.fitting = False
+    for reducer in reducers:
+        reducer.counting = True
+    for start in range(0, len(few) if reducers else 0, 16):
+        net(few[start : start + 16])
+    for reducer in reducers:
+        reducer.counting = False
 
 
 def _check_weights(sources: dict[str, nn.Module]) -> None:

@@ -16,6 +16,7 @@ from inexact.core.errors import FormatError
 from inexact.kernels import compiled_layer_serves
 from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._probed import Probed
+from inexact.nn._reduced import Reducer, check, gate_zeros
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, straight_through
 from inexact.nn._tables import coded_table, error_table
@@ -116,7 +117,21 @@ class ApproxLayer(nn.Module, ABC):
         self.calibrated = False
         self.has_column = False
         self._cache = Cache()
+        self.reducer: Reducer | None = None
+        if rule.reduction != "none":
+            self._reduce()
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
+
+    def _reduce(self) -> None:
+        """Install the rule's reduction: its mask goes into the weights for good, gradients included."""
+        self.reducer = Reducer(self.rule.reduction, self.weight.shape[0])
+        check(self)
+        gate_zeros(self)
+        mask = self.reducer.reduction.mask(self.weight)
+        if mask is not None:
+            with torch.no_grad():
+                self.weight.mul_(mask)
+            self.weight.register_hook(lambda gradient: gradient * mask.to(gradient.device))  # type: ignore[no-untyped-call]
 
     def calibrate(self, inputs: Observer, outputs: Observer) -> None:
         """Fix scales and zero points from what the layer saw in float32."""
@@ -141,6 +156,8 @@ class ApproxLayer(nn.Module, ABC):
         self._check_calibrated()
         with torch.no_grad():
             result = self.compiled(x.detach(), self._prepared()) if self._compiles(x) else self._emulated(x.detach())
+            if self.reducer is not None and self.reducer.changes:
+                result = self.reducer.apply_to(self, x.detach(), result)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             slopes = slopes_of(self)
             return straight_through(self, x, result) if slopes is None else with_slopes(self, x, result, slopes)
@@ -273,6 +290,15 @@ class ApproxLayer(nn.Module, ABC):
     @abstractmethod
     def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
         """The layer by the compiled core, float32 like x."""
+
+    @property
+    def contraction_groups(self) -> int:
+        """Groups of output channels that see inputs of their own."""
+        return 1
+
+    def unrolled(self, a: Tensor) -> Tensor:
+        """Padded codes as windows, [P, groups, K] in the order of the flattened weight. FormatError for layers without a reduction."""
+        raise FormatError(f"layer {self.name} cannot have a reduction: only Conv2d and Linear layers can; leave its rule's reduction away")
 
     @abstractmethod
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from inexact.core.workload import CODINGS
 from inexact.nn._tables import coded_table
 from inexact.nn.gradients import gradients
 from inexact.precision import Format
+from inexact.reduction import reductions
 from inexact.units import Accumulator, Multiplier, multipliers
 
 PADDINGS = ("multiplied", "skipped")
@@ -29,6 +30,7 @@ class Rule:
     recovery: spec of the correction applied after calibration, such as "bias_correction"; "none".
     accumulator: "exact", or a `units.Accumulator` or its spec: the raw products of codes are summed by it, in its order; the corrections by
     zero points stay exact and are added after.
+    reduction: spec of what products are left out, such as "structured_sparsity(n=2,m=4)" or "sign_termination"; "none".
     gradient: spec of the unit's derivative in training: "straight_through", "smoothed_difference(half_window=16)", "linear_fit",
         "low_rank(rank=2)".
 
@@ -42,6 +44,7 @@ class Rule:
     recovery: str = "none"
     accumulator: str | Accumulator = "exact"
     gradient: str = "straight_through"
+    reduction: str = "none"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "multiplier", multipliers.get(self.multiplier).spec)
@@ -50,6 +53,7 @@ class Rule:
         _one_of("padding", self.padding, PADDINGS)
         if self.accumulator != "exact":
             object.__setattr__(self, "accumulator", Accumulator.get(self.accumulator).spec)
+        object.__setattr__(self, "reduction", reductions.get(self.reduction).spec)
         self._check_unit()
         self._check_accumulator()
         self._check_gradient()

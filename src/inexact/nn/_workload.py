@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._vector import VectorOperations
 from inexact.nn.products import ApproxProduct
+from inexact.reduction import Work
 
 
 def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, name: str | None = None) -> Workload:
@@ -146,7 +148,20 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
 
 
 def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> LayerWorkload:
-    planned = arithmetic(None)
+    planned, work = arithmetic(None), {}
     if isinstance(module, (ApproxLayer, ApproxProduct)):
         planned = arithmetic(module.rule, has_column=module.has_column)
-    return LayerWorkload(name=name, arithmetic=planned, **bounds(module, received, output))
+    if isinstance(module, ApproxLayer) and module.reducer is not None:
+        work = left(module.reducer.measured)
+    return LayerWorkload(name=name, arithmetic=planned, **work, **bounds(module, received, output))
+
+
+def left(work: Work) -> dict[str, Any]:
+    """What a reduction leaves, as fields of a `LayerWorkload`."""
+    return {
+        "executed": work.multiplications,
+        "added": work.additions,
+        "busy": min(1.0, work.time),
+        "stored": work.weights,
+        "checks": work.checks,
+    }

@@ -60,6 +60,16 @@ class ApproxConv2d(ApproxLayer):
             around = replace(around, padding=errors.reshape(errors.shape[1], -1))
         return kernels.conv2d_layer(x, prepared.patterns, self.table, around, geometry)
 
+    @property
+    def contraction_groups(self) -> int:
+        """Those of the convolution."""
+        return self.groups
+
+    def unrolled(self, a: Tensor) -> Tensor:
+        """[N H' W', groups, K]."""
+        columns = F.unfold(a, self.weight.shape[2:], self.dilation, 0, self.stride)  # [N, C kh kw, L]
+        return columns.transpose(1, 2).reshape(-1, self.groups, columns.shape[1] // self.groups)
+
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [N, O, H', W']."""
         return conv2d(self.rule, a, b, self.table, self.stride, self.dilation, self.groups)
@@ -143,6 +153,10 @@ class ApproxLinear(ApproxLayer):
         """float32 [..., O]."""
         rows = kernels.linear_layer(x.reshape(-1, x.shape[-1]), prepared.patterns, self.table, prepared.around)
         return rows.reshape(*x.shape[:-1], -1)
+
+    def unrolled(self, a: Tensor) -> Tensor:
+        """[rows, 1, K]."""
+        return a.reshape(-1, 1, a.shape[-1])
 
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [..., O]."""

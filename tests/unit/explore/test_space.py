@@ -13,7 +13,7 @@ from inexact.explore.accounts import Total
 from inexact.explore.pareto import non_dominated, spread
 from inexact.explore.plot import plot_front
 from inexact.explore.seeds import initial_genomes
-from inexact.explore.space import EXACT, SpaceText
+from inexact.explore.space import EXACT, Option, SpaceText
 from inexact.nn import Rule
 
 from .conftest import made_up_space
@@ -106,18 +106,17 @@ def test_json_round_trip() -> None:
 def test_initial_genomes_are_predicted_to_be_good() -> None:
     space = made_up_space()
 
-    def cost(rules: dict[str, Rule]) -> Total:
+    def cost(options: dict[str, Option]) -> Total:
         energy = {option.rule: option.energy_pj for option in space.layers[0].options}
-        return Total(energy_pj=sum(energy[r] for r in rules.values()), area_um2=10.0 * len(set(rules.values())), cycles=1.0)
+        rules = [option.rule for option in options.values()]
+        return Total(energy_pj=sum(energy[r] for r in rules), area_um2=10.0 * len(set(rules)), cycles=1.0)
 
     found = initial_genomes(space, cost, 40)
     assert found[0] == (0, 0, 0, 0)
     assert len(found) == len(set(found)) <= 40
     assert found == initial_genomes(space, cost, 40)
     assert any(len(set(genome)) == 1 and any(genome) for genome in found)  # one unit network-wide
-    rows = [
-        (sum(o.impact for o in space.choose(g).values()), cost({n: o.rule for n, o in space.choose(g).items()}).energy_pj) for g in found
-    ]
+    rows = [(sum(o.impact for o in space.choose(g).values()), cost(space.choose(g)).energy_pj) for g in found]
     assert len({row[0] for row in rows}) > 3
     assert initial_genomes(space, cost, 1) == [(0, 0, 0, 0)]
 

@@ -1,0 +1,66 @@
+"""Zero skipping and gating: products with a zero operand are not formed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from inexact.core.errors import SpecError, near
+from inexact.reduction._base import Reduction, View, Work, reductions
+
+OPERANDS = ("activation", "weight", "both")
+
+DETECTOR = 0.06
+"""Additions' worth of finding out whether an 8-bit operand is zero: seven OR gates, 0.26 full adders each, of a 32-bit addition."""
+
+
+@reductions.register("zero_skipping")
+@final
+@dataclass(frozen=True, kw_only=True)
+class ZeroSkipping(Reduction):
+    """Products whose activation, weight, or one of both is zero are not formed: exact.
+
+    operand: "activation", "weight" or "both". gate: the element rests for the cycle (energy only); otherwise lanes go on to the next
+    product that counts, and each group of `lanes` output positions waits for its slowest.
+
+    Reference: J. Albericio et al., Cnvlutin, ISCA 2016, doi:10.1109/ISCA.2016.11; gating: Y.-H. Chen et al., Eyeriss, JSSC 52(1), 2017
+    """
+
+    skips_zeros: ClassVar[bool] = True
+    operand: str = "activation"
+    gate: bool = True
+    lanes: int = 16
+
+    def __post_init__(self) -> None:
+        if self.operand not in OPERANDS:
+            raise SpecError(f"operand must be one of {', '.join(OPERANDS)}, not {self.operand!r}{near(str(self.operand), OPERANDS)}")
+
+    def work(self, view: View, threshold: Tensor, reduced: Tensor) -> Work:
+        """The share of products whose operands are not zero, and a detector at every operand looked at."""
+        done = total = waited = 0.0
+        for channels, a in view.windows():
+            b = view.weights(channels)
+            live_a = (a != 0).float() if self.operand != "weight" else torch.ones_like(a)
+            live_b = (b != 0).float() if self.operand != "activation" else torch.ones_like(b)
+            counts = live_a @ live_b.T  # [P, O of the group]
+            done += float(counts.sum(dtype=torch.float64))
+            total += a.shape[0] * b.numel()
+            waited += _slowest(counts, self.lanes)
+        share = done / total
+        return Work(
+            multiplications=share,
+            additions=share,
+            time=1.0 if self.gate else waited / total,
+            checks=DETECTOR * (2 if self.operand == "both" else 1),
+        )
+
+
+def _slowest(counts: Tensor, lanes: int) -> float:
+    """Products in the time of lanes that work side by side on `lanes` output positions and wait for each other."""
+    missing = -counts.shape[0] % lanes
+    padded = torch.cat([counts, counts.new_zeros(missing, counts.shape[1])]) if missing else counts
+    slowest = padded.reshape(-1, lanes, counts.shape[1]).amax(1, keepdim=True).expand(-1, lanes, -1).reshape(-1, counts.shape[1])
+    return float(slowest[: len(counts)].sum(dtype=torch.float64))

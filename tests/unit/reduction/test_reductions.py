@@ -1,0 +1,274 @@
+"""Reductions in emulated layers: what they change, what they leave, and what they may not be combined with."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from inexact import hardware
+from inexact.core.errors import FormatError, PlanError, SpecError, UnknownNameError
+from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, workload
+from inexact.reduction import Prediction, Work, reductions
+
+
+@pytest.fixture(scope="module")
+def model() -> nn.Module:
+    """A rectified convolution, a grouped one, one that is added to a branch, and a linear layer; inputs are not negative."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Conv2d(3, 8, 3, padding=1, stride=2)
+            self.grouped = nn.Conv2d(8, 8, 3, padding=1, groups=4)
+            self.branch = nn.Conv2d(8, 8, 1)
+            self.head = nn.Linear(8, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.relu(self.first(x))
+            y = nn.functional.relu(self.grouped(x))
+            y = torch.relu(self.branch(y) + x)
+            found: Tensor = self.head(y.mean((2, 3)))
+            return found
+
+    torch.manual_seed(0)
+    return Net().eval()
+
+
+@pytest.fixture(scope="module")
+def images() -> Tensor:
+    return torch.rand(24, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+
+
+def planned(model: nn.Module, images: Tensor, reduction: str, *layers: str, **rule: str) -> ApproxModel:
+    chosen = Rule(reduction=reduction, **rule)
+    return approximate(model, Plan({**dict.fromkeys(layers, chosen), "default": Rule(**rule)}), calibrate=images)
+
+
+def plain(model: nn.Module, images: Tensor, **rule: str) -> ApproxModel:
+    return approximate(model, Plan({"default": Rule(**rule)}), calibrate=images)
+
+
+def layer_of(net: ApproxModel, name: str) -> ApproxLayer:
+    layer = net.layers()[name]
+    assert isinstance(layer, ApproxLayer)
+    return layer
+
+
+def measured(net: ApproxModel, name: str) -> Work:
+    reducer = layer_of(net, name).reducer
+    assert reducer is not None
+    return reducer.measured
+
+
+def codes(net: ApproxModel, name: str, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Values of activation windows [P, groups, K] and weights [O, K] of a layer that sees x, in codes without zero points."""
+    layer = layer_of(net, name)
+    a = layer.a_quantiser().quantise(layer.padded(x)) - layer.a_zero
+    b = (layer.b_quantiser().quantise(layer.weight) - layer.b_zero).reshape(layer.weight.shape[0], -1)
+    return layer.unrolled(a), b
+
+
+LOSSLESS = ["zero_skipping", "zero_skipping(operand=both,gate=false)", "weight_reuse", "sign_termination", "sign_termination(interval=4)"]
+
+
+@pytest.mark.parametrize("reduction", LOSSLESS)
+@torch.no_grad()
+def test_exact_reductions_lose_nothing(model: nn.Module, images: Tensor, reduction: str) -> None:
+    for coding in ("signed", "sign_magnitude"):
+        net = planned(model, images, reduction, "first", "grouped", coding=coding)
+        assert torch.equal(net(images), plain(model, images, coding=coding)(images))
+        for name in ("first", "grouped"):
+            assert 0 < measured(net, name).multiplications < 1
+            assert measured(net, name).lost == 0
+
+
+@torch.no_grad()
+def test_skipped_zeros_are_counted_one_by_one(model: nn.Module, images: Tensor) -> None:
+    net = planned(model, images, "zero_skipping(operand=both)", "first", coding="signed")
+    a, b = codes(net, "first", images)
+    live = (a[:, :1, :] != 0) & (b != 0)
+    assert measured(net, "first").multiplications == pytest.approx(float(live.double().mean()))
+    only = planned(model, images, "zero_skipping", "first", coding="signed")
+    assert measured(only, "first").multiplications == pytest.approx(float((a != 0).double().mean()))
+    lanes = planned(model, images, "zero_skipping(gate=false,lanes=4)", "first", coding="signed")
+    counts = (a[:, 0] != 0).sum(1).double().reshape(-1, 4)
+    slowest = float(counts.amax(1).repeat_interleave(4).mean()) / a.shape[2]
+    assert measured(lanes, "first").time == pytest.approx(slowest)
+
+
+@torch.no_grad()
+def test_a_window_ends_where_its_sum_turns_negative(model: nn.Module, images: Tensor) -> None:
+    """The first windows worked through product by product."""
+    net = planned(model, images, "sign_termination", "first", coding="signed")
+    layer = layer_of(net, "first")
+    a, b = codes(net, "first", images)
+    assert layer.bias is not None
+    offset = layer.bias.double() / (layer.a_scale.double() * layer.b_scale.double().reshape(-1))
+    done = []
+    for window, (o, row) in itertools.product(a[:40, 0], enumerate(b)):
+        order = sorted(range(len(row)), key=lambda k: (row[k] < 0, float(row[k]) if row[k] < 0 else 0.0))
+        total, count = float(offset[o]), 0
+        for k in order:
+            total += float(window[k] * row[k])
+            count += 1
+            if row[k] < 0 and total < 0:
+                break
+        done.append(count / len(row))
+    from inexact.nn._reduced import LayerView
+    from inexact.reduction.sign_termination import executed
+
+    found, _ = executed(LayerView(layer, images, layer(images)), a[:40, 0], slice(0, 8), 1)
+    assert (found.double() / b.shape[1]).flatten().tolist() == pytest.approx(done)
+
+
+@pytest.mark.parametrize("reduction", ["speculative_termination(group=4,budget=0.1)", "msb_prediction(budget=0.1)"])
+@torch.no_grad()
+def test_predictions_keep_their_budget_and_write_zeros(model: nn.Module, images: Tensor, reduction: str) -> None:
+    net, exact = (planned(model, images, chosen, "first", "grouped", coding="signed") for chosen in (reduction, "none"))
+    for name in ("first", "grouped"):
+        assert 0 < measured(net, name).lost <= 0.1 + 1e-9
+        assert measured(net, name).multiplications < 1
+    before, after = layer_of(exact, "first")(images), layer_of(net, "first")(images)
+    changed = before != after
+    assert changed.any()
+    assert not after[changed].any()
+    kept = planned(model, images, reduction.replace("0.1", "0.0"), "first", coding="signed")
+    assert measured(kept, "first").lost == 0
+    assert torch.equal(torch.relu(layer_of(kept, "first")(images)), torch.relu(before))
+
+
+@torch.no_grad()
+def test_thresholds_travel_with_the_weights(model: nn.Module, images: Tensor) -> None:
+    net = planned(model, images, "msb_prediction", "first", "grouped", coding="signed")
+    fresh = approximate(model, net.plan)
+    with pytest.raises(FormatError, match="must be calibrated"):
+        fresh(images)
+    fresh.load_state_dict(net.state_dict())
+    assert torch.equal(fresh(images), net(images))
+
+
+@torch.no_grad()
+def test_pruned_weights_are_zero_and_stay_so(model: nn.Module, images: Tensor) -> None:
+    for reduction, share in (("structured_sparsity", 0.5), ("magnitude_pruning(fraction=0.75)", 0.25), ("filter_pruning", 0.75)):
+        net = planned(model, images, reduction, "branch", coding="signed")
+        layer = layer_of(net, "branch")
+        assert float((layer.weight != 0).double().mean()) == pytest.approx(share)
+        assert measured(net, "branch").multiplications == pytest.approx(share, abs=0.05)
+        with torch.enable_grad():
+            net(images).square().sum().backward()
+        assert layer.weight.grad is not None
+        assert (layer.weight.grad[layer.weight == 0] == 0).all()
+    rows = layer_of(planned(model, images, "structured_sparsity", "grouped", coding="signed"), "grouped").weight.reshape(8, -1)
+    groups = (rows[:, : rows.shape[1] // 4 * 4] != 0).reshape(8, -1, 4).sum(2)
+    assert (groups == 2).all()
+    source = model.get_submodule("branch").weight
+    assert bool(torch.all(source != 0))  # the network itself is untouched
+
+
+@torch.no_grad()
+def test_neighbours_predict_and_fill_in(model: nn.Module, images: Tensor) -> None:
+    exact = plain(model, images, coding="signed")
+    before = layer_of(exact, "first")(images)
+    net = planned(model, images, "spatial_prediction", "first", coding="signed")
+    after = layer_of(net, "first")(images)
+    rows, columns = torch.meshgrid(torch.arange(6), torch.arange(6), indexing="ij")
+    first = (rows + columns) % 2 == 0
+    assert torch.equal(before[..., first], after[..., first])
+    for n, o, i, j in ((0, 0, 1, 2), (3, 5, 0, 1), (7, 2, 5, 4)):
+        beside = [before[n, o, y, x] for y, x in ((i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)) if 0 <= y < 6 and 0 <= x < 6]
+        assert after[n, o, i, j] == (0 if all(value <= 0 for value in beside) else before[n, o, i, j])
+    perforated = planned(model, images, "output_perforation(every=3,pattern=both)", "first", coding="signed")
+    filled = layer_of(perforated, "first")(images)
+    places = torch.tensor([0, 1, 1, 3, 4, 4])
+    assert torch.equal(filled, before[:, :, places][..., places])
+    assert measured(perforated, "first").multiplications == pytest.approx(4 / 9)
+
+
+@torch.no_grad()
+def test_all_three_families_compose(model: nn.Module, images: Tensor) -> None:
+    """Narrow operands, an approximate unit that is wrong on zero, and a reduction that leaves these products out."""
+    rule = {"precision": "w6a6", "coding": "sign_magnitude", "multiplier": "roba(width=(6,5))"}
+    net = planned(model, images, "zero_skipping(operand=both)", "first", **rule)
+    layer = layer_of(net, "first")
+    assert (layer.table[0] == 0).all()
+    assert (layer.table[:, 0] == 0).all()
+    a, b = codes(net, "first", images)
+    assert measured(net, "first").multiplications == pytest.approx(float(((a[:, :1] != 0) & (b != 0)).double().mean()))
+    one = workload(net).layers[0]
+    assert (one.arithmetic.multiplier, one.arithmetic.a_bits) == ("roba(width=(6,5))", 6)
+    assert one.executed == pytest.approx(measured(net, "first").multiplications)
+
+
+def test_what_is_left_is_what_is_charged(model: nn.Module, images: Tensor) -> None:
+    machine = hardware.load("edge-16x16")
+    exact = workload(plain(model, images, coding="signed"))
+    before = machine.evaluate(exact)
+    again = machine.evaluate(workload(planned(model, images, "none", "first", coding="signed")))
+    assert again == before
+    layers = list(exact.layers)
+    layers[0] = dataclasses.replace(layers[0], executed=0.5, added=0.75, busy=0.25, stored=0.5, checks=0.1)
+    after = machine.evaluate(dataclasses.replace(exact, layers=tuple(layers)))
+    old, new = before.layers[0], after.layers[0]
+    assert new.energy["multipliers"][0] == pytest.approx(old.energy["multipliers"][0] / 2)
+    assert new.energy["adders"][0] == pytest.approx(old.energy["adders"][0] * 0.75)
+    saved = layers[0].macs * 32 * 0.25 * machine.rates.register_bit[0]
+    assert old.energy["registers"][0] - new.energy["registers"][0] == pytest.approx(saved)
+    assert new.energy["reduction_control"][0] == pytest.approx(layers[0].macs * 0.1 * 32 * machine.rates.add_bit[0])
+    assert new.energy["weight_buffer"][0] == pytest.approx(old.energy["weight_buffer"][0] / 2)
+    assert after.layers[2].energy == before.layers[2].energy
+    assert hardware.baseline(dataclasses.replace(exact, layers=tuple(layers)), coding="signed") == hardware.baseline(exact, coding="signed")
+
+
+@pytest.mark.parametrize(
+    ("reduction", "layer", "rule", "message"),
+    [
+        ("sign_termination", "branch", {"coding": "signed"}, r"sign_termination in layer branch must be followed by a ReLU alone"),
+        ("sign_termination", "first", {"coding": "unsigned"}, r"must see products with signs: use coding 'signed' or 'sign_magnitude'"),
+        ("weight_reuse", "first", {"coding": "signed", "multiplier": "trunc(cut=3,signed=true)"}, r"which only an exact unit allows"),
+        ("zero_skipping", "first", {"coding": "unsigned", "multiplier": "trunc(cut=3)"}, r"codes whose zero is elsewhere"),
+        ("msb_prediction", "first", {"precision": "int(requantisation=integer)"}, r"must have float requantisation"),
+        ("spatial_prediction", "head", {"coding": "signed"}, r"must be followed by a ReLU alone"),
+        ("output_perforation", "head", {"coding": "signed"}, r"needs a layer with rows and columns; head has none"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    model: nn.Module, images: Tensor, reduction: str, layer: str, rule: dict[str, str], message: str
+) -> None:
+    with pytest.raises((PlanError, FormatError), match=message):
+        planned(model, images, reduction, layer, **rule)
+
+
+def test_negative_activations_are_refused(model: nn.Module, images: Tensor) -> None:
+    with pytest.raises(PlanError, match="must have activations that are not negative, but calibration saw negative ones"):
+        planned(model, images - 0.5, "sign_termination", "first", coding="sign_magnitude")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "zero_skipping(operand=none)",
+        "magnitude_pruning(fraction=2)",
+        "structured_sparsity(n=4,m=4)",
+        "sign_termination(interval=0)",
+        "msb_prediction(bits=8)",
+        "speculative_termination(budget=-1)",
+        "output_perforation(every=1)",
+        "spatial_prediction(neighbours=4)",
+    ],
+)
+def test_bad_parameters_are_refused(spec: str) -> None:
+    with pytest.raises(SpecError):
+        reductions.get(spec)
+
+
+def test_every_reduction_has_a_spec_that_reads_back() -> None:
+    for name, member in reductions.items():
+        assert reductions.get(name) == member()
+        assert reductions.get(member().spec) == member()
+        assert issubclass(member, Prediction) <= member.needs_rectifier
+    with pytest.raises(UnknownNameError, match="did you mean 'zero_skipping'"):
+        Rule(reduction="zero_skiping")
