@@ -107,7 +107,7 @@ class NetworkProblem:
         """Whether a layer can have the rule's reduction: what it needs around it is known by applying it."""
         if rule.reduction == "none":
             return True
-        kind = (name, rule.reduction, rule.coding, str(rule.exact))
+        kind = (name, rule.reduction, rule.coding, str(rule.exact), f"{rule.format.a_bits}x{rule.format.b_bits}")
         if kind not in self._known:
             try:
                 approximate(self.model, Plan({name: rule}), calibrate=self.calibration[:8], calibration_size=8)

@@ -93,6 +93,8 @@ class LayerView:
         bias = torch.zeros_like(scale) if layer.bias is None else layer.bias.detach().double() / scale
         self.offset = bias - layer.fold.double()
         self.groups = layer.contraction_groups
+        self.coding: str = layer.rule.coding
+        self.width = (layer.rule.format.a_bits, layer.rule.format.b_bits)
 
     def windows(self) -> Iterator[tuple[slice, Tensor]]:
         """Group by group."""
@@ -105,6 +107,11 @@ class LayerView:
         """Codes without zero point."""
         b = self._b - self.layer.b_zero
         return b[channels].reshape(b[channels].shape[0], -1)
+
+    def zero_points(self, channels: slice) -> tuple[Tensor, Tensor]:
+        """Those of the layer."""
+        b_zero = self.layer.b_zero.reshape(-1, 1)
+        return self.layer.a_zero, b_zero if len(b_zero) == 1 else b_zero[channels]
 
     def products(self, a: Tensor, channels: slice) -> Tensor:
         """Exact products, or those of the table (zero points are 0 there, see `check`)."""
@@ -149,6 +156,11 @@ def check(layer: ApproxLayer) -> None:
         raise PlanError(
             f"{reduction.spec} in layer {layer.name} must see products with signs: use coding 'signed' or 'sign_magnitude', not 'unsigned'"
         )
+    if reduction.needs_weight_zero and rule.coding == "unsigned":
+        raise PlanError(
+            f"{reduction.spec} in layer {layer.name} leaves out weights of value 0, whose code must be 0: use coding 'signed' or "
+            "'sign_magnitude', not 'unsigned'"
+        )
     if (reduction.skips_zeros or reduction.exact_units_only) and not rule.exact:
         if reduction.exact_units_only:
             raise PlanError(
@@ -159,6 +171,11 @@ def check(layer: ApproxLayer) -> None:
                 f"{reduction.spec} in layer {layer.name} leaves products with zero out, but under unsigned coding {rule.unit.spec} "
                 "multiplies codes whose zero is elsewhere: use coding 'signed' or 'sign_magnitude'"
             )
+    if min(rule.format.a_bits, rule.format.b_bits) < reduction.least_width:
+        raise PlanError(
+            f"{reduction.spec} in layer {layer.name} must have operands of at least {reduction.least_width} bits, not "
+            f"{rule.format.a_bits} and {rule.format.b_bits}"
+        )
     if reduction.changes and rule.format.integer_output:
         raise PlanError(f"{reduction.spec} in layer {layer.name} must have float requantisation; leave requantisation=integer away")
 

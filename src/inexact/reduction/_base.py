@@ -18,12 +18,15 @@ class View(Protocol):
     """One layer on one batch, as a reduction may look at it. O output channels in `groups`, P output positions (batch included), K taps.
 
     result: float32, what the layer gives without reduction, [O, P]. offset: float64 [O], what is added to a sum of products before its
-    sign is that of the result (bias and correction, in units of products).
+    sign is that of the result (bias and correction, in units of products). coding: of the operands; under "unsigned" alone zero points may
+    differ from 0, and what the hardware sees as a zero, or as upper bits, is that of the code. width: bits of activation and weight.
     """
 
     result: Tensor
     offset: Tensor
     groups: int
+    coding: str
+    width: tuple[int, int]
 
     def windows(self) -> Iterator[tuple[slice, Tensor]]:
         """Group by group: (its output channels, activation values in codes without zero point, float32 [P, K])."""
@@ -31,6 +34,10 @@ class View(Protocol):
 
     def weights(self, channels: slice) -> Tensor:
         """Weight values in codes without zero point, float32 [O of the group, K]."""
+        ...
+
+    def zero_points(self, channels: slice) -> tuple[Tensor, Tensor]:
+        """Zero points of activations, [], and of weights, [1, 1] or [O of the group, 1]; a value plus its zero point is the code."""
         ...
 
     def products(self, a: Tensor, channels: slice) -> Tensor:
@@ -71,15 +78,22 @@ class Reduction(ABC):
     """Which products of a layer are left out; members are frozen dataclasses.
 
     needs_rectifier: whether the output must go to a ReLU and nowhere else. needs_signs: whether products must carry the sign of the weight
-    (signed or sign-magnitude coding, activations that are not negative). skips_zeros: whether products with a zero are not formed.
-    exact_units_only: whether it changes what is multiplied, so that an approximate unit would give something else.
+    (signed or sign-magnitude coding, activations that are not negative). needs_weight_zero: whether a weight of value 0 must have code 0
+    (signed or sign-magnitude coding). skips_zeros: whether products with a zero are not formed. exact_units_only: whether it changes what
+    is multiplied, so that an approximate unit would give something else.
     """
 
     family_name: ClassVar[str]
     needs_rectifier: ClassVar[bool] = False
     needs_signs: ClassVar[bool] = False
+    needs_weight_zero: ClassVar[bool] = False
     skips_zeros: ClassVar[bool] = False
     exact_units_only: ClassVar[bool] = False
+
+    @property
+    def least_width(self) -> int:
+        """Bits that both operands must have at least."""
+        return 2
 
     @property
     def spec(self) -> str:

@@ -24,6 +24,7 @@ class MagnitudePruning(Reduction):
     Reference: S. Han, J. Pool, J. Tran, W. Dally, Learning both weights and connections, NeurIPS 2015
     """
 
+    needs_weight_zero: ClassVar[bool] = True
     skips_zeros: ClassVar[bool] = True
     fraction: float = 0.5
     index_bits: int = 4
@@ -54,6 +55,7 @@ class StructuredSparsity(Reduction):
     Reference: A. Mishra et al., Accelerating sparse deep neural networks, arXiv:2104.08378, 2021
     """
 
+    needs_weight_zero: ClassVar[bool] = True
     skips_zeros: ClassVar[bool] = True
     n: int = 2
     m: int = 4
@@ -108,7 +110,7 @@ class FilterPruning(Reduction):
 
 
 def kept(view: View, index_bits: int, *, balanced: bool) -> Work:
-    """Work of the weights that are not zero, 8 bits each and their index."""
+    """Work of the weights that are not zero, each stored with its index."""
     live = total = longest = 0.0
     for channels, _ in view.windows():
         counts = (view.weights(channels) != 0).sum(1).double()
@@ -119,5 +121,5 @@ def kept(view: View, index_bits: int, *, balanced: bool) -> Work:
         multiplications=share,
         additions=share,
         time=share if balanced else longest / total,
-        weights=share * (8 + index_bits) / 8,
+        weights=share * (view.width[1] + index_bits) / view.width[1],
     )

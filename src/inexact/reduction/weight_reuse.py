@@ -30,9 +30,9 @@ class WeightReuse(Reduction):
         """A multiplication for every distinct weight of a filter, an addition for every weight that is not 0."""
         distinct = live = total = 0
         for channels, _ in view.windows():
-            for row in view.weights(channels):
+            for row in view.weights(channels) + view.zero_points(channels)[1]:
                 distinct += int(torch.unique(row[row != 0]).numel())
                 live += int((row != 0).sum())
                 total += row.numel()
-        weights = (live * self.index_bits + distinct * 8) / (8 * total)
+        weights = (live * self.index_bits + distinct * view.width[1]) / (view.width[1] * total)
         return Work(multiplications=distinct / total, additions=live / total, weights=weights)

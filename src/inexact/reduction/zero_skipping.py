@@ -21,7 +21,7 @@ DETECTOR = 0.06
 @final
 @dataclass(frozen=True, kw_only=True)
 class ZeroSkipping(Reduction):
-    """Products whose activation, weight, or one of both is zero are not formed: exact.
+    """Products whose activation, weight, or one of both has code 0 are not formed: exact.
 
     operand: "activation", "weight" or "both". gate: the element rests for the cycle (energy only); otherwise lanes go on to the next
     product that counts, and each group of `lanes` output positions waits for its slowest.
@@ -43,8 +43,9 @@ class ZeroSkipping(Reduction):
         done = total = waited = 0.0
         for channels, a in view.windows():
             b = view.weights(channels)
-            live_a = (a != 0).float() if self.operand != "weight" else torch.ones_like(a)
-            live_b = (b != 0).float() if self.operand != "activation" else torch.ones_like(b)
+            a_zero, b_zero = view.zero_points(channels)
+            live_a = (a + a_zero != 0).float() if self.operand != "weight" else torch.ones_like(a)
+            live_b = (b + b_zero != 0).float() if self.operand != "activation" else torch.ones_like(b)
             counts = live_a @ live_b.T  # [P, O of the group]
             done += float(counts.sum(dtype=torch.float64))
             total += a.shape[0] * b.numel()

@@ -101,6 +101,39 @@ def test_skipped_zeros_are_counted_one_by_one(model: nn.Module, images: Tensor) 
 
 
 @torch.no_grad()
+def test_a_zero_is_the_code_and_not_the_value(model: nn.Module, images: Tensor) -> None:
+    """With a zero point the array sees another code where the value is 0, and multiplies it."""
+    centred = (images - 0.5).relu() - 0.25  # a quarter below zero: the value 0 occurs, and so does code 0
+    net = planned(model, centred, "zero_skipping(operand=both)", "first", coding="unsigned", padding="multiplied")
+    layer = layer_of(net, "first")
+    assert float(layer.a_zero) != 0
+    a, b = codes(net, "first", centred)
+    live = (a[:, :1] + layer.a_zero != 0) & (b + layer.b_zero.reshape(-1, 1) != 0)
+    assert measured(net, "first").multiplications == pytest.approx(float(live.double().mean()))
+    assert measured(net, "first").multiplications != pytest.approx(float(((a[:, :1] != 0) & (b != 0)).double().mean()), abs=0.05)
+
+
+@torch.no_grad()
+def test_upper_bits_are_those_of_the_code(model: nn.Module, images: Tensor) -> None:
+    from inexact.nn._reduced import LayerView
+
+    for coding in ("unsigned", "signed", "sign_magnitude"):
+        layer = layer_of(planned(model, images - 0.5, "msb_prediction", "first", coding=coding), "first")
+        view = LayerView(layer, images - 0.5, layer(images - 0.5))
+        ((channels, a),) = view.windows()
+        a_zero, b_zero = (zero.double() for zero in view.zero_points(channels))
+        upper_a, upper_b = (a.double() + a_zero), (view.weights(channels).double() + b_zero)
+        if coding == "sign_magnitude":
+            upper_a, upper_b = (values.sign() * (values.abs() // 16) * 16 for values in (upper_a, upper_b))
+        else:
+            upper_a, upper_b = (values - values.remainder(16) for values in (upper_a, upper_b))
+        wanted = (upper_b - b_zero) @ (upper_a - a_zero).T + view.offset[:, None]
+        found = reductions.get("msb_prediction")
+        assert isinstance(found, Prediction)
+        assert torch.allclose(found.scores(view), wanted)
+
+
+@torch.no_grad()
 def test_a_window_ends_where_its_sum_turns_negative(model: nn.Module, images: Tensor) -> None:
     """The first windows worked through product by product."""
     net = planned(model, images, "sign_termination", "first", coding="signed")
@@ -166,7 +199,8 @@ def test_pruned_weights_are_zero_and_stay_so(model: nn.Module, images: Tensor) -
     groups = (rows[:, : rows.shape[1] // 4 * 4] != 0).reshape(8, -1, 4).sum(2)
     assert (groups == 2).all()
     source = model.get_submodule("branch").weight
-    assert isinstance(source, Tensor) and int((source == 0).sum()) == 0  # the network itself is untouched
+    assert isinstance(source, Tensor)
+    assert int((source == 0).sum()) == 0  # the network itself is untouched
 
 
 @torch.no_grad()
@@ -230,6 +264,8 @@ def test_what_is_left_is_what_is_charged(model: nn.Module, images: Tensor) -> No
         ("sign_termination", "first", {"coding": "unsigned"}, r"must see products with signs: use coding 'signed' or 'sign_magnitude'"),
         ("weight_reuse", "first", {"coding": "signed", "multiplier": "trunc(cut=3,signed=true)"}, r"which only an exact unit allows"),
         ("zero_skipping", "first", {"coding": "unsigned", "multiplier": "trunc(cut=3)"}, r"codes whose zero is elsewhere"),
+        ("structured_sparsity", "first", {"coding": "unsigned"}, r"leaves out weights of value 0, whose code must be 0"),
+        ("msb_prediction", "first", {"coding": "signed", "precision": "w4a8"}, r"at least 5 bits, not 8 and 4"),
         ("msb_prediction", "first", {"precision": "int(requantisation=integer)"}, r"must have float requantisation"),
         ("spatial_prediction", "head", {"coding": "signed"}, r"must be followed by a ReLU alone"),
         ("output_perforation", "head", {"coding": "signed"}, r"needs a layer with rows and columns; head has none"),
@@ -254,7 +290,7 @@ def test_negative_activations_are_refused(model: nn.Module, images: Tensor) -> N
         "magnitude_pruning(fraction=2)",
         "structured_sparsity(n=4,m=4)",
         "sign_termination(interval=0)",
-        "msb_prediction(bits=8)",
+        "msb_prediction(bits=0)",
         "speculative_termination(budget=-1)",
         "output_perforation(every=1)",
         "spatial_prediction(neighbours=4)",
