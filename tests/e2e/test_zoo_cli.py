@@ -95,6 +95,19 @@ def test_evaluate_a_plan(capsys: pytest.CaptureFixture[str], plan: Path, tmp_pat
     assert answer(capsys, *words, "--weights", str(tmp_path / "own.safetensors")) == found
 
 
+def test_what_reductions_leave_is_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rules = {"conv1": nn.Rule(coding="signed", reduction="magnitude_pruning(fraction=0.5)"), "default": nn.Rule(reduction="zero_skipping")}
+    nn.Plan(rules).save(tmp_path / "plan.toml")
+    words = ["--network", "lenet5", "--plan", str(tmp_path / "plan.toml")]
+    found = answer(capsys, "net", "evaluate", *words, "--limit", "50")["reductions"]
+    assert found == answer(capsys, "net", "estimate", *words)["reductions"]
+    assert found["conv1"]["multiplications"] == pytest.approx(0.5, abs=0.01)
+    assert found["conv1"]["weights"] == pytest.approx(0.75, abs=0.01)  # 4 bits of position a weight that stays
+    assert 0 < found["conv2"]["multiplications"] < 1
+    assert run(["net", "evaluate", *words, "--limit", "50"]) == 0
+    assert "reduced layer" in capsys.readouterr().out
+
+
 def test_estimate(capsys: pytest.CaptureFixture[str], plan: Path) -> None:
     exact = answer(capsys, "net", "estimate", "--network", "lenet5", "--accelerator", "edge-16x16")
     approximate = answer(capsys, "net", "estimate", "--network", "lenet5", "--plan", str(plan), "--accelerator", "edge-16x16")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from inexact.core.workload import Workload
     from inexact.hardware import Accelerator
+    from inexact.reduction import Work
     from inexact.zoo import Dataset
 
 CALIBRATION_SIZE = 512
@@ -132,6 +133,7 @@ def evaluate_network(
 ) -> None:
     """Top-1 accuracy in percent; with a plan, the paired drops in points against float32 and the exact 8-bit network."""
     from inexact import nn, zoo
+    from inexact.cli import _reductions
 
     _use_threads(threads)
     images = zoo.data(data, split, limit)
@@ -152,10 +154,13 @@ def evaluate_network(
             result = float32.to_json() | {"drop": 0.0, "drop_ci": [0.0, 0.0]}
         else:
             result = run(emulated, reference=float32, reference_int8=run(exact)).to_json() | {"plan_sha256": emulated.plan.sha256}
+            result["reductions"] = _reductions.to_json(emulated.works())
     if with_agreement:
         result["agreement"] = zoo.agreement(emulated or original, original, images).to_json()
     result |= {"network": network, "data": data, "split": split}
     _show_evaluation(result, as_json=as_json)
+    if not as_json:
+        _reductions.show(result.get("reductions", {}))
 
 
 @net.command("estimate")
@@ -200,14 +205,15 @@ def estimate_network(
     --network may be an ONNX file: shapes are all that is read. Without weights or recovery to fit, a plan is then charged layer by layer.
     """
     from inexact import hardware, nn, zoo
-    from inexact.cli import _estimate
+    from inexact.cli import _estimate, _reductions
     from inexact.core.files import write_text
 
     _use_threads(threads)
     machine = _estimate.with_operands(hardware.load(accelerator), operands)
-    measured = None
+    measured: Workload | None = None
+    works: Mapping[str, Work] = {}
     if operands == "measured":
-        exact, planned, measured = _measured(network, data, plan, weights, calibrate, machine)
+        exact, planned, measured, works = _measured(network, data, plan, weights, calibrate, machine)
     elif plan is None or input_shape is not None or network.lower().endswith(".onnx"):
         exact = _estimate.workload_from(network, data, input_shape)
         planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, nn.Plan.load(plan))
@@ -216,7 +222,9 @@ def estimate_network(
         original, emulated = _networks(network, data, images, plan, weights, calibrate)
         exact = nn.workload(original, images.image_shape, name=network)
         planned = nn.workload(emulated, images.image_shape, name=network)
+        works = {} if emulated is None else emulated.works()
     result = _estimate.account(machine, exact, planned, baseline=measured, points=points, carbon=carbon)
+    result["reductions"] = _reductions.to_json(works)
     if picture is not None:
         from inexact.report import account
 
@@ -229,12 +237,13 @@ def estimate_network(
         click.echo(json.dumps(result))
         return
     _estimate.show(result, layers=layers)
+    _reductions.show(result["reductions"])
 
 
 def _measured(
     network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, machine: Accelerator
-) -> tuple[Workload, Workload, Workload]:
-    """The exact, the planned and the leanest exact design, both with the operands their layers meet on calibration images."""
+) -> tuple[Workload, Workload, Workload, Mapping[str, Work]]:
+    """The exact, the planned and the leanest exact design, both with the operands their layers meet on calibration images; works."""
     from inexact import hardware, nn, zoo
 
     images, seen = zoo.data(data, "test", 1), _calibration(data, calibrate)
@@ -242,7 +251,9 @@ def _measured(
     exact = nn.workload(original, images.image_shape, name=network)
     coding = hardware.leanest_baseline(machine, exact).multiplying[0].arithmetic.coding
     reference = nn.measured_workload(nn.approximate(original, nn.Plan(coding=coding), calibrate=seen), seen, name=network)
-    return exact, reference if emulated is None else nn.measured_workload(emulated, seen, name=network), reference
+    if emulated is None:
+        return exact, reference, reference, {}
+    return exact, nn.measured_workload(emulated, seen, name=network), reference, emulated.works()
 
 
 def _networks(

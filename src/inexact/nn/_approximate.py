@@ -15,10 +15,10 @@ from inexact.nn._kinds import Emulated, emulated
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._plan import Plan
 from inexact.nn._rectified import rectified
-from inexact.nn._reduced import check_calibrated
+from inexact.nn._reduced import Reducer, check_calibrated
 from inexact.nn.products import ApproxProduct, Product
 from inexact.precision import Observer
-from inexact.reduction import Prediction, reductions
+from inexact.reduction import Prediction, Work, reductions
 
 REDUCTION_IMAGES = 64
 """Calibration inputs that thresholds and the work of reductions are measured on."""
@@ -51,6 +51,33 @@ class ApproxModel(nn.Module):
         """The emulated layers and products by their original names, in module order."""
         return {name: module for name, module in self.model.named_modules() if isinstance(module, (ApproxLayer, ApproxProduct))}
 
+    def works(self) -> dict[str, Work]:
+        """What the reductions of layers leave, as counted on calibration inputs; by layer, those with a reduction only."""
+        return {name: reducer.measured for name, reducer in self._reducers().items()}
+
+    @torch.no_grad()
+    def settle_reductions(self, inputs: Tensor) -> None:
+        """Fix the thresholds of predictions, layer after layer, then count the work that every reduction leaves: on the first 64 inputs."""
+        few, reducers = inputs[:REDUCTION_IMAGES], self._reducers()
+        predictions = [reducer for reducer in reducers.values() if isinstance(reducer.reduction, Prediction)]
+        for reducer in predictions:
+            reducer.waiting = True
+        for reducer in predictions:
+            reducer.fitting, reducer.waiting = True, False
+            self(few)
+            reducer.fit()
+            reducer.fitting = False
+        for reducer in reducers.values():
+            reducer.begin_counting()
+        for start in range(0, len(few) if reducers else 0, 16):
+            self(few[start : start + 16])
+        for reducer in reducers.values():
+            reducer.counting = False
+
+    def _reducers(self) -> dict[str, Reducer]:
+        found = ((name, layer.reducer) for name, layer in self.layers().items() if isinstance(layer, ApproxLayer))
+        return {name: reducer for name, reducer in found if reducer is not None}
+
 
 def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = None, *, calibration_size: int = 512) -> ApproxModel:
     """Replace the layers a plan covers by emulated ones; `model` is untouched.
@@ -82,37 +109,22 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     shape = None if inputs is None else tuple(inputs.shape[1:])
     result = ApproxModel(parts.model, plan, shape, parts.unfolded, parts.unplanned).eval()
     if inputs is not None:
-        _fit_reductions(result, inputs, behind)
+        _check_reductions(result, behind)
+        result.settle_reductions(inputs)
     return result
 
 
-@torch.no_grad()
-def _fit_reductions(net: ApproxModel, inputs: Tensor, behind: dict[str, bool]) -> None:
-    """Thresholds of predictions, layer after layer, then the work that every reduction leaves on the calibration data."""
-    reduced = {name: layer for name, layer in net.layers().items() if isinstance(layer, ApproxLayer) and layer.reducer is not None}
-    for name, layer in reduced.items():
+def _check_reductions(net: ApproxModel, behind: dict[str, bool]) -> None:
+    """Raise PlanError where what a layer sees, or what sees its output, does not allow its reduction."""
+    for name, layer in net.layers().items():
+        if not isinstance(layer, ApproxLayer) or layer.reducer is None:
+            continue
         check_calibrated(layer)
-        if layer.reducer is not None and layer.reducer.reduction.needs_rectifier and not behind[name]:
+        if layer.reducer.reduction.needs_rectifier and not behind[name]:
             raise PlanError(
                 f"{layer.reducer.reduction.spec} in layer {name} must be followed by a ReLU alone, but its output goes elsewhere; "
                 "leave the layer's reduction away"
             )
-    few = inputs[:REDUCTION_IMAGES]
-    reducers = [layer.reducer for layer in reduced.values() if layer.reducer is not None]
-    predictions = [reducer for reducer in reducers if isinstance(reducer.reduction, Prediction)]
-    for reducer in predictions:
-        reducer.waiting = True
-    for reducer in predictions:
-        reducer.fitting, reducer.waiting = True, False
-        net(few)
-        reducer.fit()
-        reducer.fitting = False
-    for reducer in reducers:
-        reducer.counting = True
-    for start in range(0, len(few) if reducers else 0, 16):
-        net(few[start : start + 16])
-    for reducer in reducers:
-        reducer.counting = False
 
 
 def _check_weights(sources: dict[str, nn.Module]) -> None:

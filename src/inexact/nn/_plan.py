@@ -99,6 +99,9 @@ class Plan:
         plan = document.get("plan")
         if not isinstance(plan, dict) or plan.get("version") != 1 or not isinstance(plan.get("rules"), dict):
             raise PlanError("a plan must have a [plan] table with version = 1 and [plan.rules.<key>] tables")
+        for found, known in ((document, ("plan",)), (plan, ("version", "rules"))):
+            if strange := sorted(set(found) - set(known)):
+                raise PlanError(f"a plan must have rules in [plan.rules.<key>] alone, not {strange[0]!r}{near(strange[0], known)}")
         return cls({key: _rule_from_table(key, table) for key, table in plan["rules"].items()})
 
     def save(self, path: str | Path) -> None:

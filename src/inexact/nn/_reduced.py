@@ -64,6 +64,11 @@ class Reducer(nn.Module):
             self.threshold.copy_(self.reduction.thresholds(scores, results))
         self._seen = []
 
+    def begin_counting(self) -> None:
+        """Forget what was counted, and count what comes."""
+        self.work.zero_()
+        self.counting = True
+
     def _add(self, work: Work, outputs: int) -> None:
         shares = torch.tensor([*(getattr(work, name) for name in SHARES), 1.0], dtype=torch.float64)
         self.work += (shares * outputs).to(self.work.device)

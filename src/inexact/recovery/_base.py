@@ -37,7 +37,8 @@ def recover(
     """A corrected copy of an emulated network; weights do not change.
 
     recovery: spec for every emulated layer, or None to follow each rule's `recovery`. data: calibration inputs, the first `size` are used
-    in one pass: each layer is corrected before its output reaches the next. seed: accepted by every recovery; those here draw nothing.
+    in one pass: each layer is corrected before its output reaches the next; thresholds and work of reductions are settled anew after it.
+    seed: accepted by every recovery; those here draw nothing.
     Raises PlanError when `net` was not made by approximate(), UnknownNameError for unknown recoveries, DataError for empty data.
     """
     if not isinstance(net, ApproxModel):
@@ -58,4 +59,5 @@ def recover(
         spec = recoveries.get(recovery).spec
         for layer in layers.values():
             layer.rule = layer.rule.but(recovery=spec)
+    result.settle_reductions(inputs)
     return result

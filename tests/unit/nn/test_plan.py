@@ -112,6 +112,7 @@ def test_sign_magnitude_takes_a_narrower_unit() -> None:
     [
         ("not toml [", "a plan must be TOML"),
         ("[other]\nx = 1", r"a plan must have a \[plan\] table"),
+        ("[plan]\nversion = 1\n[plan.rules.conv1]\n[plan.default]", r"rules in \[plan.rules.<key>\] alone, not 'default'"),
         (
             "[plan]\nversion = 1\n[plan.rules.conv1]\nmultiplyer = 'exact'",
             "rule 'conv1' has no entry 'multiplyer'; did you mean 'multiplier'",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from inexact import hardware
 from inexact.core.errors import FormatError, PlanError, SpecError, UnknownNameError
 from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, workload
+from inexact.recovery import recover
 from inexact.reduction import Prediction, Work, reductions
 
 
@@ -182,6 +183,21 @@ def test_thresholds_travel_with_the_weights(model: nn.Module, images: Tensor) ->
         fresh(images)
     fresh.load_state_dict(net.state_dict())
     assert torch.equal(fresh(images), net(images))
+
+
+@torch.no_grad()
+def test_a_correction_settles_thresholds_and_work_anew(model: nn.Module, images: Tensor) -> None:
+    rule = {"coding": "sign_magnitude", "multiplier": "trunc(cut=6,width=(8,7))", "recovery": "bias_correction(gain=true)"}
+    net = planned(model, images, "msb_prediction(budget=0.05)", "first", "grouped", **rule)
+    repaired = recover(net, data=images)
+    for name in ("first", "grouped"):
+        before, after = layer_of(net, name), layer_of(repaired, name)
+        assert before.reducer is not None
+        assert after.reducer is not None
+        assert not torch.equal(before.reducer.threshold, after.reducer.threshold)
+        assert 0 < repaired.works()[name].lost <= 0.05 + 1e-9
+    again = recover(repaired, data=images)
+    assert again.works() == repaired.works()  # nothing of an earlier count is left
 
 
 @torch.no_grad()

@@ -1,0 +1,47 @@
+"""What the reductions of a network's layers leave, as JSON and as a table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from inexact.reduction import Work
+
+COLUMNS = {
+    "multiplications": "products",
+    "additions": "added",
+    "time": "time",
+    "weights": "weights",
+    "checks": "checks",
+    "lost": "lost",
+}
+"""Fields of `Work`, as a table says them."""
+
+CAPTION = (
+    "% of the full layer's, counted on 64 calibration inputs.\n"
+    "time: lanes that wait included. weights: bits stored. checks: additions' worth, % of products. lost: % of positive outputs set to 0."
+)
+
+
+def to_json(works: Mapping[str, Work]) -> dict[str, dict[str, float]]:
+    """Shares by layer."""
+    return {name: dataclasses.asdict(work) for name, work in works.items()}
+
+
+def show(found: Mapping[str, Mapping[str, float]]) -> None:
+    """Print the table; nothing when no layer has a reduction."""
+    if not found:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("reduced layer", no_wrap=True)
+    for title in COLUMNS.values():
+        table.add_column(title, justify="right")
+    for name, work in found.items():
+        table.add_row(name, *(f"{100 * work[field]:.1f}" for field in COLUMNS))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(CAPTION)
