@@ -117,7 +117,9 @@ def test_interrupt_at_the_command_line(tmp_path: Path) -> None:
     """Ctrl-C while trials run: exit status 130, one closing sentence that says how to resume, and resuming works."""
     out = tmp_path / "out"
     arguments = [*STUDY, "--trials", "400", "--search-images", "400", "--calibration", "32", "--out", str(out)]
-    child = subprocess.Popen([sys.executable, "-m", "inexact", *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # behind a shell's `&` children begin with the interrupt ignored; here it must arrive
+    command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); from inexact.__main__ import main; main()"
+    child = subprocess.Popen([sys.executable, "-c", command, *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     limit = time.monotonic() + 120
     while not (out / "study.db").exists() and time.monotonic() < limit and child.poll() is None:
         time.sleep(0.2)

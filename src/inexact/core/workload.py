@@ -48,7 +48,8 @@ class LayerWorkload:
     kind: conv, conv_transpose, linear, product (of two activations), or one of `VECTOR_KINDS`, which has `operands` inputs of the
     input's size and no multiply-accumulates. stride 0: inferred from the sizes. executed: share of the multiply-accumulates that are
     formed, 0..1. added, busy, stored, checks: of a reduction, shares of all products that are added, of the array's time, of the weights'
-    bits, and additions it makes itself for each product. a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
+    bits, and additions it makes itself for each product; serial: "activation" or "weight" when it must have that operand bit by bit.
+    a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
     """
 
     name: str
@@ -76,6 +77,7 @@ class LayerWorkload:
     busy: float = 1.0
     stored: float = 1.0
     checks: float = 0.0
+    serial: str = ""
     a_histogram: tuple[float, ...] | None = None
     b_histogram: tuple[float, ...] | None = None
 

@@ -13,7 +13,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from inexact.core.errors import DataError, FormatError, PlanError
+from inexact.core.errors import DataError, FormatError, HardwareError, PlanError
 from inexact.core.files import sha256
 from inexact.explore.accounts import Accounting, Total
 from inexact.explore.describe import describe
@@ -110,8 +110,9 @@ class NetworkProblem:
         kind = (name, rule.reduction, rule.coding, str(rule.exact), f"{rule.format.a_bits}x{rule.format.b_bits}")
         if kind not in self._known:
             try:
-                approximate(self.model, Plan({name: rule}), calibrate=self.calibration[:8], calibration_size=8)
-            except (PlanError, FormatError):
+                net = approximate(self.model, Plan({name: rule}), calibrate=self.calibration[:8], calibration_size=8)
+                self.accounting.machine.evaluate(workload(net))
+            except (PlanError, FormatError, HardwareError):
                 self._known[kind] = False
             else:
                 self._known[kind] = True

@@ -294,6 +294,7 @@ class Accelerator:
             added=None,
             busy=1.0,
             checks=0.0,
+            serial="",
             a_sparsity=0.0,
             b_sparsity=0.0,
             a_histogram=None,

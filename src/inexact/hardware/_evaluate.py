@@ -22,7 +22,7 @@ SWITCHING = tuple(name for name in ARRAY if name not in {"control", "idle_pes", 
 """Components that the control share is a share of."""
 
 
-WHOLE: dict[str, Any] = {"executed": 1.0, "added": None, "busy": 1.0, "stored": 1.0, "checks": 0.0}
+WHOLE: dict[str, Any] = {"executed": 1.0, "added": None, "busy": 1.0, "stored": 1.0, "checks": 0.0, "serial": ""}
 """Fields of a layer without reduction."""
 
 

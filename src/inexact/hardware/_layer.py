@@ -70,11 +70,20 @@ def _check_format(machine: Accelerator, layer: LayerWorkload) -> None:
                 f"the processing elements of {machine.name} compute up to {most} bits, but layer {layer.name!r} asks for {name} = {bits}; "
                 f"use a narrower format or raise {entry}"
             )
+    if layer.serial and machine.style not in SERIAL_STYLES[layer.serial]:
+        raise HardwareError(
+            f"the reduction of layer {layer.name!r} must have the {layer.serial} bit by bit, but the processing elements of {machine.name} "
+            f"are {machine.style.replace('_', ' ')}; take an accelerator with pe.style = {' or '.join(SERIAL_STYLES[layer.serial])}"
+        )
     if machine.style != "parallel" and not _is_exact(arithmetic.multiplier or ""):
         raise HardwareError(
             f"the {machine.style.replace('_', ' ')} processing elements of {machine.name} have no place for {arithmetic.multiplier}, which "
             f'layer {layer.name!r} asks for; plan the exact multiplier, or an accelerator with pe.style = "parallel"'
         )
+
+
+SERIAL_STYLES = {"activation": ("serial_activations", "serial"), "weight": ("serial",)}
+"""Operand -> styles of elements that take it bit by bit."""
 
 
 def _is_exact(spec: str) -> bool:

@@ -169,7 +169,7 @@ def check(layer: ApproxLayer) -> None:
     if (reduction.skips_zeros or reduction.exact_units_only) and not rule.exact:
         if reduction.exact_units_only:
             raise PlanError(
-                f"{reduction.spec} in layer {layer.name} adds activations first and multiplies then, which only an exact unit allows"
+                f"{reduction.spec} in layer {layer.name} does not form whole products one by one, which only an exact unit allows"
             )
         if rule.coding == "unsigned":
             raise PlanError(

@@ -23,7 +23,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._vector import VectorOperations
 from inexact.nn.products import ApproxProduct
-from inexact.reduction import Work
+from inexact.reduction import Reduction, Work
 
 
 def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, name: str | None = None) -> Workload:
@@ -152,16 +152,17 @@ def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: T
     if isinstance(module, (ApproxLayer, ApproxProduct)):
         planned = arithmetic(module.rule, has_column=module.has_column)
     if isinstance(module, ApproxLayer) and module.reducer is not None:
-        work = left(module.reducer.measured)
+        work = left(module.reducer.measured, module.reducer.reduction)
     return LayerWorkload(name=name, arithmetic=planned, **work, **bounds(module, received, output))
 
 
-def left(work: Work) -> dict[str, Any]:
-    """What a reduction leaves, as fields of a `LayerWorkload`."""
+def left(work: Work, reduction: Reduction) -> dict[str, Any]:
+    """What a reduction leaves, and the elements it needs, as fields of a `LayerWorkload`."""
     return {
         "executed": work.multiplications,
         "added": work.additions,
         "busy": min(1.0, work.time),
         "stored": work.weights,
         "checks": work.checks,
+        "serial": reduction.serial_operand,
     }

@@ -91,6 +91,11 @@ class Reduction(ABC):
     exact_units_only: ClassVar[bool] = False
 
     @property
+    def serial_operand(self) -> str:
+        """ "activation" or "weight" when processing elements must take that operand bit by bit; "" when any will do."""
+        return ""
+
+    @property
     def least_width(self) -> int:
         """Bits that both operands must have at least."""
         return 2

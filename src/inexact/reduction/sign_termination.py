@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inexact.core.errors import SpecError
 from inexact.reduction._base import Prediction, Reduction, View, Work, lost, reductions, require_share
+from inexact.reduction._lanes import side_by_side
 
 _AT_ONCE = 1 << 23
 """Products held at a time."""
@@ -112,14 +113,6 @@ def executed(view: View, a: Tensor, channels: slice, interval: int) -> tuple[Ten
         found[rows] = first
         looked += float((looks & (place < first[..., None])).sum())
     return found, looked
-
-
-def side_by_side(share: Tensor, lanes: int) -> float:
-    """Time of lanes that take channels [P, O] side by side and wait for the slowest, as a share of the full time."""
-    missing = -share.shape[1] % lanes
-    padded = torch.cat([share, share.new_zeros(share.shape[0], missing)], 1) if missing else share
-    slowest = padded.reshape(share.shape[0], -1, lanes).amax(2)
-    return float(slowest.mean())
 
 
 def _rows(a: Tensor, b: Tensor) -> list[slice]:

@@ -58,9 +58,10 @@ class SpatialPrediction(Reduction):
 @final
 @dataclass(frozen=True, kw_only=True)
 class OutputPerforation(Reduction):
-    """Some output positions are not computed; they take the value of the nearest computed one, before bias-free activations of any kind.
+    """Some output positions are not computed but filled in from computed ones, before the activation.
 
-    every: one row (or column, or place of both) in so many is left out, 2..16. pattern: "rows", "columns" or "both".
+    every: one row (or column, or place of both) in so many is left out, 2..16. pattern: "rows", "columns" or "both". fill: "nearest", the
+    one before, or "linear", the mean of the two beside (at the edge, of the one).
 
     Reference: M. Figurnov, A. Ibraimova, D. Vetrov, P. Kohli, PerforatedCNNs, NeurIPS 2016
     """
@@ -68,16 +69,19 @@ class OutputPerforation(Reduction):
     changes: ClassVar[bool] = True
     every: int = 3
     pattern: str = "rows"
+    fill: str = "nearest"
 
     def __post_init__(self) -> None:
-        patterns = ("rows", "columns", "both")
+        patterns, fills = ("rows", "columns", "both"), ("nearest", "linear")
         if not 2 <= self.every <= 16:
             raise SpecError(f"every must be 2..16, not {self.every!r}")
         if self.pattern not in patterns:
             raise SpecError(f"pattern must be one of {', '.join(patterns)}, not {self.pattern!r}{near(str(self.pattern), patterns)}")
+        if self.fill not in fills:
+            raise SpecError(f"fill must be one of {', '.join(fills)}, not {self.fill!r}{near(str(self.fill), fills)}")
 
     def _sources(self, view: View) -> Iterator[tuple[int, Tensor]]:
-        """(axis, the place each place takes its value from)."""
+        """(axis, the computed place at or before each place)."""
         image = view.image(view.result)
         for axis, name in ((2, "rows"), (3, "columns")):
             if self.pattern in {name, "both"}:
@@ -88,15 +92,21 @@ class OutputPerforation(Reduction):
         """The result with rows or columns repeated."""
         image = view.image(view.result)
         for axis, source in self._sources(view):
-            image = image.index_select(axis, source)
+            before = image.index_select(axis, source)
+            if self.fill == "linear":
+                place = torch.arange(len(source), device=source.device)
+                after = torch.where((source < place) & (place + 1 < len(source)), place + 1, source)
+                before = (before + image.index_select(axis, after)) / 2
+            image = before
         return view.flat(image)
 
     def work(self, view: View, threshold: Tensor, reduced: Tensor) -> Work:
-        """The share of positions computed."""
+        """The share of positions computed; for each filled in between two, an addition."""
         share = 1.0
         for _, source in self._sources(view):
             share *= len(set(source.tolist())) / len(source)
-        return Work(multiplications=share, additions=share, time=share)
+        added = (1 - share) / view_taps(view) if self.fill == "linear" else 0.0
+        return Work(multiplications=share, additions=share, time=share, checks=added)
 
 
 def view_taps(view: View) -> int:

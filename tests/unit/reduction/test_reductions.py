@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from inexact import hardware
-from inexact.core.errors import FormatError, PlanError, SpecError, UnknownNameError
+from inexact.core.errors import FormatError, HardwareError, PlanError, SpecError, UnknownNameError
 from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, workload
+from inexact.nn._reduced import LayerView
 from inexact.recovery import recover
 from inexact.reduction import Prediction, Work, reductions
+from inexact.reduction.bit_serial_termination import BitSerialTermination
+from inexact.reduction.sign_termination import executed
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,15 @@ def codes(net: ApproxModel, name: str, x: Tensor) -> tuple[Tensor, Tensor]:
     return layer.unrolled(a), b
 
 
-LOSSLESS = ["zero_skipping", "zero_skipping(operand=both,gate=false)", "weight_reuse", "sign_termination", "sign_termination(interval=4)"]
+LOSSLESS = [
+    "zero_skipping",
+    "zero_skipping(operand=both,gate=false)",
+    "weight_reuse",
+    "sign_termination",
+    "sign_termination(interval=4)",
+    "bit_serial_termination",
+    "bit_serial_termination(operand=activation)",
+]
 
 
 @pytest.mark.parametrize("reduction", LOSSLESS)
@@ -114,10 +125,59 @@ def test_a_zero_is_the_code_and_not_the_value(model: nn.Module, images: Tensor) 
     assert measured(net, "first").multiplications != pytest.approx(float(((a[:, :1] != 0) & (b != 0)).double().mean()), abs=0.05)
 
 
+@pytest.mark.parametrize("operand", ["weight", "activation"])
+@torch.no_grad()
+def test_a_bit_serial_window_ends_when_it_must_be_negative(model: nn.Module, images: Tensor, operand: str) -> None:
+    """Against loops over bits with Python integers; a window that ends early is negative, whatever the bits that did not come."""
+    found = reductions.get(f"bit_serial_termination(operand={operand})")
+    assert isinstance(found, BitSerialTermination)
+    net = planned(model, images, found.spec, "first", coding="signed")
+    a, b = codes(net, "first", images)
+    offset = torch.linspace(-4000, 4000, 8, dtype=torch.float64)
+    taken = found.taken(a[:60, 0], b, offset, 8)
+    ended = 0
+    for p, o in itertools.product(range(60), range(8)):
+        xs, ws = [int(v) for v in a[p, 0]], [int(v) for v in b[o]]
+        wanted = 8
+        for count in range(7, 0, -1):
+            low = 2 ** (8 - count)  # of the bits that have not come
+            if operand == "activation":
+                most = sum((x // low * low + (low - 1 if w > 0 else 0)) * w for x, w in zip(xs, ws, strict=True))
+            else:
+                inverted = [(w % 256) ^ 255 for w in ws]  # bit 7 counts 128, the others against it, and -1 comes last
+                most = sum(x * ((v & 128) - (v & 127) // low * low) for x, v in zip(xs, inverted, strict=True))
+            if most + float(offset[o]) < 0:
+                wanted = count
+        assert int(taken[p, o]) == wanted
+        if wanted < 8:
+            ended += 1
+            assert sum(x * w for x, w in zip(xs, ws, strict=True)) + float(offset[o]) < 0
+    assert ended > 50
+    share = found.taken(a[:, 0], b, LayerView(layer_of(net, "first"), images, layer_of(net, "first")(images)).offset, 8).double() / 8
+    assert measured(net, "first").multiplications == pytest.approx(float(share.mean()))
+
+
+def test_bit_serial_termination_needs_elements_that_take_bits(model: nn.Module, images: Tensor) -> None:
+    on = {
+        operand: planned(model, images, f"bit_serial_termination(operand={operand})", "first", coding="signed")
+        for operand in ("weight", "activation")
+    }
+    for machine, operands in (("loom-like", ("weight", "activation")), ("stripes-like", ("activation",))):
+        exact = hardware.load(machine).evaluate(workload(plain(model, images, coding="signed")))
+        for operand in operands:
+            cost = hardware.load(machine).evaluate(workload(on[operand]))
+            share = measured(on[operand], "first").multiplications
+            assert cost.layers[0].energy["multipliers"][0] == pytest.approx(share * exact.layers[0].energy["multipliers"][0])
+    message = (
+        r"reduction of layer 'first' must have the weight bit by bit, but the processing elements of (edge-16x16 are parallel|stripes-like)"
+    )
+    for machine in ("edge-16x16", "stripes-like"):
+        with pytest.raises(HardwareError, match=message):
+            hardware.load(machine).evaluate(workload(on["weight"]))
+
+
 @torch.no_grad()
 def test_upper_bits_are_those_of_the_code(model: nn.Module, images: Tensor) -> None:
-    from inexact.nn._reduced import LayerView
-
     for coding in ("unsigned", "signed", "sign_magnitude"):
         layer = layer_of(planned(model, images - 0.5, "msb_prediction", "first", coding=coding), "first")
         view = LayerView(layer, images - 0.5, layer(images - 0.5))
@@ -152,9 +212,6 @@ def test_a_window_ends_where_its_sum_turns_negative(model: nn.Module, images: Te
             if row[k] < 0 and total < 0:
                 break
         done.append(count / len(row))
-    from inexact.nn._reduced import LayerView
-    from inexact.reduction.sign_termination import executed
-
     found, _ = executed(LayerView(layer, images, layer(images)), a[:40, 0], slice(0, 8), 1)
     assert (found.double() / b.shape[1]).flatten().tolist() == pytest.approx(done)
 
@@ -236,6 +293,12 @@ def test_neighbours_predict_and_fill_in(model: nn.Module, images: Tensor) -> Non
     places = torch.tensor([0, 1, 1, 3, 4, 4])
     assert torch.equal(filled, before[:, :, places][..., places])
     assert measured(perforated, "first").multiplications == pytest.approx(4 / 9)
+    between = planned(model, images, "output_perforation(every=3,fill=linear)", "first", coding="signed")
+    filled = layer_of(between, "first")(images)
+    assert torch.equal(filled[:, :, (0, 1, 3, 4)], before[:, :, (0, 1, 3, 4)])
+    assert torch.equal(filled[:, :, 2], (before[:, :, 1] + before[:, :, 3]) / 2)
+    assert torch.equal(filled[:, :, 5], before[:, :, 4])
+    assert measured(between, "first").checks == pytest.approx(1 / 3 / 27)
 
 
 @torch.no_grad()
@@ -309,6 +372,8 @@ def test_negative_activations_are_refused(model: nn.Module, images: Tensor) -> N
         "msb_prediction(bits=0)",
         "speculative_termination(budget=-1)",
         "output_perforation(every=1)",
+        "output_perforation(fill=cubic)",
+        "bit_serial_termination(operand=both)",
         "spatial_prediction(neighbours=4)",
     ],
 )
