@@ -67,7 +67,9 @@ class Accounting:
         return layer_energies(self.machine.evaluate(self.planned(rules, works)))
 
     def judge(self, workload: Workload) -> dict[str, Any]:
-        """The plain JSON account of a built design: energy and area saving in percent, savings by boundary, cost by component and layer."""
+        """The plain JSON account of a built design: energy and area saving in percent, savings by boundary, cost by component and layer;
+        products: the share of a layer's products that is formed.
+        """
         cost = self.machine.evaluate(workload)
         savings = hardware.savings(cost, self.baseline)
         area = hardware.area_saving(cost, self.baseline)
@@ -81,6 +83,7 @@ class Accounting:
             "area_saving_estimate": area.to_json(),
             "by_component": components(cost),
             "by_layer": layer_energies(cost),
+            "products": {layer.name: layer.executed for layer in workload.multiplying},
         }
 
 

@@ -25,7 +25,7 @@ def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: 
     codings = {rule.unit.spec: rule.coding for rule in rules.values() if rule is not None}
     specs = list(codings)
     return {
-        "layers": [] if plan is None else _layers(accounting, rules, space, accounts.get("by_layer", {})),
+        "layers": [] if plan is None else _layers(accounting, rules, space, accounts),
         "units": [_unit(spec, codings[spec]) for spec in specs],
         "ceiling": written(hardware.ceiling(accounting.baseline)),
         "baseline_components": components(accounting.baseline),
@@ -33,12 +33,13 @@ def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: 
     }
 
 
-def _layers(accounting: Accounting, rules: Mapping[str, Rule | None], space: Space, energy: Mapping[str, float]) -> list[dict[str, Any]]:
-    before = layer_energies(accounting.baseline)
+def _layers(accounting: Accounting, rules: Mapping[str, Rule | None], space: Space, accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    before, energy, products = layer_energies(accounting.baseline), accounts.get("by_layer", {}), accounts.get("products", {})
     whole = sum(energy.values()) or 1.0
     noise = {(layer.layer, option.rule): option.noise for layer in space.layers for option in layer.options}
     return [
         _layer(layer, rules.get(layer.name), noise, energy.get(layer.name, 0.0), whole, before[layer.name])
+        | {"products": products.get(layer.name)}
         for layer in accounting.workload.layers
     ]
 
@@ -54,6 +55,7 @@ def _layer(
         "precision": _precision(layer, rule),
         "coding": "" if rule is None else rule.coding,
         "recovery": "" if rule is None else rule.recovery,
+        "reduction": "none" if rule is None else rule.reduction,
         "noise": None if rule is None else noise.get((layer.name, rule)),
         "energy_pj": energy,
         "energy_share": energy / whole,

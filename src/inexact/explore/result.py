@@ -69,6 +69,7 @@ class LayerReport:
     """One layer of a design. noise: output error power over signal power after the free correction, as ranked (None: not ranked).
 
     energy_pj, baseline_energy_pj: of the layer, this design and exact 8-bit, one inference. energy_share: of the design's total, 0..1.
+    products: share of the layer's products that its reduction leaves, 0..1 (None: not counted).
     """
 
     name: str
@@ -78,6 +79,8 @@ class LayerReport:
     precision: str
     coding: str
     recovery: str
+    reduction: str = "none"
+    products: float | None = None
     noise: float | None
     energy_pj: float
     energy_share: float

@@ -20,19 +20,23 @@ def layers(view: View) -> str:
     before, after = _column(found, "baseline_energy_pj"), _column(found, "energy_pj")
     macs = _column(found, "macs")
     noise = any(estimate(layer.get("noise")) for layer in found)
-    body = "".join(_row(layer, index, (macs, before, after), noise=noise) for index, layer in enumerate(found))
+    reduced = any(layer.get("reduction") not in {None, "", "none"} for layer in found)
+    body = "".join(_row(layer, index, (macs, before, after), noise=noise, reduced=reduced) for index, layer in enumerate(found))
     keys = '<br><span class="swatch s-before"></span>\u00a0exact <span class="swatch s0"></span>\u00a0chosen'
-    columns = ["layer", "MACs", "multiplier", "precision", "coding", "recovery", *(["#noise"] if noise else []), f"energy {keys}", "#saved"]
+    words = ["multiplier", "precision", "coding", "recovery", *(["reduction"] if reduced else [])]
+    columns = ["layer", "MACs", *words, *(["#noise"] if noise else []), f"energy {keys}", "#saved"]
     foot = _totals(macs, before, after, columns=len(columns))
-    return _explanation(noise) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot)
+    return _explanation(noise, reduced) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot)
 
 
-def _explanation(noise: bool) -> str:
+def _explanation(noise: bool, reduced: bool) -> str:
     said = "Energy of one inference, whole accelerator, against the same accelerator with exact 8-bit multipliers."
     if noise:
         said += (
             " Noise: power of the layer\u2019s output error over the power of its output, after the correction, as the search ranked it."
         )
+    if reduced:
+        said += " Reduction: products that are left out; in small print the share that is formed, counted on calibration images."
     return f"<p>{said}</p>"
 
 
@@ -41,13 +45,15 @@ def _column(layers: Sequence[Json], key: str) -> list[float | None]:
     return [value.value if value else None for value in found]
 
 
-def _row(layer: Json, index: int, columns: tuple[list[float | None], ...], *, noise: bool) -> str:
+def _row(layer: Json, index: int, columns: tuple[list[float | None], ...], *, noise: bool, reduced: bool) -> str:
     macs, before, after = columns
     largest = max((value for value in (*before, *after) if value is not None), default=0.0)
     cells = f"<th scope=row>{text(layer.get('name'))}<small>{text(layer.get('kind'), '')}</small></th>"
     cells += f"<td class=macs>{_bar(macs[index], max(value or 0.0 for value in macs), 'mac')}{fixed(macs[index], 0)}</td>"
     cells += f"<td class=spec>{text(layer.get('multiplier'), 'float32, outside the array').replace(',', ',<wbr>')}</td>"
     cells += "".join(f"<td>{short(layer.get(key))}</td>" for key in ("precision", "coding", "recovery"))
+    if reduced:
+        cells += f"<td>{_reduction(layer)}</td>"
     if noise:
         cells += f"<td class=n>{_noise(layer.get('noise'))}</td>"
     pair = _bar(before[index], largest, "s-before") + _bar(after[index], largest, "s0")
@@ -65,6 +71,14 @@ def short(raw: object) -> str:
     return text(name.replace("sign_magnitude", "sign-magnitude").replace("_", " ")) + (
         f"<small class=wrap>{detail}</small>" if detail else ""
     )
+
+
+def _reduction(layer: Json) -> str:
+    """The reduction's spec, and the share of products it leaves."""
+    raw, share = layer.get("reduction"), estimate(layer.get("products"))
+    if raw in {None, "", "none"}:
+        return text(None)
+    return short(raw) + (f"<small>{fixed(100 * share.value, 0)} % of the products</small>" if share else "")
 
 
 def _noise(raw: object) -> str:

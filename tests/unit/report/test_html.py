@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -271,6 +272,15 @@ def test_operand_ranges_follow_width_and_sign(report: Report) -> None:
     assert "a, activation 0 to 255" in page.text
     assert "b, weight 0 to 15" in page.text
     assert "a, activation −128 to 127" in page.text
+
+
+def test_reductions_have_a_column_where_there_are_some(report: Report) -> None:
+    assert "<th>reduction" not in render(report)
+    raw = copy.deepcopy(report)
+    raw["best"]["layers"][1] |= {"reduction": "zero_skipping(gate=false)", "products": 0.334}
+    page = render(raw)
+    assert "<th>reduction" in page
+    assert "zero skipping<small class=wrap>gate = false</small><small>33 % of the products</small>" in page
 
 
 def test_answer_says_which_components_the_saving_comes_from(report: Report) -> None:
