@@ -12,7 +12,7 @@ from inexact.core.estimate import Estimate
 from inexact.core.workload import Workload, settled
 from inexact.hardware import Accelerator, Cost
 from inexact.nn import Rule, arithmetic, left
-from inexact.reduction import Work, reductions
+from inexact.reduction import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Accounting:
             rule = rules.get(layer.name)
             if rule is not None:
                 column = not rule.exact and rule.recovery.startswith("shared_column")
-                work = left((works or {}).get(layer.name, Work()), reductions.get(rule.reduction))
+                work = left(rule, (works or {}).get(layer.name, Work()))
                 layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, has_column=column), **work)  # noqa: PLW2901
             layers.append(layer)
         return Workload(network=self.workload.network, layers=settled(layers))

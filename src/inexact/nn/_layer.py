@@ -249,7 +249,7 @@ class ApproxLayer(nn.Module, ABC):
     def b_quantiser(self) -> Quantiser:
         """float32 to weight codes."""
         bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
-        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed))
+        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed), self.rule.format.grid)
 
     def _check_calibrated(self) -> None:
         if not self.calibrated:

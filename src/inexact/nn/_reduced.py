@@ -99,6 +99,7 @@ class LayerView:
         self.offset = bias - layer.fold.double()
         self.groups = layer.contraction_groups
         self.coding: str = layer.rule.coding
+        self.stored_bits = layer.rule.format.stored_bits
         self.width = (layer.rule.format.a_bits, layer.rule.format.b_bits)
 
     def windows(self) -> Iterator[tuple[slice, Tensor]]:

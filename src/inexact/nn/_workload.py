@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from inexact import hardware
-from inexact.core.errors import DataError
+from inexact.core.errors import DataError, PlanError
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload, settled
 from inexact.nn._approximate import ApproxModel
 from inexact.nn._bounds import bounds
@@ -23,7 +23,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._vector import VectorOperations
 from inexact.nn.products import ApproxProduct
-from inexact.reduction import Reduction, Work
+from inexact.reduction import Work, reductions
 
 
 def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, name: str | None = None) -> Workload:
@@ -118,7 +118,7 @@ KINDS = {"conv": "Conv2d", "conv_transpose": "ConvTranspose2d", "linear": "Linea
 def planned_workload(exact: Workload, plan: Plan) -> Workload:
     """A workload under a plan, layer by layer, without a network: what an ONNX file's shapes allow. A shared column counts as used.
 
-    Raises PlanError for keys that match no layer.
+    Raises PlanError for keys that match no layer, and for reductions, whose work is only known from data.
     """
     rules = plan.resolve({layer.name: KINDS.get(layer.kind, layer.kind) for layer in exact.multiplying})
 
@@ -126,8 +126,14 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
         if not layer.multiplies:
             return layer
         rule = rules[layer.name]
-        column = rule is not None and not rule.exact and rule.recovery.startswith("shared_column")
-        return replace(layer, arithmetic=arithmetic(rule, has_column=column))
+        if rule is None:
+            return replace(layer, arithmetic=arithmetic(None))
+        if rule.reduction != "none":
+            raise PlanError(
+                f"what {rule.reduction} leaves in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
+            )
+        column = not rule.exact and rule.recovery.startswith("shared_column")
+        return replace(layer, arithmetic=arithmetic(rule, has_column=column), **left(rule, Work()))
 
     return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
 
@@ -148,21 +154,21 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
 
 
 def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> LayerWorkload:
-    planned, work = arithmetic(None), {}
+    planned, work = arithmetic(None), dict[str, Any]()
     if isinstance(module, (ApproxLayer, ApproxProduct)):
         planned = arithmetic(module.rule, has_column=module.has_column)
-    if isinstance(module, ApproxLayer) and module.reducer is not None:
-        work = left(module.reducer.measured, module.reducer.reduction)
+    if isinstance(module, ApproxLayer):
+        work = left(module.rule, Work()) if module.reducer is None else left(module.rule, module.reducer.measured)
     return LayerWorkload(name=name, arithmetic=planned, **work, **bounds(module, received, output))
 
 
-def left(work: Work, reduction: Reduction) -> dict[str, Any]:
-    """What a reduction leaves, and the elements it needs, as fields of a `LayerWorkload`."""
+def left(rule: Rule, work: Work) -> dict[str, Any]:
+    """What the rule's reduction leaves, the elements it needs, and what is stored of weights, as fields of a `LayerWorkload`."""
     return {
         "executed": work.multiplications,
         "added": work.additions,
         "busy": min(1.0, work.time),
-        "stored": work.weights,
+        "stored": work.weights * rule.format.stored_bits / rule.format.b_bits,
         "checks": work.checks,
-        "serial": reduction.serial_operand,
+        "serial": reductions.get(rule.reduction).serial_operand,
     }

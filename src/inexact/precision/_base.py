@@ -18,7 +18,7 @@ from inexact.precision._quantiser import Quantiser
 class Format(ABC):
     """How the operands of one layer are stored; members are frozen dataclasses.
 
-    a_bits, b_bits: stored bits of an activation and of a weight.
+    a_bits, b_bits: bits of the codes of activations and weights, which units multiply; in memory a weight takes `stored_bits`.
     """
 
     family_name: ClassVar[str]
@@ -29,6 +29,16 @@ class Format(ABC):
     def spec(self) -> str:
         """Canonical spec, such as `w4a8` or `int(b_bits=4,granularity=per_tensor)`."""
         return self.short_name() or spec_of(self)
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits a weight takes in memory."""
+        return self.b_bits
+
+    @property
+    def grid(self) -> tuple[int, ...] | None:
+        """The sizes that codes of weights may have, ascending from 0; None when all may be."""
+        return None
 
     def short_name(self) -> str | None:
         """A shorter spec that `get` reads, where there is one."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -97,15 +98,30 @@ class Int(Format):
     def _fitted(
         self, low: Tensor, high: Tensor, rows: Tensor, bits: int, symmetric: bool, method: str, shape: tuple[int, ...]
     ) -> Quantiser:
-        def error(lows: Tensor, highs: Tensor) -> Tensor:
-            quantiser = _spanning(lows, highs, bits, symmetric, (-1, 1))
-            return (quantiser.dequantise(quantiser.quantise(rows)) - rows).square().mean(1)
+        def span(lows: Tensor, highs: Tensor, shape: tuple[int, ...]) -> Quantiser:
+            return _spanning(lows, highs, bits, symmetric, shape)
 
-        def search() -> tuple[Tensor, Tensor]:
-            return ranges(low, high, rows, method=method, percentile=self.percentile, error=error)
+        return fitted(low, high, rows, span, shape, method=method, percentile=self.percentile, key=(bits, symmetric))
 
-        covered = remembered((bits, symmetric), (low, high, rows), search) if method == "mse" else search()
-        return _spanning(*covered, bits, symmetric, shape)
+
+Span = Callable[[Tensor, Tensor, tuple[int, ...]], Quantiser]
+"""The quantisers that cover ranges [G], their scales in a shape."""
+
+
+def fitted(
+    low: Tensor, high: Tensor, rows: Tensor, span: Span, shape: tuple[int, ...], *, method: str, percentile: float, key: tuple[Any, ...]
+) -> Quantiser:
+    """The quantiser of the range that a calibration method picks within low..high, [G], for values [G, n]; key: names `span`."""
+
+    def error(lows: Tensor, highs: Tensor) -> Tensor:
+        quantiser = span(lows, highs, (-1, 1))
+        return (quantiser.dequantise(quantiser.quantise(rows)) - rows).square().mean(1)
+
+    def search() -> tuple[Tensor, Tensor]:
+        return ranges(low, high, rows, method=method, percentile=percentile, error=error)
+
+    covered = remembered(key, (low, high, rows), search) if method == "mse" else search()
+    return span(*covered, shape)
 
 
 def _spanning(low: Tensor, high: Tensor, bits: int, symmetric: bool, shape: tuple[int, ...]) -> Quantiser:

@@ -20,6 +20,7 @@ class View(Protocol):
     result: float32, what the layer gives without reduction, [O, P]. offset: float64 [O], what is added to a sum of products before its
     sign is that of the result (bias and correction, in units of products). coding: of the operands; under "unsigned" alone zero points may
     differ from 0, and what the hardware sees as a zero, or as upper bits, is that of the code. width: bits of activation and weight.
+    stored_bits: of a weight in memory.
     """
 
     result: Tensor
@@ -27,6 +28,7 @@ class View(Protocol):
     groups: int
     coding: str
     width: tuple[int, int]
+    stored_bits: int
 
     def windows(self) -> Iterator[tuple[slice, Tensor]]:
         """Group by group: (its output channels, activation values in codes without zero point, float32 [P, K])."""
@@ -61,8 +63,8 @@ class View(Protocol):
 class Work:
     """What a batch still costs, as shares of all products unless said otherwise.
 
-    multiplications, additions: carried out. time: of the array's cycles, lanes waiting for the slowest included. weights: bits of the
-    weights that are stored, their indices included. checks: comparisons or additions a reduction makes itself, for each product of the
+    multiplications, additions: carried out. time: of the array's cycles, lanes waiting for the slowest included. weights: bits of
+    the stored weights, with their indices. checks: comparisons or additions a reduction makes itself, for each product of the
     full layer. lost: of the positive outputs, those that became 0.
     """
 

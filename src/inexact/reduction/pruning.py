@@ -121,5 +121,5 @@ def kept(view: View, index_bits: int, *, balanced: bool) -> Work:
         multiplications=share,
         additions=share,
         time=share if balanced else longest / total,
-        weights=share * (view.width[1] + index_bits) / view.width[1],
+        weights=share * (view.stored_bits + index_bits) / view.stored_bits,
     )

@@ -34,5 +34,5 @@ class WeightReuse(Reduction):
                 distinct += int(torch.unique(row[row != 0]).numel())
                 live += int((row != 0).sum())
                 total += row.numel()
-        weights = (live * self.index_bits + distinct * view.width[1]) / (view.width[1] * total)
+        weights = (live * self.index_bits + distinct * view.stored_bits) / (view.stored_bits * total)
         return Work(multiplications=distinct / total, additions=live / total, weights=weights)
