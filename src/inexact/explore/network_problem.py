@@ -27,6 +27,7 @@ from inexact.explore.watch import Watch
 from inexact.hardware import Accelerator
 from inexact.nn import ApproxModel, Data, Plan, Rule, approximate, batches, correct_answers, plannable, workload
 from inexact.recovery import recover
+from inexact.reduction import reductions
 from inexact.zoo import write_weights
 
 BATCH = 100
@@ -107,7 +108,8 @@ class NetworkProblem:
         """Whether a layer can have the rule's reduction: what it needs around it is known by applying it."""
         if rule.reduction == "none":
             return True
-        kind = (name, rule.reduction, rule.coding, str(rule.exact), f"{rule.format.a_bits}x{rule.format.b_bits}")
+        wide = min(rule.format.a_bits, rule.format.b_bits) >= reductions.get(rule.reduction).least_width
+        kind = (name, rule.reduction, rule.coding, str(rule.exact), str(wide))
         if kind not in self._known:
             try:
                 net = approximate(self.model, Plan({name: rule}), calibrate=self.calibration[:8], calibration_size=8)

@@ -46,10 +46,10 @@ class ZeroSkipping(Reduction):
             a_zero, b_zero = view.zero_points(channels)
             live_a = (a + a_zero != 0).float() if self.operand != "weight" else torch.ones_like(a)
             live_b = (b + b_zero != 0).float() if self.operand != "activation" else torch.ones_like(b)
-            counts = live_a @ live_b.T  # [P, O of the group]
-            done += float(counts.sum(dtype=torch.float64))
+            done += float(live_a.sum(0, dtype=torch.float64) @ live_b.sum(0, dtype=torch.float64))
             total += a.shape[0] * b.numel()
-            waited += _slowest(counts, self.lanes)
+            if not self.gate:
+                waited += _slowest(live_a @ live_b.T, self.lanes)
         share = done / total
         return Work(
             multiplications=share,

@@ -23,7 +23,7 @@ def layers(view: View) -> str:
     reduced = any(layer.get("reduction") not in {None, "", "none"} for layer in found)
     body = "".join(_row(layer, index, (macs, before, after), noise=noise, reduced=reduced) for index, layer in enumerate(found))
     keys = '<br><span class="swatch s-before"></span>\u00a0exact <span class="swatch s0"></span>\u00a0chosen'
-    words = ["multiplier", "precision", "coding", "recovery", *(["reduction"] if reduced else [])]
+    words = ["multiplier", "precision, coding", "recovery", *(["reduction"] if reduced else [])]
     columns = ["layer", "MACs", *words, *(["#noise"] if noise else []), f"energy {keys}", "#saved"]
     foot = _totals(macs, before, after, columns=len(columns))
     return _explanation(noise, reduced) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot)
@@ -51,7 +51,9 @@ def _row(layer: Json, index: int, columns: tuple[list[float | None], ...], *, no
     cells = f"<th scope=row>{text(layer.get('name'))}<small>{text(layer.get('kind'), '')}</small></th>"
     cells += f"<td class=macs>{_bar(macs[index], max(value or 0.0 for value in macs), 'mac')}{fixed(macs[index], 0)}</td>"
     cells += f"<td class=spec>{text(layer.get('multiplier'), 'float32, outside the array').replace(',', ',<wbr>')}</td>"
-    cells += "".join(f"<td>{short(layer.get(key))}</td>" for key in ("precision", "coding", "recovery"))
+    coding = layer.get("coding")
+    cells += f"<td>{short(layer.get('precision'))}{f'<small>{short(coding)}</small>' if coding else ''}</td>"
+    cells += f"<td>{short(layer.get('recovery'))}</td>"
     if reduced:
         cells += f"<td>{_reduction(layer)}</td>"
     if noise:
