@@ -22,7 +22,7 @@ COLUMNS = {
 """Fields of `Work`, as a table says them."""
 
 CAPTION = (
-    "% of the full layer's, counted on 64 calibration inputs.\n"
+    "% of the full layer's, counted on calibration inputs.\n"
     "time: lanes that wait included. weights: bits stored. checks: additions' worth, % of products. lost: % of positive outputs set to 0."
 )
 

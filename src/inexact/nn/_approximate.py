@@ -20,8 +20,8 @@ from inexact.nn.products import ApproxProduct, Product
 from inexact.precision import Observer
 from inexact.reduction import Prediction, Work, reductions
 
-REDUCTION_IMAGES = 64
-"""Calibration inputs that thresholds and the work of reductions are measured on."""
+REDUCTION_INPUTS, REDUCTION_VALUES = (8, 64), 1 << 20
+"""Calibration inputs (fewest, most) that thresholds and the work of reductions are measured on, and about how many values of them."""
 
 
 @final
@@ -57,8 +57,13 @@ class ApproxModel(nn.Module):
 
     @torch.no_grad()
     def settle_reductions(self, inputs: Tensor) -> None:
-        """Fix the thresholds of predictions, layer after layer, then count the work that every reduction leaves: on the first 64 inputs."""
-        few, reducers = inputs[:REDUCTION_IMAGES], self._reducers()
+        """Fix the thresholds of predictions, layer after layer, and count the work that every reduction leaves.
+
+        On the first 64 inputs; on fewer, but 8, where they are large.
+        """
+        fewest, most = REDUCTION_INPUTS
+        few = inputs[: min(most, max(fewest, REDUCTION_VALUES // max(1, inputs[:1].numel())))]
+        reducers = self._reducers()
         predictions = [reducer for reducer in reducers.values() if isinstance(reducer.reduction, Prediction)]
         for reducer in predictions:
             reducer.waiting = True
