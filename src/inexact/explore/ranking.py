@@ -16,7 +16,7 @@ from inexact.explore.accounts import Accounting
 from inexact.explore.pareto import non_dominated, spread
 from inexact.explore.space import LayerChoices, Option, Space
 from inexact.explore.watch import Watch
-from inexact.nn import ApproxLayer, ApproxModel, Emulated, Plan, Rule, approximate
+from inexact.nn import ApproxModel, Emulated, Plan, Rule, approximate
 from inexact.recovery import recoveries
 from inexact.reduction import Work
 
@@ -60,18 +60,13 @@ def rank(
     for rule in dict.fromkeys(rule for rules in candidates.values() for rule in rules):
         names = [name for name, rules in candidates.items() if rule in rules]
         net = approximate(model, Plan(dict.fromkeys(names, rule)), calibrate=images)
-        works = {name: work_of(layer) for name, layer in net.layers().items()}
+        works = dict.fromkeys(net.layers(), Work()) | net.works()
         energies = accounting.layer_energies(dict.fromkeys(names, rule), works)
         for name, layer in net.layers().items():
             noise, impact = _judge(layer, recordings[name])
             options[name][rule] = Option(rule=rule, noise=noise, impact=impact, energy_pj=energies[name], work=works[name])
         watch.step(note=str(rule.multiplier))
     return _pruned(options, accounting, keep, shared)
-
-
-def work_of(layer: Emulated) -> Work:
-    """What the layer's reduction leaves on its calibration data."""
-    return layer.reducer.measured if isinstance(layer, ApproxLayer) and layer.reducer is not None else Work()
 
 
 @torch.no_grad()
