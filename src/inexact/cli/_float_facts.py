@@ -34,7 +34,7 @@ def summary(unit: FloatMultiplier) -> dict[str, Any]:
     return {
         "spec": unit.spec,
         "kind": "float_multiplier",
-        "format": {"name": unit.format, "width": layout.width, "exponent": layout.exponent, "mantissa": layout.mantissa},
+        "format": {"name": unit.format, "width": layout.width, "fields": layout.fields},
         "sha256": unit.sha256,
         "metrics": float_profile(unit).metrics(),
         "reference": " ".join(reference.split()) or None,
@@ -61,8 +61,7 @@ def list_table() -> None:
 def show_text(found: dict[str, Any]) -> None:
     """Print one unit."""
     console, layout = Console(), found["format"]
-    bits = f"1 sign, {layout['exponent']} exponent and {layout['mantissa']} mantissa bits"
-    console.print(f"[bold]{escape(found['spec'])}[/bold]  small-float multiplier, {layout['name']}: {bits}", highlight=False)
+    console.print(f"[bold]{escape(found['spec'])}[/bold]  small-float multiplier, {layout['name']}: {layout['fields']}", highlight=False)
     for name in ("sha256", "reference"):
         if found[name]:
             console.print(f"{name}: {escape(str(found[name]))}", highlight=False, soft_wrap=True)

@@ -244,12 +244,12 @@ class ApproxLayer(nn.Module, ABC):
     def a_quantiser(self) -> Quantiser:
         """float32 to activation codes."""
         bits, signed = self.rule.format.a_bits, self.rule.coding == "signed"
-        return Quantiser(self.a_scale, self.a_zero, *_code_range(bits, signed))
+        return Quantiser(self.a_scale, self.a_zero, *_code_range(bits, signed), self.rule.format.a_grid)
 
     def b_quantiser(self) -> Quantiser:
         """float32 to weight codes."""
         bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
-        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed), self.rule.format.grid)
+        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed), self.rule.format.b_grid)
 
     def _check_calibrated(self) -> None:
         if not self.calibrated:

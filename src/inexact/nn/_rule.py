@@ -100,7 +100,7 @@ class Rule:
 
     def _check_unit(self) -> None:
         unit, a_bits, b_bits = self.unit, self.format.a_bits, self.format.b_bits
-        if self.format.grid is not None and self.coding != "sign_magnitude":
+        if self.format.b_grid is not None and self.coding != "sign_magnitude":
             raise PlanError(f"{self.precision} codes weights in sign and magnitude: use coding 'sign_magnitude', not {self.coding!r}")
         if unit.signed != (self.coding == "signed"):
             needed = "signed" if self.coding == "signed" else "unsigned"

@@ -12,7 +12,7 @@ from inexact.core.errors import SpecError
 from inexact.core.registry import Family, spec_of
 from inexact.core.workload import Coding
 from inexact.precision._calibration import Observer
-from inexact.precision._quantiser import Quantiser
+from inexact.precision._quantiser import Grid, Quantiser
 
 
 class Format(ABC):
@@ -36,8 +36,18 @@ class Format(ABC):
         return self.b_bits
 
     @property
-    def grid(self) -> tuple[int, ...] | None:
-        """The sizes that codes of weights may have, ascending from 0; None when all may be."""
+    def a_grid(self) -> Grid | None:
+        """The sizes that activations may have; None when they are evenly spaced."""
+        return None
+
+    @property
+    def b_grid(self) -> Grid | None:
+        """The sizes that weights may have; None when they are evenly spaced."""
+        return None
+
+    @property
+    def system(self) -> str | None:
+        """The number system codes are of, see `core.numbers.SYSTEMS`; None for integers. Codes are then ranks, see there."""
         return None
 
     def short_name(self) -> str | None:

@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Sizes that are not evenly spaced. codes, values: of each size, ascending from 0, the value in steps of the scale. limits: one fewer,
+    the largest float32 number of steps that is rounded to each size but the last."""
+
+    codes: tuple[int, ...]
+    values: tuple[float, ...]
+    limits: tuple[float, ...]
+
+    @classmethod
+    def of_integers(cls, sizes: tuple[int, ...]) -> Grid:
+        """Codes that are their own values; halfway the smaller is taken."""
+        return cls(sizes, tuple(map(float, sizes)), tuple((low + high) / 2 for low, high in pairwise(sizes)))
+
+    def rounded(self, steps: Tensor) -> Tensor:
+        """The code nearest to each number of steps, with its sign."""
+        limits = torch.tensor(self.limits, dtype=torch.float32, device=steps.device)
+        found = torch.bucketize(steps.float().abs().contiguous(), limits)
+        return torch.tensor(self.codes, dtype=torch.float32, device=steps.device)[found].copysign(steps)
+
+    def restored(self, codes: Tensor) -> Tensor:
+        """The number of steps each code stands for, float32."""
+        table = torch.zeros(self.codes[-1] + 1, dtype=torch.float32, device=codes.device)
+        table[list(self.codes)] = torch.tensor(self.values, dtype=torch.float32, device=codes.device)
+        return table[codes.abs().long()].copysign(codes)
 
 
 @dataclass(frozen=True)
@@ -13,15 +41,14 @@ class Quantiser:
     """`code = clamp(round(x / scale) + zero_point, low, high)`, rounding half to even; `x ≈ (code - zero_point) * scale`.
 
     scale, zero_point: tensors broadcastable to the values: scalars, or [O, 1, …] per output channel. zero_point holds integers as float64.
-    low, high: smallest and largest code. grid: the sizes that codes may have, ascending from 0, where not all may be; then the nearest one
-    is taken, of two equally near the smaller, and zero points are 0.
+    low, high: smallest and largest code. grid: the sizes there are, where they are not evenly spaced; then zero points are 0.
     """
 
     scale: Tensor
     zero_point: Tensor
     low: int
     high: int
-    grid: tuple[int, ...] | None = None
+    grid: Grid | None = None
 
     def of_channels(self, part: slice) -> Quantiser:
         """The quantiser of some output channels of a weight [O, …]."""
@@ -32,11 +59,9 @@ class Quantiser:
     def quantise(self, values: Tensor) -> Tensor:
         """Integer codes of `values` as float32 numbers, same shape; exact because |code| < 2**16."""
         if self.grid is not None:
-            sizes = torch.tensor(self.grid, dtype=values.dtype, device=values.device)
-            steps = values / self.scale
-            return sizes[torch.bucketize(steps.abs().contiguous(), (sizes[1:] + sizes[:-1]) / 2)].copysign(steps) + self.zero_point
+            return self.grid.rounded(values / self.scale)
         return torch.clamp(torch.round(values / self.scale) + self.zero_point, self.low, self.high)
 
     def dequantise(self, codes: Tensor) -> Tensor:
         """The numbers the codes stand for, float32."""
-        return (codes - self.zero_point) * self.scale
+        return (codes - self.zero_point if self.grid is None else self.grid.restored(codes)) * self.scale

@@ -14,7 +14,7 @@ from inexact.core.errors import FormatError, SpecError, require_range
 from inexact.core.workload import Coding
 from inexact.precision._base import Format, formats
 from inexact.precision._calibration import Observer, check_method
-from inexact.precision._quantiser import Quantiser
+from inexact.precision._quantiser import Grid, Quantiser
 from inexact.precision.integer import Int, fitted
 
 WIDEST = 7
@@ -57,17 +57,22 @@ class AdditivePowersOfTwo(Format):
         return Int(a_bits=self.a_bits, calibration=self.calibration, percentile=self.percentile)
 
     @cached_property
-    def grid(self) -> tuple[int, ...]:
-        """Every sum of terms, in units of the smallest power."""
+    def sizes(self) -> tuple[int, ...]:
+        """Every sum of terms, in units of the smallest power, ascending from 0."""
         n, last = self.terms, 2**self.base_bits - 2
         least = (n - 1) + last * n
         powers = [[0, *(2 ** (least - i - j * n) for j in range(last + 1))] for i in range(n)]
         return tuple(sorted({sum(chosen) for chosen in itertools.product(*powers)}))
 
     @cached_property
+    def b_grid(self) -> Grid:
+        """The nearest sum is taken, of two equally near the smaller."""
+        return Grid.of_integers(self.sizes)
+
+    @cached_property
     def b_bits(self) -> int:  # type: ignore[override]  # of the largest code, and its sign
         """Of the largest code, and its sign."""
-        return self.grid[-1].bit_length() + 1
+        return self.sizes[-1].bit_length() + 1
 
     @property
     def stored_bits(self) -> int:
@@ -93,12 +98,12 @@ class AdditivePowersOfTwo(Format):
         low, high = rows.double().aminmax(dim=1)
 
         def span(lows: Tensor, highs: Tensor, shape: tuple[int, ...]) -> Quantiser:
-            step = torch.maximum(-lows, highs) / self.grid[-1]
+            step = torch.maximum(-lows, highs) / self.sizes[-1]
             scale = torch.where(step > 0, step, 1.0).float().reshape(shape)
-            return Quantiser(scale, torch.zeros_like(scale), -self.grid[-1], self.grid[-1], self.grid)
+            return Quantiser(scale, torch.zeros_like(scale), -self.sizes[-1], self.sizes[-1], self.b_grid)
 
         shape = self.scale_shape(weight)
-        return fitted(low, high, rows, span, shape, method=self.weight_calibration, percentile=self.percentile, key=self.grid)
+        return fitted(low, high, rows, span, shape, method=self.weight_calibration, percentile=self.percentile, key=self.sizes)
 
     def scale_shape(self, weight: Tensor) -> tuple[int, ...]:
         """[-1, 1, …]: one an output channel."""

@@ -33,7 +33,7 @@ class FloatMantissa(FloatMultiplier):
 
     def check(self) -> None:
         """An unsigned unit that takes the significands."""
-        unit, bits = multipliers.get(self.multiplier), self.layout.mantissa + 1
+        unit, bits = multipliers.get(self.multiplier), self.layout.fraction_bits + 1
         if unit.signed:
             raise SpecError(f"multiplier must be an unsigned unit (significands are positive), not {unit.spec}")
         if unit.width == (8, 8):
@@ -44,12 +44,12 @@ class FloatMantissa(FloatMultiplier):
 
     def significand(self, x: Integers, y: Integers) -> Reals:
         """The unit's product of the significands as integers."""
-        hidden = np.int64(1) << self.layout.mantissa
-        return multipliers.get(self.multiplier).product(hidden + x, hidden + y) / 4.0**self.layout.mantissa
+        hidden = np.int64(1) << self.layout.fraction_bits
+        return multipliers.get(self.multiplier).product(hidden + x, hidden + y) / 4.0**self.layout.fraction_bits
 
     @classmethod
     def samples(cls) -> Sequence[Self]:
         """Exact and approximate significands in every small format."""
-        exact = [cls(format=name, multiplier="exact") for name in ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1")]
+        exact = [cls(format=name, multiplier="exact") for name in ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1", "posit8_0", "posit8_2")]
         specs = ("mitchell", "drum(k=2)", "realm(segments=2)", "recursive(blocks=k)")
-        return [*exact, *(cls(multiplier=spec) for spec in specs), cls(format="bf16", multiplier="mitchell")]
+        return [*exact, *(cls(multiplier=spec) for spec in specs), cls(format="posit8_1"), cls(format="bf16")]

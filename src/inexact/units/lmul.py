@@ -40,12 +40,12 @@ class LMul(FloatMultiplier):
     @property
     def power(self) -> int:
         """The offset in use: 2**-power is added."""
-        bits = self.layout.mantissa
+        bits = self.layout.fraction_bits
         return self.offset or (bits if bits <= 3 else 3 if bits == 4 else 4)
 
     def significand(self, x: Integers, y: Integers) -> Reals:
         """One addition."""
-        s = (x + y) / 2.0**self.layout.mantissa + 2.0**-self.power
+        s = (x + y) / 2.0**self.layout.fraction_bits + 2.0**-self.power
         return np.where((s >= 1) & self.carry, 2 * s, 1 + s)
 
     @classmethod

@@ -28,7 +28,7 @@ from inexact.precision import AdditivePowersOfTwo, Quantiser, get
 )
 def test_levels_are_those_of_the_definition(base_bits: int, terms: int, levels: list[int]) -> None:
     form = AdditivePowersOfTwo(base_bits=base_bits, terms=terms)
-    assert list(form.grid) == levels
+    assert list(form.sizes) == levels
     assert form.stored_bits == 1 + base_bits * terms
     assert len(levels) == 2 ** (form.stored_bits - 1)
     assert form.b_bits == max(levels).bit_length() + 1
@@ -40,15 +40,15 @@ def test_the_multiplier_of_shifts_is_exact_on_every_level(spec: str) -> None:
     assert isinstance(form, AdditivePowersOfTwo)
     assert get(form.spec) == form
     unit = units.get(f"powers(terms={form.terms},width=(8,{form.b_bits - 1}))")
-    a, b = np.meshgrid(np.arange(256), np.array(form.grid))
+    a, b = np.meshgrid(np.arange(256), np.array(form.sizes))
     assert np.array_equal(unit(a, b), a * b)
-    between = np.setdiff1d(np.arange(2 ** (form.b_bits - 1)), form.grid)
+    between = np.setdiff1d(np.arange(2 ** (form.b_bits - 1)), form.sizes)
     assert (unit(np.full(len(between), 255), between) != 255 * between).any()  # and not between them
 
 
 def test_codes_are_the_nearest_level_and_round_trip() -> None:
-    grid = AdditivePowersOfTwo().grid
-    quantiser = Quantiser(torch.tensor(0.25), torch.tensor(0.0), -48, 48, grid)
+    grid = AdditivePowersOfTwo().sizes
+    quantiser = Quantiser(torch.tensor(0.25), torch.tensor(0.0), -48, 48, AdditivePowersOfTwo().b_grid)
     values = torch.linspace(-14, 14, 4001)
     codes = quantiser.quantise(values)
     signed = sorted({sign * size for size, sign in itertools.product(grid, (1, -1))})
@@ -77,7 +77,7 @@ def test_shifts_and_exact_products_give_the_same_network(model: nn.Module, image
     for layer in exact.layers().values():
         assert isinstance(layer, ApproxLayer)
         codes = layer.b_quantiser().quantise(layer.weight)
-        assert set(codes.abs().flatten().tolist()) <= set(AdditivePowersOfTwo().grid)
+        assert set(codes.abs().flatten().tolist()) <= set(AdditivePowersOfTwo().sizes)
     assert torch.equal(exact(images), shifts(images))
     layer = shifts.layers()["0"]  # and with sums worked through in float64, of activations with a zero point
     assert isinstance(layer, ApproxLayer)

@@ -9,16 +9,19 @@ import pytest
 import torch
 
 from inexact.core.errors import FormatError, SpecError, UnknownNameError
+from inexact.core.numbers import SYSTEMS
 from inexact.metrics import float_profile
 from inexact.testing import check_float_multiplier
 from inexact.units import float_multipliers
-from inexact.units._float import FORMATS
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
         ("lmul(format=e4m4)", r"format must be e4m3, .*, not 'e4m4'; did you mean 'e4m3'"),
+        ("lmul(format=lns8)", "lmul cannot multiply lns8: logarithms are added"),
+        ("log_addition(format=e4m3)", "log_addition cannot multiply e4m3: it adds logarithms"),
+        ("log_addition(powers=17)", r"powers must be 1\.\.16, not 17"),
         ("lmul(offset=17)", r"offset must be 0 = the paper's, else a power 2\*\*-offset \(0\.\.16\), not 17"),
         ("float_mantissa(multiplier=exact(signed=true))", r"multiplier must be an unsigned unit \(significands are positive\), not exact"),
         ("float_mantissa(multiplier=mitchell(width=3))", r"multiplier must take significands of 4 bits \(e4m3\), not 3x3"),
@@ -45,28 +48,28 @@ def test_what_is_refused() -> None:
 @pytest.mark.parametrize(("name", "dtype"), [("e4m3", torch.float8_e4m3fn), ("e5m2", torch.float8_e5m2)])
 def test_eight_bit_codes_mean_what_torch_says(name: str, dtype: torch.dtype) -> None:
     expected = torch.arange(256, dtype=torch.uint8).view(dtype).to(torch.float64).numpy()
-    assert np.array_equal(FORMATS[name].values(np.arange(256)), expected, equal_nan=True)
+    assert np.array_equal(SYSTEMS[name].values(np.arange(256)), expected, equal_nan=True)
 
 
 def test_sixteen_bit_codes_mean_what_numpy_and_torch_say() -> None:
     codes = np.arange(1 << 16, dtype=np.uint16)
-    assert np.array_equal(FORMATS["fp16"].values(codes), codes.view(np.float16).astype(np.float64), equal_nan=True)
+    assert np.array_equal(SYSTEMS["fp16"].values(codes), codes.view(np.float16).astype(np.float64), equal_nan=True)
     brain = torch.from_numpy(codes.view(np.int16)).view(torch.bfloat16).to(torch.float64).numpy()
-    assert np.array_equal(FORMATS["bf16"].values(codes), brain, equal_nan=True)
+    assert np.array_equal(SYSTEMS["bf16"].values(codes), brain, equal_nan=True)
 
 
 def test_microscaling_formats_list_their_numbers() -> None:
-    assert FORMATS["e2m1"].values(np.arange(8)).tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 6]
-    assert FORMATS["e2m3"].values(np.array([1, 7, 8, 31])).tolist() == [0.125, 0.875, 1, 7.5]
-    assert FORMATS["e3m2"].values(np.array([1, 3, 4, 31])).tolist() == [0.0625, 0.1875, 0.25, 28]
-    assert FORMATS["e4m3"].values(np.array([126])).tolist() == [448]
+    assert SYSTEMS["e2m1"].values(np.arange(8)).tolist() == [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+    assert SYSTEMS["e2m3"].values(np.array([1, 7, 8, 31])).tolist() == [0.125, 0.875, 1, 7.5]
+    assert SYSTEMS["e3m2"].values(np.array([1, 3, 4, 31])).tolist() == [0.0625, 0.1875, 0.25, 28]
+    assert SYSTEMS["e4m3"].values(np.array([126])).tolist() == [448]
 
 
 def normal_pairs(name: str, count: int = 500_000) -> tuple[np.ndarray, np.ndarray]:
     """Random codes of normal numbers with full mantissas."""
-    generator, layout = np.random.default_rng(5), FORMATS[name]
-    exponents = generator.integers(8, 20, (2, count)) << layout.mantissa
-    a, b = exponents | generator.integers(0, 1 << layout.mantissa, (2, count))
+    generator, layout = np.random.default_rng(5), SYSTEMS[name]
+    exponents = generator.integers(8, 20, (2, count)) << layout.fraction_bits
+    a, b = exponents | generator.integers(0, 1 << layout.fraction_bits, (2, count))
     return a, b
 
 
@@ -81,11 +84,11 @@ def test_lmul_without_carry_has_the_published_limits(offset: int, bias: float, m
 
 
 def test_lmul_with_carry_is_one_integer_addition_of_the_codes() -> None:
-    layout, unit = FORMATS["e4m3"], float_multipliers.get("lmul")
+    unit = float_multipliers.get("lmul")
     for a in range(0x20, 0x50):
         for b in range(0x20, 0x50):
             # bias once, offset 2**-3 is one unit of the mantissa
-            total = a + b - (layout.bias << 3) + 1
+            total = a + b - (7 << 3) + 1
             assert float(unit(a, b)) == 2.0 ** ((total >> 3) - 7) * (1 + (total & 7) / 8)
             assert float(unit(a | 0x80, b)) == -float(unit(a, b))
 
@@ -103,7 +106,7 @@ def test_subnormals_are_normalised() -> None:
     assert float(mitchell(3, 3)) == 8 * 2.0**-18  # 1.5 * 1.5: fractions sum to one, 2 * 2 = 4 eighths
 
 
-@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e3m2", "e2m3", "e2m1"])
+@pytest.mark.parametrize("name", ["e4m3", "e5m2", "e3m2", "e2m3", "e2m1", "posit8_0", "posit8_1", "posit8_2"])
 def test_exact_significands_make_the_exact_multiplier(name: str) -> None:
     found = float_profile(float_multipliers.get(f"float_mantissa(format={name},multiplier=exact)"))
     assert (found.error_probability, found.wcre, found.exhaustive) == (0, 0, True)
@@ -124,3 +127,13 @@ def test_check_reports_a_broken_promise() -> None:
 
     with pytest.raises(AssertionError, match=r"wrong: must derive from inexact\.units\.FloatMultiplier"):
         check_float_multiplier(Wrong())  # type: ignore[arg-type]
+
+
+def test_products_of_logarithms_are_powers_from_the_table() -> None:
+    unit = float_multipliers.get("log_addition")
+    one = 64  # the code of logarithm 0
+    assert float(unit(one, one)) == 1
+    assert float(unit(one + 5, one + 6)) == 2 * round(2 ** (3 / 8) * 256) / 256
+    assert float(unit(one - 1, (one + 2) | 128)) == -round(2 ** (1 / 8) * 256) / 256
+    found = float_profile(unit)
+    assert 0 < found.wcre <= 2**-9
