@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from inexact.core.errors import DataError
 from inexact.nn._approximate import ApproxModel
 from inexact.nn._data import Data, device_of, first_inputs
-from inexact.nn._layer import ApproxLayer, Correction, Probe
+from inexact.nn._layer import ApproxLayer
 
 Counts = NDArray[np.int64]
 
@@ -42,7 +43,7 @@ def operand_histograms(model: ApproxModel, data: Data, *, images: int = 512) -> 
     counts: dict[str, list[Tensor]] = {}
     for name, layer in emulation.layers().items():
         if isinstance(layer, ApproxLayer):
-            layer.recoverer = _Counter(layer, counts.setdefault(name, []))
+            layer.register_forward_pre_hook(_counter(layer, counts.setdefault(name, [])))
     inputs = first_inputs(data, images).to(device_of(model))
     for start in range(0, len(inputs), 128):
         emulation(inputs[start : start + 128])
@@ -52,23 +53,20 @@ def operand_histograms(model: ApproxModel, data: Data, *, images: int = 512) -> 
     return found
 
 
-class _Counter:
-    """Stands where a recovery does: counts what the layer meets and leaves its correction as it is."""
+def _counter(layer: ApproxLayer, counts: list[Tensor]) -> Callable[..., None]:
+    """Counts what enters a layer, and once its weights."""
+    rule = layer.rule
 
-    def __init__(self, layer: ApproxLayer, counts: list[Tensor]) -> None:
-        self.layer = layer
-        self.counts = counts
+    def count(_layer: nn.Module, received: tuple[Tensor, ...]) -> None:
+        a = torch.bincount(layer.a_patterns(layer.a_codes(received[0])).flatten().long(), minlength=2**rule.format.a_bits)
+        if counts:
+            counts[0] += a
+            return
+        b = layer.b_codes()
+        patterns = b.abs() if rule.coding == "sign_magnitude" else layer.b_patterns(b)
+        counts[:] = [a, torch.bincount(patterns.flatten().long(), minlength=2**rule.format.b_bits)]
 
-    def __call__(self, probe: Probe) -> Correction:
-        layer, rule = self.layer, self.layer.rule
-        b = probe.b.abs().to(torch.int64) if rule.coding == "sign_magnitude" else probe.patterns()
-        self.counts[:] = [
-            torch.bincount(layer.a_patterns(probe.a).flatten().long(), minlength=2**rule.format.a_bits)
-            + (self.counts[0] if self.counts else 0),
-            torch.bincount(b.flatten(), minlength=2**rule.format.b_bits),
-        ]
-        column = layer.column.clone() if layer.has_column else None
-        return Correction(bias=layer.fold.clone(), gain=layer.gain.clone(), column=column)
+    return count
 
 
 def _histograms(seen: list[Tensor]) -> OperandHistograms:

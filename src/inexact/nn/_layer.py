@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inexact.core.errors import FormatError
+from inexact.core.errors import FormatError, PlanError
 from inexact.kernels import compiled_layer_serves
+from inexact.nn._blocks import AsConvolution, blocked_sums
+from inexact.nn._numbers import factors, number_patterns, number_sums
+from inexact.nn._pass_through import pass_through
 from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._probed import Probed
 from inexact.nn._reduced import Reducer, check, gate_zeros
@@ -22,7 +25,7 @@ from inexact.nn._straight_through import Gradients, straight_through
 from inexact.nn._tables import coded_table, error_table
 from inexact.nn.gradients._attach import slopes_of, with_slopes
 from inexact.nn.gradients._contraction import Contraction
-from inexact.precision import Observer, Quantiser, fixed_point, requantise
+from inexact.precision import Block, Observer, Quantiser, fixed_point, requantise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +56,15 @@ class Probe:
     @cached_property
     def exact(self) -> Tensor:
         """int64, the exact sums of the same codes, shaped as `accumulator`."""
-        return self.layer.exact_sums(self.a, self.b).to(torch.int64)
+        return self.layer.true_sums(self.a, self.b).to(torch.int64)
 
     def error_table(self) -> Tensor:
-        """int64 [2**a_bits, 2**b_bits], approximate minus exact, indexed by bit pattern."""
+        """int64 [2**a_bits, 2**b_bits], approximate minus exact, indexed by bit pattern. FormatError for products that are no integers."""
         rule = self.layer.rule
+        if rule.format.system is not None:
+            raise FormatError(
+                f"errors of {rule.unit.spec} are not integers, which {rule.recovery} needs: take bias_correction, or an integer format"
+            )
         return torch.from_numpy(error_table(rule.unit.spec, rule.coding, rule.format.b_bits).astype(np.int64))
 
     def patterns(self) -> Tensor:
@@ -111,9 +118,12 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("fold", torch.zeros(channels, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(channels, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**a_bits, dtype=torch.int32))
-        self.tabulated = not rule.exact or _sums_of_table_fit(rule, weight[0].numel())
+        self.tabulated = rule.format.system is None and (not rule.exact or _sums_of_table_fit(rule, weight[0].numel()))
         table = coded_table(rule.unit.spec, rule.coding, rule.format.b_bits) if self.tabulated else np.zeros((0, 0), np.int32)
         self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
+        if rule.format.block is not None and not self.takes_blocks:
+            raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for layer {name}: give it another precision")
+        self.factors = None if rule.format.system is None else factors(rule.unit.spec)
         self.calibrated = False
         self.has_column = False
         self._cache = Cache()
@@ -164,8 +174,8 @@ class ApproxLayer(nn.Module, ABC):
         return result
 
     def _compiles(self, x: Tensor) -> bool:
-        fusible = self.recoverer is None and self.tabulated and self.rule.sums is None and not torch.compiler.is_compiling()
-        return fusible and compiled_layer_serves(x)
+        integers = self.tabulated and self.rule.sums is None and self.rule.format.block is None
+        return integers and self.recoverer is None and not torch.compiler.is_compiling() and compiled_layer_serves(x)
 
     def _prepared(self) -> Prepared:
         scales = (self.a_scale, self.a_zero, self.b_scale, self.b_zero, self.out_scale, self.out_zero)
@@ -186,21 +196,68 @@ class ApproxLayer(nn.Module, ABC):
     def _emulated(self, x: Tensor) -> Tensor:
         """The layer by torch operators, on any device: what `compiled` must equal bit for bit."""
         self._check_finite(x)
-        a = self.a_quantiser().quantise(self.padded(x))  # zero always has a code, so padding first is the same
-        b = self.b_quantiser().quantise(self.weight)
-        # float64 holds every integer here exactly (all are below 2**53) and is scaled in place
-        total = self.exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+        if isinstance(self.rule.format, Block):
+            return self._blocked(x, self.rule.format)
+        a, b = self.a_codes(x), self.b_codes()
+        # float64 holds every integer here exactly (all are below 2**53, or rounded once) and is scaled in place
+        total = self.sums(a, b)
         if self.recoverer is not None:
             self.correct(self.recoverer(Probe(self, a, b, total.to(torch.int64))))
         if self.has_column:
             total -= self.column_sums(a, self.column)
         total -= self.per_channel(self.fold.double())
-        scale = self.a_scale.double() * self.b_scale.double().reshape(-1) * self.gain
+        scale = self.scale()
         if self.rule.format.integer_output:
             return self._integer_output(total.to(torch.int64), scale)
         total *= self.per_channel(scale)
         result = total.float()
         return result if self.bias is None else result.add_(self.per_channel(self.bias))
+
+    def _blocked(self, x: Tensor, form: Block) -> Tensor:
+        shape = self.as_convolution(self.padded(x))
+        result = self.restored_shape(blocked_sums(self, form, shape), x)
+        return result if self.bias is None else result + self.per_channel(self.bias)
+
+    def a_codes(self, x: Tensor) -> Tensor:
+        """Codes of the padded input; zero always has one, so that padding first is the same."""
+        form = self.rule.format
+        if not isinstance(form, Block):
+            return self.a_quantiser().quantise(self.padded(x))
+        shape = self.as_convolution(self.padded(x))
+        return form.split(shape.image, shape.groups)[0].reshape(self.padded(x).shape)
+
+    def b_codes(self) -> Tensor:
+        """Codes of the weights."""
+        form = self.rule.format
+        if not isinstance(form, Block):
+            return self.b_quantiser().quantise(self.weight)
+        return form.split(self.weight)[0]
+
+    def quantised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Input and weight as the layer sees them, with the gradient of the identity where they are not clipped."""
+        form = self.rule.format
+        if not isinstance(form, Block):
+            return pass_through(x, self.a_quantiser()), pass_through(self.weight, self.b_quantiser())
+        a = form.restored(x if x.dim() == 4 else x.reshape(-1, x.shape[-1]), self.contraction_groups).reshape(x.shape)
+        return x + (a - x).detach(), self.weight + (form.restored(self.weight) - self.weight).detach()
+
+    def scale(self) -> Tensor:
+        """float64 [O] or [1], what one unit of the corrected sums stands for."""
+        step = 1.0 if self.factors is None else self.factors.step
+        return self.a_scale.double() * self.b_scale.double().reshape(-1) * self.gain * step
+
+    def sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sums of padded codes as the planned units form them: float64 integers."""
+        if self.factors is not None:
+            return number_sums(self.factors, a, b, self.exact_sums, self.weight[0].numel())
+        return self.exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+
+    def true_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sums of padded codes with exact products, in the same unit as `sums`."""
+        if self.factors is None:
+            return self.exact_sums(a, b)
+        exact = factors(self.rule.exact_unit)
+        return number_sums(exact, a, b, self.exact_sums, self.weight[0].numel()) * (exact.step / self.factors.step)
 
     def _integer_output(self, accumulator: Tensor, scale: Tensor) -> Tensor:
         if self.bias is not None:
@@ -226,12 +283,16 @@ class ApproxLayer(nn.Module, ABC):
 
     def a_patterns(self, a: Tensor) -> Tensor:
         """uint8 bit patterns of activation codes."""
+        if self.rule.format.system is not None:
+            return number_patterns(self.rule.format.system, a)
         if self.rule.coding != "signed":
             return a.to(torch.uint8)
         return torch.bitwise_and(a.to(torch.int16), 2**self.rule.format.a_bits - 1).to(torch.uint8)
 
     def b_patterns(self, b: Tensor) -> Tensor:
         """uint8 bit patterns of weight codes."""
+        if self.rule.format.system is not None:
+            return number_patterns(self.rule.format.system, b)
         return torch.bitwise_and(b.to(torch.int16), 2**self.rule.format.b_bits - 1).to(torch.uint8)
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
@@ -300,13 +361,24 @@ class ApproxLayer(nn.Module, ABC):
         """Padded codes as windows, [P, groups, K] in the order of the flattened weight. FormatError for layers without a reduction."""
         raise FormatError(f"layer {self.name} cannot have a reduction: only Conv2d and Linear layers can; leave its rule's reduction away")
 
+    takes_blocks = False
+    """Whether formats with blocks of channels are for layers of this kind; then `as_convolution` and `restored_shape` are there."""
+
+    def as_convolution(self, padded: Tensor) -> AsConvolution:
+        """A padded input and the weight as a convolution. FormatError for layers that take no blocks."""
+        raise FormatError(f"layer {self.name} takes no blocks of channels")
+
+    def restored_shape(self, sums: Tensor, x: Tensor) -> Tensor:
+        """Sums [N, O, H', W'] of `as_convolution` as the output for input x."""
+        return sums
+
     @abstractmethod
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 `sum_k table[a, b]` of padded uint8 patterns, by the rule's accumulator."""
 
     @abstractmethod
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
-        """float64 integers `sum_k (a-za)(b-zb)` of padded codes."""
+    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
+        """float64 integers `sum_k (a-za)(b-zb)` of padded codes. peak: a bound on |a-za|; None, that of the format."""
 
     @abstractmethod
     def window_sums(self, plane: Tensor) -> Tensor:

@@ -35,12 +35,16 @@ class _PassThrough(torch.autograd.Function):
         """The gradient of the values; it may itself be differentiated."""
         (gradient,), (values,) = arrived, ctx.saved_tensors
         quantiser: Quantiser = ctx.quantiser
-        # half a step beyond the last codes still rounds to them; without it the largest weight of many channels would be frozen
-        low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low - 0.5, quantiser.high + 0.5))
+        low, high = quantiser.ends  # not the last codes: the largest weight of many channels would be frozen
         if _compiles(values, quantiser) and not torch.is_grad_enabled():
             return kernels.inside(values, gradient, float(low), float(high)), None
         return gradient * ((values >= low) & (values <= high)), None
 
 
 def _compiles(values: Tensor, quantiser: Quantiser) -> bool:
-    return quantiser.scale.dim() == 0 and not torch.compiler.is_compiling() and kernels.compiled_layer_serves(values)
+    return (
+        quantiser.scale.dim() == 0
+        and quantiser.grid is None
+        and not torch.compiler.is_compiling()
+        and kernels.compiled_layer_serves(values)
+    )

@@ -43,9 +43,10 @@ class Plan:
         recovery: str | None = None,
         accumulator: str | Accumulator | None = None,
         gradient: str | None = None,
+        reduction: str | None = None,
     ) -> None:
         given: dict[str, Any] = {"multiplier": multiplier, "precision": precision, "coding": coding}
-        given |= {"padding": padding, "recovery": recovery, "accumulator": accumulator, "gradient": gradient}
+        given |= {"padding": padding, "recovery": recovery, "accumulator": accumulator, "gradient": gradient, "reduction": reduction}
         keywords = {name: value for name, value in given.items() if value is not None}
         self._rules: dict[str, Choice] = {_checked_key(key): _as_rule(value) for key, value in (rules or {}).items()}
         if keywords:

@@ -14,7 +14,7 @@ class Probed(Protocol):
 
     rule: Rule
 
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def true_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 integers, the exact sums of the probe's codes."""
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:

@@ -92,9 +92,8 @@ class LayerView:
         self.layer = layer
         self.shape = result.shape
         self.result = layer.channels_first(result)
-        self._codes = layer.a_quantiser().quantise(layer.padded(x))
-        self._b = layer.b_quantiser().quantise(layer.weight)
-        scale = layer.a_scale.double() * layer.b_scale.double().reshape(-1) * layer.gain
+        self._codes, self._b = layer.a_codes(x), layer.b_codes()
+        scale = layer.scale()
         bias = torch.zeros_like(scale) if layer.bias is None else layer.bias.detach().double() / scale
         self.offset = bias - layer.fold.double()
         self.groups = layer.contraction_groups
@@ -158,6 +157,10 @@ def check(layer: ApproxLayer) -> None:
     """Raise PlanError when the layer's rule and the reduction do not go together."""
     assert layer.reducer is not None
     reduction, rule = layer.reducer.reduction, layer.rule
+    if reduction.integers_only and (rule.format.system, rule.format.block) != (None, None):
+        raise PlanError(
+            f"{reduction.spec} in layer {layer.name} adds products of integers of one scale, which {rule.precision} has not: take int"
+        )
     if reduction.needs_signs and rule.coding == "unsigned":
         raise PlanError(
             f"{reduction.spec} in layer {layer.name} must see products with signs: use coding 'signed' or 'sign_magnitude', not 'unsigned'"
@@ -199,6 +202,6 @@ def check_calibrated(layer: ApproxLayer) -> None:
 def gate_zeros(layer: ApproxLayer) -> None:
     """Take products with a zero out of the table of a unit that makes something else of them."""
     assert layer.reducer is not None
-    if layer.reducer.reduction.skips_zeros and not layer.rule.exact:
+    if layer.reducer.reduction.skips_zeros and layer.tabulated and not layer.rule.exact:
         layer.table[0, :] = 0
         layer.table[:, 0] = 0

@@ -8,13 +8,15 @@ from functools import cached_property
 from typing import Any
 
 from inexact import precision as precision_formats
-from inexact.core.errors import PlanError, near
+from inexact.core.errors import FormatError, PlanError, near
+from inexact.core.numbers import SYSTEMS
+from inexact.core.registry import parse_call
 from inexact.core.workload import CODINGS
 from inexact.nn._tables import coded_table
 from inexact.nn.gradients import gradients
 from inexact.precision import Format
 from inexact.reduction import reductions
-from inexact.units import Accumulator, Multiplier, multipliers
+from inexact.units import Accumulator, FloatMultiplier, Multiplier, float_multipliers, multipliers
 
 PADDINGS = ("multiplied", "skipped")
 
@@ -23,8 +25,8 @@ PADDINGS = ("multiplied", "skipped")
 class Rule:
     """How one layer computes.
 
-    multiplier: spec or unit; "exact" takes the width and sign the format and coding need.
-    precision: format spec such as "int8", "w4a8" or "int(a_bits=8,b_bits=4,granularity=per_channel)".
+    multiplier: spec or unit; "exact" takes the width and sign format and coding need; numbers that are no integers have units of theirs.
+    precision: format spec such as "int8", "w4a8", "int(a_bits=8,b_bits=4,granularity=per_channel)" or "e4m3".
     coding: "unsigned" (affine codes), "signed" (two's complement) or "sign_magnitude" (unsigned unit on (a, |b|), sign restored).
     padding: "multiplied" (the code of zero goes through the unit) or "skipped" (the PE is gated).
     recovery: spec of the correction applied after calibration, such as "bias_correction"; "none".
@@ -47,13 +49,18 @@ class Rule:
     reduction: str = "none"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "multiplier", multipliers.get(self.multiplier).spec)
         object.__setattr__(self, "precision", precision_formats.get(self.precision).spec)
+        object.__setattr__(self, "multiplier", self._canonical_multiplier())
         _one_of("coding", self.coding, CODINGS)
         _one_of("padding", self.padding, PADDINGS)
         if self.accumulator != "exact":
             object.__setattr__(self, "accumulator", Accumulator.get(self.accumulator).spec)
         object.__setattr__(self, "reduction", reductions.get(self.reduction).spec)
+        if self.format.block is not None:
+            self._check_blocks()
+        if self.format.system is not None:
+            self._check_numbers()
+            return
         self._check_unit()
         self._check_accumulator()
         self._check_gradient()
@@ -63,9 +70,31 @@ class Rule:
         """The number format."""
         return precision_formats.get(self.precision)
 
+    def _canonical_multiplier(self) -> str:
+        """The spec; a unit of another kind of operands than the format's is refused."""
+        if not isinstance(self.multiplier, str):
+            return self.multiplier.spec
+        name = getattr(parse_call(self.multiplier).func, "id", "")
+        system = self.format.system
+        if name == "exact" and system is not None and self.multiplier.strip() == "exact":
+            return "exact"
+        if (name in float_multipliers) != (system is not None):
+            wanted = "a unit of integers" if system is None else f"a unit of {system}, such as {_exact_unit(system)}"
+            raise PlanError(f"{self.precision} needs {wanted}, not {self.multiplier}: change the unit or the precision")
+        return multipliers.get(self.multiplier).spec if system is None else float_multipliers.get(self.multiplier).spec
+
+    @property
+    def exact_unit(self) -> str:
+        """Spec of the exact multiplier of the format's number system. FormatError for integers."""
+        if self.format.system is None:
+            raise FormatError(f"{self.precision} is a format of integers")
+        return _exact_unit(self.format.system)
+
     @cached_property
-    def unit(self) -> Multiplier:
+    def unit(self) -> Multiplier | FloatMultiplier:
         """The multiplier, with the width and sign of the format and coding when it is the exact one."""
+        if self.format.system is not None:
+            return float_multipliers.get(self.exact_unit if self.multiplier == "exact" else str(self.multiplier))
         unit = multipliers.get(self.multiplier)
         if unit.spec == "exact":
             b_bits = self.format.b_bits
@@ -74,7 +103,9 @@ class Rule:
 
     @property
     def exact(self) -> bool:
-        """Whether every product and every sum is exact."""
+        """Whether every product and every sum is exact: of logarithms, as the system's own table of powers rounds them."""
+        if self.format.system is not None:
+            return self.unit.spec == self.exact_unit
         return self.unit.family_name == "exact" and self.accumulator == "exact"
 
     @cached_property
@@ -97,6 +128,31 @@ class Rule:
     def but(self, **changes: Any) -> Rule:
         """A copy with some entries changed."""
         return dataclasses.replace(self, **changes)
+
+    def _check_blocks(self) -> None:
+        """Elements carry their sign; sums are those of blocks, in float32."""
+        if self.coding == "sign_magnitude":
+            raise PlanError(f"elements of {self.precision} have a sign, activations too: leave coding 'sign_magnitude' away")
+        object.__setattr__(self, "coding", "signed")
+        if self.accumulator != "exact":
+            raise PlanError(f"sums of {self.precision} are formed block by block: leave the accumulator {self.accumulator} away")
+        if self.recovery != "none":
+            raise PlanError(f"sums of {self.precision} are float32, which {self.recovery} cannot correct: leave the recovery away")
+        if self.gradient != "straight_through":
+            raise PlanError(f"the gradient of {self.precision} must be straight_through, not {self.gradient}")
+
+    def _check_numbers(self) -> None:
+        """Numbers carry their sign, so that they have one coding; they have no tables of integers."""
+        assert isinstance(self.unit, FloatMultiplier)
+        if self.unit.format != self.format.system:
+            raise PlanError(f"unit and format must agree: {self.precision} needs a unit of {self.format.system}, {self.unit.spec} is not")
+        if self.coding == "sign_magnitude":
+            raise PlanError(f"{self.precision} has its own coding: leave coding 'sign_magnitude' away")
+        object.__setattr__(self, "coding", "signed")
+        if self.accumulator != "exact":
+            raise PlanError(f"sums of {self.precision} are exact: leave the accumulator {self.accumulator} away")
+        if self.gradient != "straight_through":
+            raise PlanError(f"the gradient of {self.precision} must be straight_through, not {self.gradient}")
 
     def _check_unit(self) -> None:
         unit, a_bits, b_bits = self.unit, self.format.a_bits, self.format.b_bits
@@ -141,6 +197,11 @@ class Rule:
 
 
 _DEFAULTS: dict[str, Any] = {f.name: f.default for f in fields(Rule)}
+
+
+def _exact_unit(system: str) -> str:
+    name = f"float_mantissa(format={system},multiplier=exact)" if SYSTEMS[system].linear else f"log_addition(format={system})"
+    return float_multipliers.get(name).spec
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

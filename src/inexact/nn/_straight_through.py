@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from inexact.nn._pass_through import pass_through
-
 if TYPE_CHECKING:
     from inexact.nn._layer import ApproxLayer
 
@@ -17,7 +15,7 @@ Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 def straight_through(layer: ApproxLayer, x: Tensor, result: Tensor) -> Tensor:
     """`result`, with gradients for the layer's input x, its weight and its bias."""
-    a, b = pass_through(x, layer.a_quantiser()), pass_through(layer.weight, layer.b_quantiser())
+    a, b = layer.quantised(x)
     found: Tensor = _StraightThrough.apply(a, b, layer.bias, result, layer)  # type: ignore[no-untyped-call]
     return found
 

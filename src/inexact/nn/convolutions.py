@@ -61,10 +61,12 @@ class LiftedConvolution(ApproxLayer):
         sums = conv2d(self.rule, image, kernel, self.table, self.stride, self.dilation, self.groups)
         return self.lowered(sums, len(a))
 
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
         """float64, shaped as the output."""
         image, kernel = self.lifted(a - self.a_zero), self.lifted_weight(b - self.b_zero)
-        sums = kernels.exact_conv2d(image, kernel, self.stride, 0, self.dilation, self.groups, peak=self.a_peak, dtype=torch.float64)
+        sums = kernels.exact_conv2d(
+            image, kernel, self.stride, 0, self.dilation, self.groups, peak=self.a_peak if peak is None else peak, dtype=torch.float64
+        )
         return self.lowered(sums, len(a))
 
     def window_sums(self, plane: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from inexact import kernels
 from inexact.core.errors import FormatError
+from inexact.nn._blocks import AsConvolution
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
@@ -70,14 +71,22 @@ class ApproxConv2d(ApproxLayer):
         columns = F.unfold(a, self.weight.shape[2:], self.dilation, 0, self.stride)  # [N, C kh kw, L]
         return columns.transpose(1, 2).reshape(-1, self.groups, columns.shape[1] // self.groups)
 
+    takes_blocks = True
+
+    def as_convolution(self, padded: Tensor) -> AsConvolution:
+        """Itself."""
+        return AsConvolution(image=padded, weight=self.weight, stride=self.stride, dilation=self.dilation, groups=self.groups)
+
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [N, O, H', W']."""
         return conv2d(self.rule, a, b, self.table, self.stride, self.dilation, self.groups)
 
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
         """float64 [N, O, H', W']."""
         a, b = a - self.a_zero, b - self.b_zero
-        return kernels.exact_conv2d(a, b, self.stride, 0, self.dilation, self.groups, peak=self.a_peak, dtype=torch.float64)
+        return kernels.exact_conv2d(
+            a, b, self.stride, 0, self.dilation, self.groups, peak=self.a_peak if peak is None else peak, dtype=torch.float64
+        )
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [N, O, H', W'], or [N, 1, H', W'] without groups."""
@@ -158,14 +167,26 @@ class ApproxLinear(ApproxLayer):
         """[rows, 1, K]."""
         return a.reshape(-1, 1, a.shape[-1])
 
+    takes_blocks = True
+
+    def as_convolution(self, padded: Tensor) -> AsConvolution:
+        """Rows as images of one pixel."""
+        return AsConvolution(image=padded.reshape(-1, padded.shape[-1], 1, 1), weight=self.weight[:, :, None, None])
+
+    def restored_shape(self, sums: Tensor, x: Tensor) -> Tensor:
+        """float32 [..., O]."""
+        return sums.reshape(*x.shape[:-1], -1)
+
     def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """int32 [..., O]."""
         return gemm(self.rule, a.reshape(-1, a.shape[-1]), b, self.table).reshape(*a.shape[:-1], -1)
 
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
         """float64 [..., O]."""
         rows = (a - self.a_zero).reshape(-1, a.shape[-1])
-        return kernels.exact_gemm(rows, b - self.b_zero, peak=self.a_peak, dtype=torch.float64).reshape(*a.shape[:-1], -1)
+        return kernels.exact_gemm(rows, b - self.b_zero, peak=self.a_peak if peak is None else peak, dtype=torch.float64).reshape(
+            *a.shape[:-1], -1
+        )
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [..., 1]."""

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from inexact import kernels
-from inexact.core.errors import FormatError
+from inexact.core.errors import FormatError, PlanError
 from inexact.nn._layer import Correction, Probe, Recoverer
+from inexact.nn._numbers import factors, number_sums
 from inexact.nn._rule import Rule
 from inexact.nn._sums import matmul
 from inexact.nn._tables import coded_table
@@ -56,7 +57,11 @@ class ApproxProduct(nn.Module):
         self.register_buffer("fold", torch.zeros(1, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(1, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**rule.format.a_bits, dtype=torch.int32))
-        table = np.zeros((0, 0), np.int32) if rule.exact else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
+        if rule.format.block is not None:
+            raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for product {name}: give it another precision")
+        self.factors = None if rule.format.system is None else factors(rule.unit.spec)
+        plain = rule.exact or self.factors is not None
+        table = np.zeros((0, 0), np.int32) if plain else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
         self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
         self.calibrated = False
         self.has_column = False
@@ -94,19 +99,30 @@ class ApproxProduct(nn.Module):
         return torch.matmul(a, b)
 
     def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
-        # float64 holds every integer here exactly: all are below 2**53
-        total = self._exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+        # float64 holds every integer here exactly: all are below 2**53, or rounded once
+        total = self._sums(a, b)
         if self.recoverer is not None:
             self.correct(self.recoverer(Probe(self, a, b[None], total.to(torch.int64))))
         if self.has_column:
             total -= self.column_sums(a, self.column)
         total -= self.fold.double()
-        scale = self.a_scale.double() * self.b_scale.double() * self.gain
+        unit = 1.0 if self.factors is None else self.factors.step
+        scale = self.a_scale.double() * self.b_scale.double() * self.gain * unit
         if not self.rule.format.integer_output:
             return (total * scale).float()
         step = fixed_point(scale / self.out_scale)
         codes = requantise(total.to(torch.int64), step, self.out_zero, 0, 2**self.rule.format.a_bits - 1)
         return (codes - self.out_zero) * self.out_scale
+
+    def _sums(self, a: Tensor, b: Tensor) -> Tensor:
+        if self.factors is not None:
+            return number_sums(self.factors, a, b, self._matrix_product, a.shape[-1])
+        return self._exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
+
+    @staticmethod
+    def _matrix_product(a: Tensor, b: Tensor, peak: int) -> Tensor:
+        """The bound of the sums vouches for float64, whatever the peak."""
+        return torch.matmul(a, b)
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum_k U(a, b) - zb sum_k a - za sum_k b + K za zb`, float64 integers."""
@@ -122,9 +138,12 @@ class ApproxProduct(nn.Module):
         a_range, b_range = self._a_range(), self._b_range()
         return kernels.exact_matmul(a - self.a_zero, b - self.b_zero, peak=(a_range[1] - a_range[0], b_range[1] - b_range[0]))
 
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def true_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 integers `sum_k (a-za)(b-zb)` of a probe's codes: b is [1, ..., K, N], one output channel."""
-        return self._exact_sums(a, b[0])
+        if self.factors is None:
+            return self._exact_sums(a, b[0])
+        exact = factors(self.rule.exact_unit)
+        return number_sums(exact, a, b[0], self._matrix_product, a.shape[-1]) * (exact.step / self.factors.step)
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
         """float64 integers [..., M, 1], `sum_k f(a_k)`."""
@@ -146,10 +165,10 @@ class ApproxProduct(nn.Module):
         return _code_range(self.rule.format.b_bits, signed=self.rule.coding != "unsigned")
 
     def _a_quantiser(self) -> Quantiser:
-        return Quantiser(self.a_scale, self.a_zero, *self._a_range())
+        return Quantiser(self.a_scale, self.a_zero, *self._a_range(), self.rule.format.a_grid)
 
     def _b_quantiser(self) -> Quantiser:
-        return Quantiser(self.b_scale, self.b_zero, *self._b_range())
+        return Quantiser(self.b_scale, self.b_zero, *self._b_range(), self.rule.format.b_grid)
 
     def _check(self, a: Tensor, b: Tensor) -> None:
         if torch.compiler.is_compiling():
@@ -173,7 +192,7 @@ def _code_range(bits: int, *, signed: bool) -> tuple[int, int]:
 
 def _pass_through(values: Tensor, quantiser: Quantiser) -> Tensor:
     """Quantised values whose gradient is one inside the range and zero outside."""
-    low, high = ((limit - quantiser.zero_point) * quantiser.scale for limit in (quantiser.low, quantiser.high))
+    low, high = quantiser.ends
     clipped = torch.minimum(torch.maximum(values, low), high)
     return clipped + (quantiser.dequantise(quantiser.quantise(values)) - clipped).detach()
 

@@ -80,7 +80,7 @@ class ApproxConvTranspose2d(ApproxLayer):
         present = self._overlapped(values.reshape(1, -1, 1).expand(1, -1, shape[2] * shape[3]), (shape[2], shape[3]))
         return values.sum((1, 2)).reshape(1, -1, 1, 1) - present
 
-    def exact_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
         """float64 [N, O, H', W']."""
         kernel = _inputs_first(b - self.b_zero, self.groups)
         return self._transposed((a - self.a_zero).double(), kernel.double())

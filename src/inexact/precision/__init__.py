@@ -1,10 +1,26 @@
-"""How numbers are stored and coded: integers of 2 to 16 bits, additive powers of two, calibration of their ranges, requantisation."""
+"""How numbers are stored and coded: integers, additive powers of two, small floats, posits, logarithms; calibration, requantisation."""
 
 from inexact.precision._base import Format, formats, get
 from inexact.precision._calibration import Observer
-from inexact.precision._quantiser import Quantiser
+from inexact.precision._quantiser import Grid, Quantiser
 from inexact.precision._requantise import FixedPoint, fixed_point, requantise
 from inexact.precision.apot import AdditivePowersOfTwo
+from inexact.precision.blocks import Block
 from inexact.precision.integer import Int
+from inexact.precision.numbers import Number
 
-__all__ = ["AdditivePowersOfTwo", "FixedPoint", "Format", "Int", "Observer", "Quantiser", "fixed_point", "formats", "get", "requantise"]
+__all__ = [
+    "AdditivePowersOfTwo",
+    "Block",
+    "FixedPoint",
+    "Format",
+    "Grid",
+    "Int",
+    "Number",
+    "Observer",
+    "Quantiser",
+    "fixed_point",
+    "formats",
+    "get",
+    "requantise",
+]

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from inexact.core.errors import SpecError
+from inexact.core.errors import SpecError, UnknownNameError, near
+from inexact.core.numbers import SYSTEMS
 from inexact.core.registry import Family, spec_of
 from inexact.core.workload import Coding
 from inexact.precision._calibration import Observer
@@ -50,6 +51,11 @@ class Format(ABC):
         """The number system codes are of, see `core.numbers.SYSTEMS`; None for integers. Codes are then ranks, see there."""
         return None
 
+    @property
+    def block(self) -> int | None:
+        """Channels that share a scale, found as values come; None where scales are fixed."""
+        return None
+
     def short_name(self) -> str | None:
         """A shorter spec that `get` reads, where there is one."""
         return None
@@ -82,11 +88,17 @@ class Format(ABC):
 
 formats: Family[Format] = Family("format", "inexact.precision")
 
+NAMED = {name: f"number(system={name})" for name, system in SYSTEMS.items() if system.width <= 8} | {
+    "mxint8": "block(element=int8)",
+    **{f"mxfp{SYSTEMS[name].width}_{name}": f"block(element={name})" for name in ("e4m3", "e5m2", "e3m2", "e2m3", "e2m1")},
+}
+"""Names that stand for a format: number systems of at most 8 bits, and the OCP's microscaling formats."""
+
 _SHORT = re.compile(r"int(?P<both>\d+)|w(?P<b>\d+)a(?P<a>\d+)")
 
 
 def get(spec: str | Format) -> Format:
-    """The format a spec describes: `int8`, `w4a8` (4-bit weights, 8-bit activations) or `int(a_bits=8, b_bits=4, …)`.
+    """The format a spec describes: `int8`, `w4a8` (4-bit weights, 8-bit activations), `e4m3`, or a call such as `int(a_bits=8, b_bits=4)`.
 
     Raises SpecError for malformed specs and widths outside 2..16, UnknownNameError for unknown formats.
     """
@@ -95,6 +107,11 @@ def get(spec: str | Format) -> Format:
         if short:
             a_bits, b_bits = (short["both"],) * 2 if short["both"] else (short["a"], short["b"])
             return formats.get(f"int(a_bits={int(a_bits)},b_bits={int(b_bits)})")
+        if spec.strip() in NAMED:
+            return formats.get(NAMED[spec.strip()])
+        known = (*formats, *NAMED, "int8", "w4a8")
+        if spec.strip().isidentifier() and spec.strip() not in formats:
+            raise UnknownNameError(f"no format is called {spec.strip()!r}{near(spec.strip(), known)} Known: {', '.join(known)}")
         if not spec.strip():
             raise SpecError("a format must be named, as in 'int8' or 'w4a8'; it is empty")
     return formats.get(spec)

@@ -55,13 +55,19 @@ class Observer:
 
 
 def ranges(
-    low: Tensor, high: Tensor, rows: Tensor, *, method: str, percentile: float, error: Callable[[Tensor, Tensor], Tensor]
+    low: Tensor,
+    high: Tensor,
+    rows: Tensor,
+    *,
+    method: str,
+    percentile: float,
+    error: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The ranges to cover, (low, high) float64 [G], always holding zero, one for each of G groups of values.
 
     low, high: float64 [G], least and greatest value. rows: float32 [G, n], values or a sample of them.
     method: "minmax", "percentile" (that share of the values on each side, in percent) or "mse": the shrunk range with the least error.
-    error: mean squared quantisation error [G] of candidate ranges on `rows`.
+    error: mean squared quantisation error [G] of candidate ranges on `rows`, for "mse".
     """
     if method == "percentile":
         thinned = rows[:, :: max(1, rows.shape[1] // _LARGEST)]  # torch.quantile takes no more than 2**24 values
@@ -70,6 +76,7 @@ def ranges(
     low, high = low.clamp(max=0), high.clamp(min=0)
     if method == "minmax":
         return low, high
+    assert error is not None
     factors = [1 - 0.8 * step / _SHRINK_STEPS for step in range(_SHRINK_STEPS)]
     errors = torch.stack([error(low * factor, high * factor) for factor in factors])
     best = torch.tensor(factors, dtype=torch.float64)[errors.argmin(0)]

@@ -56,6 +56,15 @@ class Quantiser:
             return self
         return Quantiser(self.scale[part], self.zero_point[part], self.low, self.high, self.grid)
 
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """The values between which codes are not clipped: half a step beyond the last ones, which still rounds to them."""
+        if self.grid is not None:
+            last = self.grid.values[-1] + (self.grid.values[-1] - self.grid.values[-2]) / 2
+            return -last * self.scale, last * self.scale
+        low, high = ((limit - self.zero_point) * self.scale for limit in (self.low - 0.5, self.high + 0.5))
+        return low, high
+
     def quantise(self, values: Tensor) -> Tensor:
         """Integer codes of `values` as float32 numbers, same shape; exact because |code| < 2**16."""
         if self.grid is not None:

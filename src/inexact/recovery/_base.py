@@ -44,6 +44,9 @@ def recover(
     if not isinstance(net, ApproxModel):
         raise PlanError("recover() needs an emulated network: call approximate() first")
     result = copy.deepcopy(net)
+    if recovery is not None:
+        for layer in result.layers().values():
+            layer.rule.but(recovery=recoveries.get(recovery).spec)  # a layer that cannot be corrected says so before the work
     chosen = {name: recoveries.get(recovery or layer.rule.recovery) for name, layer in result.layers().items()}
     inputs = first_inputs(data, size).to(device_of(result))
     layers = result.layers()

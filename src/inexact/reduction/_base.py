@@ -82,7 +82,8 @@ class Reduction(ABC):
     needs_rectifier: whether the output must go to a ReLU and nowhere else. needs_signs: whether products must carry the sign of the weight
     (signed or sign-magnitude coding, activations that are not negative). needs_weight_zero: whether a weight of value 0 must have code 0
     (signed or sign-magnitude coding). skips_zeros: whether products with a zero are not formed. exact_units_only: whether it changes what
-    is multiplied, so that an approximate unit would give something else.
+    is multiplied, so that an approximate unit would give something else. integers_only: whether it adds products, or reads the bits of
+    codes, itself, which it can do with integers.
     """
 
     family_name: ClassVar[str]
@@ -91,6 +92,7 @@ class Reduction(ABC):
     needs_weight_zero: ClassVar[bool] = False
     skips_zeros: ClassVar[bool] = False
     exact_units_only: ClassVar[bool] = False
+    integers_only: ClassVar[bool] = False
 
     @property
     def serial_operand(self) -> str:

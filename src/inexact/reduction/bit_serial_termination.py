@@ -35,6 +35,7 @@ class BitSerialTermination(Reduction):
 
     needs_rectifier: ClassVar[bool] = True
     needs_signs: ClassVar[bool] = True
+    integers_only: ClassVar[bool] = True
     exact_units_only: ClassVar[bool] = True
     operand: str = "weight"
     lanes: int = 16

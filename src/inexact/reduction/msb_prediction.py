@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -24,6 +24,8 @@ class MsbPrediction(Prediction):
     Reference: Y. Lin, C. Sakr, Y. Kim, N. Shanbhag, PredictiveNet, ISCAS 2017, doi:10.1109/ISCAS.2017.8050797; thresholds here by
     quantiles
     """
+
+    integers_only: ClassVar[bool] = True
 
     bits: int = 4
     budget: float = 0.02

@@ -31,6 +31,7 @@ class SignTermination(Reduction):
 
     needs_rectifier: ClassVar[bool] = True
     needs_signs: ClassVar[bool] = True
+    integers_only: ClassVar[bool] = True
     interval: int = 1
     lanes: int = 16
 
@@ -63,6 +64,7 @@ class SpeculativeTermination(Prediction):
     """
 
     needs_signs: ClassVar[bool] = True
+    integers_only: ClassVar[bool] = True
     group: int = 8
     budget: float = 0.02
     lanes: int = 16

@@ -40,6 +40,16 @@ class FloatMultiplier(ABC):
         """The operands' number system."""
         return SYSTEMS[self.format]
 
+    @property
+    def width(self) -> tuple[int, int]:
+        """Bits of the codes of a and b."""
+        return self.layout.width, self.layout.width
+
+    @property
+    def signed(self) -> bool:
+        """Always: a code carries its sign."""
+        return True
+
     @final
     def __post_init__(self) -> None:
         if self.format not in SYSTEMS:
