@@ -18,12 +18,15 @@ COLUMNS = {
     "weights": "weights",
     "checks": "checks",
     "lost": "lost",
+    "a_reads": "inputs read",
+    "b_reads": "weights read",
 }
 """Fields of `Work`, as a table says them."""
 
 CAPTION = (
     "% of the full layer's, counted on calibration inputs.\n"
-    "time: lanes that wait included. weights: bits stored. checks: additions' worth, % of products. lost: % of positive outputs set to 0."
+    "time: lanes that wait included. weights: bits stored. checks: additions' worth, % of products. lost: % of positive outputs set to 0.\n"
+    "inputs read, weights read: deliveries from buffers to the array, in bits."
 )
 
 

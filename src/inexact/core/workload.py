@@ -49,6 +49,8 @@ class LayerWorkload:
     input's size and no multiply-accumulates. stride 0: inferred from the sizes. executed: share of the multiply-accumulates that are
     formed, 0..1. added, busy, stored, checks: of a reduction, shares of all products that are added, of the array's time, of the weights'
     bits, and additions it makes itself for each product; serial: "activation" or "weight" when it must have that operand bit by bit.
+    a_reads, b_reads: shares of the deliveries of activations and of weights to the array that a reduction leaves, in bits. kept_bits: for
+    each output, what is kept in DRAM from one input to the next, read and written.
     a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
     """
 
@@ -78,6 +80,9 @@ class LayerWorkload:
     stored: float = 1.0
     checks: float = 0.0
     serial: str = ""
+    a_reads: float = 1.0
+    b_reads: float = 1.0
+    kept_bits: float = 0.0
     a_histogram: tuple[float, ...] | None = None
     b_histogram: tuple[float, ...] | None = None
 

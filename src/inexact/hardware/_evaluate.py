@@ -22,7 +22,10 @@ SWITCHING = tuple(name for name in ARRAY if name not in {"control", "idle_pes", 
 """Components that the control share is a share of."""
 
 
-WHOLE: dict[str, Any] = {"executed": 1.0, "added": None, "busy": 1.0, "stored": 1.0, "checks": 0.0, "serial": ""}
+WHOLE: dict[str, Any] = {
+    name: getattr(LayerWorkload, name)
+    for name in ("executed", "added", "busy", "stored", "checks", "serial", "a_reads", "b_reads", "kept_bits")
+}
 """Fields of a layer without reduction."""
 
 

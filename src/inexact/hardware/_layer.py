@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from inexact.core.errors import HardwareError, near
 from inexact.core.workload import CODINGS, VECTOR_KINDS, LayerWorkload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
+from inexact.hardware._deliveries import memory_bits, register_bits
 from inexact.hardware._mapping import Mapping, stored_bits
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost
 from inexact.hardware._rates import column_table
@@ -45,6 +46,9 @@ def check_layer(machine: Accelerator, layer: LayerWorkload) -> None:
             f"groups of layer {layer.name!r} must divide its {layer.in_channels} input and {layer.out_channels} output channels, "
             f"not {layer.groups}"
         )
+    for name in ("a_reads", "b_reads", "kept_bits"):
+        if not 0 <= getattr(layer, name) < inf:
+            raise HardwareError(f"{name} of layer {layer.name!r} must be a finite number of at least 0, not {getattr(layer, name)}")
     for name in ("executed", "busy", "a_sparsity", "b_sparsity"):
         if not 0 <= getattr(layer, name) <= 1:
             raise HardwareError(f"{name} of layer {layer.name!r} must be a share between 0 and 1, not {getattr(layer, name)}")
@@ -125,20 +129,22 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
     mapping = machine.map(layer, input_resident=input_resident, output_resident=output_resident)
     outputs = layer.pixels * layer.out_channels
     multipliers, model, adders = _arithmetic(machine, layer, mapping.dataflow)
+    memory = memory_bits(machine, layer, mapping)
+    dram = mapping.dram_reads + mapping.dram_writes + layer.kept_bits * outputs
     energy = {
         "multipliers": multipliers,
         "adders": adders,
-        "registers": scaled(machine.rates.register_bit, _register_bits(layer, mapping)),
+        "registers": scaled(machine.rates.register_bit, register_bits(layer, mapping)),
         "reduction_control": scaled(machine.rates.add_bit, layer.macs * layer.checks * layer.arithmetic.accumulator_bits),
         "scratchpads": _scratchpads(machine, layer, mapping),
         "zero_points": _zero_points(machine, layer),
         "correction_column": _correction_column(machine, layer),
         "idle_pes": _idle(machine, layer, mapping),
-        **_memory_energy(machine, mapping.memory),
+        **_memory_energy(machine, memory),
         "requantisation": scaled(machine.rates.requantise, outputs),
-        "dram": scaled(machine.rates.dram_bit, mapping.dram_reads + mapping.dram_writes),
+        "dram": scaled(machine.rates.dram_bit, dram),
     }
-    cycles = int(machine.stretched(ceil(mapping.cycles * layer.busy), mapping.memory, mapping.dram_reads + mapping.dram_writes))
+    cycles = int(machine.stretched(ceil(mapping.cycles * layer.busy), memory, dram))
     return LayerEnergy(
         cycles=max(cycles, ceil(outputs / machine.postprocess_lanes)),
         mapping=mapping,
@@ -176,16 +182,9 @@ def _memory_energy(machine: Accelerator, moved: dict[str, tuple[float, float]]) 
     return found
 
 
-def _register_bits(layer: LayerWorkload, mapping: Mapping) -> float:
-    """Bits through registers: operands of products that are left out still travel through a systolic array, its sums rest."""
-    if mapping.dataflow == "row_stationary":
-        return mapping.register_bits
-    return max(0.0, mapping.register_bits - layer.macs * layer.arithmetic.accumulator_bits * max(0.0, 1 - layer.additions))
-
-
 def _scratchpads(machine: Accelerator, layer: LayerWorkload, mapping: Mapping) -> Triple:
-    """Words of scratchpads: of a product that is left out only the activation is read."""
-    share = {"input": 1.0, "weight": min(1.0, layer.additions), "sum": min(1.0, layer.additions)}
+    """Words of scratchpads: of a product that is left out only the activation may be read."""
+    share = {"input": layer.a_reads, "weight": min(1.0, layer.additions), "sum": min(1.0, layer.additions)}
     energy = sum(machine.spad_bit_pj[role] * (share[role] * read + written) for role, (read, written) in mapping.spads.items())
     return scaled(machine.technology["sram_spread"].triple, energy)
 

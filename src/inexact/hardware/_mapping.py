@@ -20,6 +20,10 @@ TABLE_BITS = 16
 """Width of one entry of a correction column's table f(a)."""
 
 
+TRAVEL = {"output_stationary": ("inputs", "weights"), "weight_stationary": ("inputs",), "input_stationary": ("weights",)}
+"""Dataflow -> operands that travel through a systolic array; the other is held by it."""
+
+
 class Accesses(NamedTuple):
     """Array side traffic in elements: activations read, weights read, partial sums (or outputs) written."""
 
@@ -34,6 +38,7 @@ class Mapping:
 
     tile: what the on-chip memories hold at a time (pixels, rows, channels, filters, …). order: loops over tiles, outermost first.
     The rest is bits moved: register writes in the array; (read, written) of every memory and of the PEs' scratchpads; DRAM.
+    delivered: of the reads of memories, those of operands ("inputs", "weights") that travel through a systolic array as they are used.
     """
 
     dataflow: str
@@ -46,6 +51,7 @@ class Mapping:
     dram_reads: float
     dram_writes: float
     spads: dict[str, tuple[float, float]] = field(default_factory=dict)
+    delivered: dict[str, float] = field(default_factory=dict)
 
 
 def compute_cycles(dataflow: str, rows: int, columns: int, pixels: int, window: int, filters: int, *, tiles: int = 1) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.core.workload import LayerWorkload
-from inexact.hardware._mapping import TABLE_BITS, Mapping, register_bits
+from inexact.hardware._mapping import TABLE_BITS, TRAVEL, Mapping, register_bits
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -223,6 +223,7 @@ def _ordered(
         memory={name: (at(read), at(written)) for name, (read, written) in memory.items()},
         dram_reads=at(dram_reads),
         dram_writes=at(dram_writes),
+        delivered={role: at(traffic[role][0]) for role in TRAVEL[dataflow] if machine.home(role)},
     )
     return (at(score[0]), at(score[1])), mapping
 

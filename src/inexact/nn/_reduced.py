@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING, final
 
 import torch
@@ -14,13 +15,16 @@ from inexact.reduction import Prediction, Reduction, Work, reductions
 if TYPE_CHECKING:
     from inexact.nn._layer import ApproxLayer
 
-SHARES = ("multiplications", "additions", "time", "weights", "checks", "lost")
+SHARES = tuple(field.name for field in fields(Work))
 """Fields of `Work` in the order of the buffer that sums them up."""
 
 
 @final
 class Reducer(nn.Module):
-    """The reduction of one layer. Buffers: threshold float64 [O], of a prediction; work float64 [7], sums over batches and their weight."""
+    """The reduction of one layer.
+
+    Buffers: threshold float64 [O], of a prediction; work float64, sums of the fields of `Work` over batches and their weight.
+    """
 
     threshold: Tensor
     work: Tensor
@@ -93,8 +97,8 @@ class LayerView:
         self.shape = result.shape
         self.result = layer.channels_first(result)
         self._codes, self._b = layer.a_codes(x), layer.b_codes()
-        scale = layer.scale()
-        bias = torch.zeros_like(scale) if layer.bias is None else layer.bias.detach().double() / scale
+        self._scale = layer.scale()
+        bias = torch.zeros_like(self._scale) if layer.bias is None else layer.bias.detach().double() / self._scale
         self.offset = bias - layer.fold.double()
         self.groups = layer.contraction_groups
         self.coding: str = layer.rule.coding
@@ -135,6 +139,12 @@ class LayerView:
         rows = self.layer.a_patterns(a).long()
         found = [self.layer.table[rows[:, taps[o]], patterns[o]].sum(1, dtype=torch.float64) for o in range(len(taps))]
         return torch.stack(found, 1)
+
+    def outputs(self, sums: Tensor, channels: slice) -> Tensor:
+        """Corrected, scaled and with the bias, step by step as the layer does it."""
+        layer = self.layer
+        corrected = (sums - layer.fold[channels].double()[:, None]) * self._scale[channels][:, None]
+        return corrected.float() if layer.bias is None else corrected.float() + layer.bias.detach()[channels][:, None]
 
     def image(self, values: Tensor) -> Tensor:
         """[N, O, H, W]; a layer without rows and columns is refused."""

@@ -171,4 +171,7 @@ def left(rule: Rule, work: Work) -> dict[str, Any]:
         "stored": work.weights * rule.format.stored_bits / rule.format.b_bits,
         "checks": work.checks,
         "serial": reductions.get(rule.reduction).serial_operand,
+        "a_reads": work.a_reads,
+        "b_reads": work.b_reads,
+        "kept_bits": work.kept_bits,
     }

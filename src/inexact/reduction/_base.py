@@ -50,6 +50,10 @@ class View(Protocol):
         """float64 [P, O of the group]: sums of the unit's products of some taps, int64 [O of the group, n], of windows [P, K]."""
         ...
 
+    def outputs(self, sums: Tensor, channels: slice) -> Tensor:
+        """What the layer gives for float64 sums of products [O of the group, P], float32."""
+        ...
+
     def image(self, values: Tensor) -> Tensor:
         """[O, P] as [N, O, H, W]."""
         ...
@@ -65,7 +69,9 @@ class Work:
 
     multiplications, additions: carried out. time: of the array's cycles, lanes waiting for the slowest included. weights: bits of
     the stored weights, with their indices. checks: comparisons or additions a reduction makes itself, for each product of the
-    full layer. lost: of the positive outputs, those that became 0.
+    full layer. lost: of the positive outputs, those that became 0. a_reads, b_reads: of the deliveries of activations and of weights
+    from their buffers to the array, in bits; one is left out only when every product it serves is. kept_bits: what is kept from one input
+    to the next and read and written for it, in bits for each output.
     """
 
     multiplications: float = 1.0
@@ -74,6 +80,9 @@ class Work:
     weights: float = 1.0
     checks: float = 0.0
     lost: float = 0.0
+    a_reads: float = 1.0
+    b_reads: float = 1.0
+    kept_bits: float = 0.0
 
 
 class Reduction(ABC):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from inexact.core.errors import SpecError, near
 from inexact.reduction._base import Reduction, View, Work, reductions
-from inexact.reduction._lanes import side_by_side
+from inexact.reduction._lanes import deliveries, side_by_side
 
 OPERANDS = ("weight", "activation")
 
@@ -59,8 +59,10 @@ class BitSerialTermination(Reduction):
             shares.append(taken.double() / bits)
             taps = a.shape[1]
         share = torch.cat(shares, 1)
-        mean = float(share.mean())
-        return Work(multiplications=mean, additions=mean, time=side_by_side(share, self.lanes), checks=mean * bits / taps)
+        mean, (a_reads, b_reads) = float(share.mean()), deliveries(shares, self.lanes)
+        reads = {"a_reads": a_reads} if self.operand == "activation" else {"b_reads": b_reads}  # the other operand is there from the first
+        time = side_by_side(share, self.lanes)
+        return Work(multiplications=mean, additions=mean, time=time, checks=mean * bits / taps, **reads)
 
     def taken(self, a: Tensor, b: Tensor, offset: Tensor, bits: int) -> Tensor:
         """int64 [P, O]: bits taken of the windows a [P, K] and weights b [O, K] before the sum is known to be negative; all `bits` else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inexact.core.errors import SpecError
 from inexact.reduction._base import Reduction, View, Work, reductions, require_share
+from inexact.reduction._lanes import LANES
 
 
 @reductions.register("magnitude_pruning")
@@ -105,8 +106,13 @@ class FilterPruning(Reduction):
         return found
 
     def work(self, view: View, threshold: Tensor, reduced: Tensor) -> Work:
-        """Products of the filters that stay."""
-        return kept(view, 0, balanced=True)
+        """Products of the filters that stay; an activation is delivered once for every `LANES` of them."""
+        before = after = 0
+        for channels, _ in view.windows():
+            rows = view.weights(channels)
+            before += math.ceil(len(rows) / LANES)
+            after += math.ceil(int((rows != 0).any(1).sum()) / LANES)
+        return replace(kept(view, 0, balanced=True), a_reads=after / before)
 
 
 def kept(view: View, index_bits: int, *, balanced: bool) -> Work:

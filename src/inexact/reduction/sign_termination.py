@@ -10,7 +10,7 @@ from torch import Tensor
 
 from inexact.core.errors import SpecError
 from inexact.reduction._base import Prediction, Reduction, View, Work, lost, reductions, require_share
-from inexact.reduction._lanes import side_by_side
+from inexact.reduction._lanes import deliveries, side_by_side
 
 _AT_ONCE = 1 << 23
 """Products held at a time."""
@@ -47,8 +47,9 @@ class SignTermination(Reduction):
             counts.append(done.double() / a.shape[1])
             checks += looked / (done.numel() * a.shape[1])
         share = torch.cat(counts, 1)  # [P, O]
-        mean = float(share.mean())
-        return Work(multiplications=mean, additions=mean, time=side_by_side(share, self.lanes), checks=checks / len(counts))
+        mean, time = float(share.mean()), side_by_side(share, self.lanes)
+        a_reads, b_reads = deliveries(counts, self.lanes)
+        return Work(multiplications=mean, additions=mean, time=time, checks=checks / len(counts), a_reads=a_reads, b_reads=b_reads)
 
 
 @reductions.register("speculative_termination")
@@ -91,8 +92,16 @@ class SpeculativeTermination(Prediction):
             shares.append(torch.where(cut[channels].T, float(group), done.double().clamp(min=group)) / a.shape[1])
         share = torch.cat(shares, 1)
         mean = float(share.mean())
-        time = side_by_side(share, self.lanes)
-        return Work(multiplications=mean, additions=mean, time=time, checks=mean, lost=lost(view.result, reduced))
+        a_reads, b_reads = deliveries(shares, self.lanes)
+        return Work(
+            multiplications=mean,
+            additions=mean,
+            time=side_by_side(share, self.lanes),
+            checks=mean,
+            lost=lost(view.result, reduced),
+            a_reads=a_reads,
+            b_reads=b_reads,
+        )
 
 
 def executed(view: View, a: Tensor, channels: slice, interval: int) -> tuple[Tensor, float]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from inexact.core.errors import SpecError, near
 from inexact.reduction._base import Reduction, View, Work, lost, reductions
+from inexact.reduction._lanes import LANES, deliveries
 
 
 @reductions.register("spatial_prediction")
@@ -50,8 +51,18 @@ class SpatialPrediction(Reduction):
 
     def work(self, view: View, threshold: Tensor, reduced: Tensor) -> Work:
         """The share of outputs computed; a comparison for every second output."""
-        share = 1 - float(self._zero(view).double().mean())
-        return Work(multiplications=share, additions=share, time=share, checks=0.5 / view_taps(view), lost=lost(view.result, reduced))
+        computed = (~view.flat(self._zero(view))).double()
+        share = float(computed.mean())
+        a_reads, b_reads = deliveries([computed[channels].T for channels, _ in view.windows()], LANES)
+        return Work(
+            multiplications=share,
+            additions=share,
+            time=share,
+            checks=0.5 / view_taps(view),
+            lost=lost(view.result, reduced),
+            a_reads=a_reads,
+            b_reads=b_reads,
+        )
 
 
 @reductions.register("output_perforation")
@@ -106,7 +117,7 @@ class OutputPerforation(Reduction):
         for _, source in self._sources(view):
             share *= len(set(source.tolist())) / len(source)
         added = (1 - share) / view_taps(view) if self.fill == "linear" else 0.0
-        return Work(multiplications=share, additions=share, time=share, checks=added)
+        return Work(multiplications=share, additions=share, time=share, checks=added, a_reads=share, b_reads=share)
 
 
 def view_taps(view: View) -> int:
