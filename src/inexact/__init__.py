@@ -15,9 +15,24 @@ _FUNCTIONS = {
     "evaluate": "inexact.nn",
     "estimate": "inexact.nn",
     "recover": "inexact.recovery",
+    "finetune": "inexact.recovery",
 }
 
-__all__ = ["Plan", "Rule", "approximate", "estimate", "evaluate", "explore", "hardware", "kernels", "metrics", "recover", "units", "zoo"]
+__all__ = [
+    "Plan",
+    "Rule",
+    "approximate",
+    "estimate",
+    "evaluate",
+    "explore",
+    "finetune",
+    "hardware",
+    "kernels",
+    "metrics",
+    "recover",
+    "units",
+    "zoo",
+]
 
 
 def __getattr__(name: str) -> Any:

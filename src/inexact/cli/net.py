@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from inexact.cli._net_finetune import finetune_network
 from inexact.core.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ WEIGHTS_HELP = "Weights of the network; with --plan also, or instead, those of t
 @click.group()
 def net() -> None:
     """Train, evaluate and cost networks."""
+
+
+net.add_command(finetune_network)
 
 
 def _network_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -118,15 +118,12 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("fold", torch.zeros(channels, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(channels, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**a_bits, dtype=torch.int32))
-        self.tabulated = rule.format.system is None and (not rule.exact or _sums_of_table_fit(rule, weight[0].numel()))
-        table = coded_table(rule.unit.spec, rule.coding, rule.format.b_bits) if self.tabulated else np.zeros((0, 0), np.int32)
-        self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
+        self.register_buffer("table", torch.zeros((0, 0), dtype=torch.int32), persistent=False)
         if rule.format.block is not None and not self.takes_blocks:
             raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for layer {name}: give it another precision")
-        self.factors = None if rule.format.system is None else factors(rule.unit.spec)
+        self.restate(rule)
         self.calibrated = False
         self.has_column = False
-        self._cache = Cache()
         self.reducer: Reducer | None = None
         if rule.reduction != "none":
             self._reduce()
@@ -143,16 +140,32 @@ class ApproxLayer(nn.Module, ABC):
                 self.weight.mul_(mask)
             self.weight.register_hook(lambda gradient: gradient * mask.to(gradient.device))  # type: ignore[no-untyped-call]
 
+    def restate(self, rule: Rule) -> None:
+        """Compute by `rule` from now on, of the same format and coding as before; weights, scales and corrections stay."""
+        self.rule = rule
+        self.tabulated = rule.format.system is None and (not rule.exact or _sums_of_table_fit(rule, self.weight[0].numel()))
+        self.factors = None if rule.format.system is None else factors(rule.unit.spec)
+        table = coded_table(rule.unit.spec, rule.coding, rule.format.b_bits) if self.tabulated else np.zeros((0, 0), np.int32)
+        self.table = torch.from_numpy(table.copy()).to(self.weight.device)
+        self._cache = Cache()
+
     def calibrate(self, inputs: Observer, outputs: Observer) -> None:
         """Fix scales and zero points from what the layer saw in float32."""
-        a = self.rule.format.activations(inputs, self.rule.coding)
-        b = self.rule.format.weights(self.weight, self.rule.coding)
-        out = self.rule.format.outputs(outputs)
-        for name, value in (("a_scale", a.scale), ("a_zero", a.zero_point), ("b_scale", b.scale), ("b_zero", b.zero_point)):
-            getattr(self, name).copy_(value)
-        self.out_scale.copy_(out.scale)
-        self.out_zero.copy_(out.zero_point)
+        self.range_activations(inputs, outputs)
+        self.range_weights()
         self.calibrated = True
+
+    def range_activations(self, inputs: Observer, outputs: Observer) -> None:
+        """Fix scale and zero point of inputs and outputs."""
+        a, out = self.rule.format.activations(inputs, self.rule.coding), self.rule.format.outputs(outputs)
+        for name, value in (("a_scale", a.scale), ("a_zero", a.zero_point), ("out_scale", out.scale), ("out_zero", out.zero_point)):
+            getattr(self, name).copy_(value)
+
+    def range_weights(self) -> None:
+        """Fix scale and zero point of the weights from what they are now."""
+        b = self.rule.format.weights(self.weight, self.rule.coding)
+        self.b_scale.copy_(b.scale)
+        self.b_zero.copy_(b.zero_point)
 
     def correct(self, correction: Correction) -> None:
         """Install a correction; it replaces the one before."""

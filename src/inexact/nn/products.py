@@ -57,15 +57,20 @@ class ApproxProduct(nn.Module):
         self.register_buffer("fold", torch.zeros(1, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(1, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**rule.format.a_bits, dtype=torch.int32))
+        self.register_buffer("table", torch.zeros((0, 0), dtype=torch.int32), persistent=False)
         if rule.format.block is not None:
             raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for product {name}: give it another precision")
-        self.factors = None if rule.format.system is None else factors(rule.unit.spec)
-        plain = rule.exact or self.factors is not None
-        table = np.zeros((0, 0), np.int32) if plain else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
-        self.register_buffer("table", torch.from_numpy(table.copy()), persistent=False)
+        self.restate(rule)
         self.calibrated = False
         self.has_column = False
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
+
+    def restate(self, rule: Rule) -> None:
+        """Compute by `rule` from now on, of the same format and coding as before; scales and corrections stay."""
+        self.rule = rule
+        self.factors = None if rule.format.system is None else factors(rule.unit.spec)
+        table = np.zeros((0, 0), np.int32) if rule.exact or self.factors is not None else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
+        self.table = torch.from_numpy(table.copy()).to(self.a_scale.device)
 
     def calibrate(self, a: Observer, b: Observer, outputs: Observer) -> None:
         """Fix scales and zero points from what the product saw in float32."""

@@ -56,6 +56,11 @@ class Format(ABC):
         """Channels that share a scale, found as values come; None where scales are fixed."""
         return None
 
+    @property
+    def quick_weights(self) -> bool:
+        """Whether the range of weights is found without a search, so that it may follow them in every step of a training."""
+        return False
+
     def short_name(self) -> str | None:
         """A shorter spec that `get` reads, where there is one."""
         return None

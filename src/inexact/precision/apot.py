@@ -80,6 +80,11 @@ class AdditivePowersOfTwo(Format):
         return 1 + self.base_bits * self.terms
 
     @property
+    def quick_weights(self) -> bool:
+        """True for `weight_calibration="minmax"`."""
+        return self.weight_calibration == "minmax"
+
+    @property
     def integer_output(self) -> bool:
         """Never."""
         return False

@@ -64,6 +64,11 @@ class Int(Format):
         return f"int{self.a_bits}" if self.a_bits == self.b_bits else f"w{self.b_bits}a{self.a_bits}"
 
     @property
+    def quick_weights(self) -> bool:
+        """True for `weight_calibration="minmax"`."""
+        return self.weight_calibration == "minmax"
+
+    @property
     def integer_output(self) -> bool:
         """True for `requantisation="integer"`."""
         return self.requantisation == "integer"

@@ -1,0 +1,89 @@
+"""Approximation-aware fine-tuning: what it leaves of each unit's drop, under the better coding and correction of each.
+
+Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [unit ...]
+Drops are against the exact 8-bit network on the same test images, in points, with paired 95 % intervals. Training and the choice of the
+epoch (2,000 validation images) never see a test image. A unit that is done lies in FOLDER as JSON and is not run again; one that was
+interrupted goes on from its checkpoint. EvoApproxLib's tables are read from $INEXACT_REFERENCE_DATA and left out without it.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import inexact as ix
+from inexact.core.files import ensure_folder, write_text
+from inexact.recovery.training import run_finetune
+
+SETTINGS = "finetune(epochs={epochs},rate=0.03,loss=distillation(alpha=0.9,temperature=4.0))"
+COLUMN, GAIN = "shared_column", "bias_correction(gain=true)"
+CASES = {
+    "mul8u_JV3": ("unsigned", COLUMN),
+    "drum(k=3)": ("sign_magnitude", "shared_column(gain=true)"),
+    "trunc(cut=9)": ("unsigned", COLUMN),
+    "mul8u_1AGV": ("unsigned", COLUMN),
+    "mul8u_17KS": ("unsigned", COLUMN),
+    "mul8u_L40": ("sign_magnitude", GAIN),
+    "trunc(cut=8)": ("unsigned", COLUMN),
+    "drum(k=4)": ("sign_magnitude", GAIN),
+    "mul8u_1CMB": ("sign_magnitude", GAIN),
+    "mul8u_2HH": ("sign_magnitude", GAIN),
+    "kulkarni": ("sign_magnitude", GAIN),
+    "mitchell": ("sign_magnitude", GAIN),
+}
+"""Coding and correction that lost least on 2,000 validation images, most difficult unit first."""
+
+
+def unit_of(name: str, tables: dict[str, np.ndarray]) -> str | ix.units.Multiplier | None:
+    """The unit a name stands for; None for a table that is not at hand."""
+    if not name.startswith("mul8u_"):
+        return name
+    return ix.units.from_table(tables[name].astype(np.int32), signed=False) if name in tables else None
+
+
+def main() -> None:
+    """Print one line a unit."""
+    given = sys.argv[1:] + ["lenet5", "validation", "128", "1", "100", "out/finetuning"][len(sys.argv) - 1 :]
+    name, split, (size, epochs, count), folder = given[0], given[1], map(int, given[2:5]), ensure_folder(Path(given[5]))
+    archive = Path(os.environ.get("INEXACT_REFERENCE_DATA", "")) / "evoapproxlib_master_8x8.npz"
+    tables = dict(np.load(archive)) if archive.is_file() else {}
+    model = ix.zoo.network(name)
+    training = ix.zoo.data("fashion-mnist", split=split, limit=size)
+    held = ix.zoo.data("fashion-mnist", split="validation", limit=min(2000, count))
+    calibration = ix.zoo.data("fashion-mnist", split="validation", limit=512)
+    images = ix.zoo.data("fashion-mnist", split="test", limit=count)
+    exact = ix.evaluate(ix.approximate(model, ix.Plan(precision="int8", coding="signed"), calibrate=calibration), images)
+    print(f"{name}: exact 8-bit top-1 {exact.top1:.2f} % on {exact.n} images; drops in points against it [95 %]")
+    print("| unit | coding | correction | before training | after | top-1 % | epoch kept | seconds of training |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for case in given[6:] or CASES:
+        (coding, recovery), unit = CASES[case], unit_of(case, tables)
+        if unit is None:
+            continue
+        done = folder / f"{name}-{case}.json"
+        if not done.exists():
+            plan = ix.Plan(multiplier=unit, coding=coding, recovery=recovery)
+            net = ix.recover(ix.approximate(model, plan, calibrate=calibration), data=calibration)
+            outcome = run_finetune(
+                net,
+                training,
+                SETTINGS.format(epochs=epochs),
+                teacher=model,
+                validation=held,
+                checkpoint=done.with_suffix(".checkpoint"),
+                resume=True,
+            )
+            before, after = (ix.evaluate(found, images, reference_int8=exact).to_json() for found in (net, outcome.net))
+            result = {"before": before, "after": after, "kept": outcome.kept, "seconds": outcome.seconds, "stopped": outcome.stopped}
+            write_text(done, json.dumps(result))
+        result = json.loads(done.read_text())
+        cells = [
+            "{drop_int8:.2f} [{0:.2f}, {1:.2f}]".format(*found["drop_int8_ci"], **found) for found in (result["before"], result["after"])
+        ]
+        top1 = f"{result['after']['top1']:.2f} | {result['kept']} | {result['seconds']:.0f} |"
+        print(f"| `{case}` | {coding} | `{recovery}` |", " | ".join(cells), "|", top1, flush=True)
+
+
+main()
