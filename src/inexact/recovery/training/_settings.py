@@ -14,7 +14,7 @@ OPTIMISERS = ("sgd", "adam")
 SCHEDULES = ("cosine", "constant")
 TRAINED = ("all", "affine", "bias")
 FORWARDS = ("emulated", "noise")
-RANGES = ("each_epoch", "kept")
+RANGES = ("kept", "each_epoch")
 PROJECTIONS = ("none", "end", "step")
 
 
@@ -47,8 +47,8 @@ class Settings(Training):
     norms folded into it; stored in the requantisation scale and the bias) or "bias" (the constants alone).
     forward: "emulated", or "noise": exact products, and an error drawn from the mean and variance that the layer's own error has in each
     channel, measured anew at the start of each epoch; no table in the loop.
-    ranges: of activations: "each_epoch" (observed anew in the emulated network from the second on) or "kept". Ranges of weights follow the
-    weights in every step where they are their minimum and maximum, else in every epoch.
+    ranges: of activations: "kept", or "each_epoch": observed anew in the emulated network, from the second epoch on. Ranges of weights
+    follow the weights in every step where they are their minimum and maximum, else in every epoch.
     projection: "none", or weights move to the nearest code on which the unit is exact for every activation: after the last step
     ("end"; during training the unit alone rounds) or after every one ("step"; scales of weights are then kept).
     shift: random translation of training images in pixels; mirror: flip half of them.
@@ -72,7 +72,7 @@ class Settings(Training):
     gradient: str = field(default="", metadata={"foreign": True})
     trained: str = "all"
     forward: str = "emulated"
-    ranges: str = "each_epoch"
+    ranges: str = "kept"
     projection: str = "none"
     shift: int = 0
     mirror: bool = False

@@ -62,7 +62,7 @@ def test_same_seed_same_network_and_the_random_state_is_left() -> None:
     [
         "finetune(epochs=2,batch=32)",
         "finetune(epochs=2,batch=32,optimizer=adam,rate=0.001,shift=1,mirror=true)",
-        "finetune(epochs=2,batch=32,trained=affine)",
+        "finetune(epochs=2,batch=32,trained=affine,ranges=each_epoch)",
         "finetune(epochs=2,batch=32,forward=noise)",
         "finetune(epochs=2,batch=32,exact_epochs=1)",
         "finetune(epochs=2,batch=32,loss='sensitivity(strength=0.1)')",
@@ -143,7 +143,7 @@ def test_a_late_nan_gives_the_last_good_epoch(monkeypatch: pytest.MonkeyPatch) -
 
 def test_patience_stops_and_the_best_epoch_is_kept() -> None:
     net = emulated()
-    outcome = run_finetune(net, data(), "finetune(epochs=9,rate=1e-30,patience=2,ranges=kept)", validation=data(64, seed=7))
+    outcome = run_finetune(net, data(), "finetune(epochs=9,rate=1e-30,patience=2)", validation=data(64, seed=7))
     assert [epoch.epoch for epoch in outcome.epochs] == [0, 1, 2]
     assert outcome.kept == 0
     assert same(outcome.net, net)
@@ -168,10 +168,10 @@ def test_ranges_of_weights_follow_and_of_activations_as_asked() -> None:
 def test_exact_epochs_see_no_unit() -> None:
     units = ("trunc(cut=8)", "mitchell")
     nets = [emulated(Plan(multiplier=unit, coding="unsigned", recovery="bias_correction")) for unit in units]
-    first, second = (ix.finetune(net, data(), "finetune(epochs=2,exact_epochs=2,ranges=kept)") for net in nets)
+    first, second = (ix.finetune(net, data(), "finetune(epochs=2,exact_epochs=2)") for net in nets)
     assert torch.equal(layer(first, "0").weight, layer(second, "0").weight)
     assert not torch.equal(layer(first, "0").fold, layer(second, "0").fold)  # each unit's own correction, found on the new weights
-    one = ix.finetune(nets[0], data(), "finetune(epochs=2,exact_epochs=1,ranges=kept)")
+    one = ix.finetune(nets[0], data(), "finetune(epochs=2,exact_epochs=1)")
     assert not torch.equal(layer(one, "0").weight, layer(first, "0").weight)
 
 
