@@ -17,7 +17,7 @@ import inexact as ix
 from inexact.core.files import ensure_folder, write_text
 from inexact.recovery.training import run_finetune
 
-SETTINGS = "finetune(epochs={epochs},rate=0.03,loss=distillation(alpha=0.9,temperature=4.0))"
+SETTINGS = "finetune(epochs={epochs},rate=0.05,loss=distillation(alpha=0.9,temperature=4.0))"
 COLUMN, GAIN = "shared_column", "bias_correction(gain=true)"
 CASES = {
     "mul8u_JV3": ("unsigned", COLUMN),
