@@ -69,7 +69,8 @@ class ApproxProduct(nn.Module):
         """Compute by `rule` from now on, of the same format and coding as before; scales and corrections stay."""
         self.rule = rule
         self.factors = None if rule.format.system is None else factors(rule.unit.spec)
-        table = np.zeros((0, 0), np.int32) if rule.exact or self.factors is not None else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
+        plain = rule.exact or self.factors is not None
+        table = np.zeros((0, 0), np.int32) if plain else coded_table(rule.unit.spec, rule.coding, rule.format.b_bits)
         self.table = torch.from_numpy(table.copy()).to(self.a_scale.device)
 
     def calibrate(self, a: Observer, b: Observer, outputs: Observer) -> None:

@@ -173,8 +173,9 @@ def _check(net: ApproxModel, settings: Settings, teacher: nn.Module | None) -> N
 
 def approximates(rule: Rule) -> bool:
     """Whether a rule computes anything else than exact sums of products of 8 bits or more."""
-    narrow = min(rule.format.a_bits, rule.format.b_bits) < 8 or rule.format.grid is not None
-    return not rule.exact or narrow or rule.reduction != "none"
+    form = rule.format
+    coarse = min(form.a_bits, form.b_bits) < 8 or form.b_grid is not None or form.block is not None
+    return not rule.exact or coarse or rule.reduction != "none"
 
 
 def _identity(net: ApproxModel, task: Task) -> State:
