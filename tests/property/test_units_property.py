@@ -121,7 +121,7 @@ def test_golden_of_any_loa(width: int, data: st.DataObject) -> None:
     assert {name: found.metrics()[name] for name in golden.values()} == pytest.approx(golden.values())
 
 
-@given(st.sampled_from(["trunc", "operand_trunc", "perforation", "kulkarni", "ssm", "dsm", "ilm"]), WIDTHS, st.data())
+@given(st.sampled_from(["trunc", "operand_trunc", "perforation", "kulkarni", "ssm", "dsm", "ilm", "axbxp"]), WIDTHS, st.data())
 @settings(deadline=None, max_examples=120)
 def test_golden_of_any_member(name: str, width: tuple[int, int], data: st.DataObject) -> None:
     wa, wb = width
@@ -135,6 +135,7 @@ def test_golden_of_any_member(name: str, width: tuple[int, int], data: st.DataOb
         "ssm": f"m={data.draw(st.integers((max(width) + 1) // 2, max(width)))}",
         "dsm": f"m={data.draw(st.integers(2, max(width)))}",
         "ilm": f"blocks={data.draw(st.integers(0, min(width) - 1))}",
+        "axbxp": f"mode={data.draw(st.sampled_from(['static', 'dynamic']))},kept={data.draw(st.integers(1, (max(width) + 1) // 2))}",
     }[name]
     head = f"{name}({parameters}," if parameters else f"{name}("
     unit = units.get(f"{head}width={width}{',signed=true' if signed else ''})")

@@ -13,7 +13,8 @@ from inexact.units import adders, multipliers
 
 WITH_CIRCUIT = {
     *("exact", "trunc", "operand_trunc", "bam", "perforation", "kulkarni", "drum", "dsm", "ssm", "mitchell", "mbm", "ilm", "roba"),
-    *("tosam", "mitchw", "realm", "scaletrim", "pr", "asm", "recursive", "compressor", "powers", "csd", "pn", "lvrm", "sign_magnitude"),
+    *("tosam", "mitchw", "realm", "scaletrim", "pr", "asm", "recursive", "compressor", "powers", "csd", "pn", "lvrm", "axbxp"),
+    "sign_magnitude",
     *("exact_adder", "trunc_adder", "loa", "copy_adder", "eta1", "eta2", "aca", "gear"),
 }
 WIDE = [
@@ -27,7 +28,8 @@ WIDE = [
         "lvrm(mode=2)",
         "sign_magnitude(multiplier=drum(k=5))",
     ),
-    *("sign_magnitude(multiplier=mitchw(w=6),complement=one)", "pr(k=2,m=4)", "pr(k=0,m=5)"),
+    *("sign_magnitude(multiplier=mitchw(w=6),complement=one)", "pr(k=2,m=4)", "pr(k=0,m=5)", "axbxp(kept=9)"),
+    *("axbxp(mode=dynamic,block=2,kept=2)", "axbxp(mode=dynamic,block=3,kept=2)", "sign_magnitude(multiplier=axbxp(block=4,kept=3))"),
 ]
 CELL_OF = {
     "inv": "not",

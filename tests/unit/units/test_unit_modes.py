@@ -30,6 +30,10 @@ from inexact.units.pn import PositiveNegative
         ("pn(bits=9)", r"bits must be 1\.\.bits of b \(1\.\.8\), not 9"),
         ("lvrm(mode=3)", r"mode must be 0\.\.2, not 3"),
         ("lvrm(first=5)", r"first must be 0\.\.second \(4\), the wires of mode 1 are among those of mode 2, not 5"),
+        ("axbxp(mode=statik)", r"mode must be static or dynamic, not 'statik'; did you mean 'static'\?"),
+        ("axbxp(block=9)", r"block must be bits of a block \(1\.\.8\), not 9"),
+        ("axbxp(kept=17)", r"kept must be pairs of blocks \(1\.\.16\), not 17"),
+        ("axbxp(mode=dynamic,kept=5)", r"kept must be blocks of the wider operand \(1\.\.4\), not 5"),
         ("stochastic(length=17)", r"length must be log2 of the stream's bits \(1\.\.16\), not 17"),
         ("stochastic(generator=halton)", r"generator must be counter or lfsr, not 'halton'"),
         ("stochastic(seed=0)", r"seed must be 1\.\.2\*\*\(bits of b\)-1, a register of zeros stays so \(1\.\.255\), not 0"),
@@ -221,3 +225,40 @@ def test_variable_correction_adds_the_top_dropped_column_twice(cut: int, signed:
             cells = [(i + j, (a >> i & 1) * (b >> j & 1)) for i in range(8) for j in range(8) if i + j < cut]
             change = sum(bit << column if column == cut - 1 else -bit << column for column, bit in cells)
             assert int(unit(a, b)) == a * b + change
+
+
+def blocks_of(x: int, block: int, count: int) -> list[int]:
+    return [x >> block * i & (1 << block) - 1 for i in range(count)]
+
+
+@pytest.mark.parametrize(("block", "kept", "width"), [(2, 3, (8, 8)), (2, 10, (8, 8)), (3, 5, (7, 8)), (4, 2, (8, 4)), (1, 30, (6, 6))])
+def test_static_blocks_are_summed_by_weight(block: int, kept: int, width: tuple[int, int]) -> None:
+    unit = units.get(f"axbxp(block={block},kept={kept},width={width})")
+    counts = [-(-bits // block) for bits in width]
+    pairs = [(i, j) for total in reversed(range(sum(counts) - 1)) for i in range(counts[0]) for j in range(counts[1]) if i + j == total]
+    # ties: nearest to the diagonal first, then the higher block of a
+    pairs.sort(key=lambda pair: (-pair[0] - pair[1], abs(pair[0] - pair[1]), -pair[0]))
+    for a in range(0, 1 << width[0], 7):
+        for b in range(0, 1 << width[1], 3):
+            x, y = blocks_of(a, block, counts[0]), blocks_of(b, block, counts[1])
+            assert int(unit(a, b)) == sum(x[i] * y[j] << block * (i + j) for i, j in pairs[:kept])
+
+
+@pytest.mark.parametrize(("block", "kept", "width"), [(2, 2, (8, 8)), (3, 2, (8, 7)), (4, 1, (8, 8)), (2, 3, (8, 4)), (2, 4, (8, 8))])
+def test_dynamic_blocks_begin_at_the_leading_one(block: int, kept: int, width: tuple[int, int]) -> None:
+    unit = units.get(f"axbxp(mode=dynamic,block={block},kept={kept},width={width})")
+
+    def leading(x: int, bits: int) -> int:
+        parts = blocks_of(x, block, -(-bits // block))
+        first = max((i for i, part in enumerate(parts) if part), default=0)
+        return sum(part << block * i for i, part in enumerate(parts) if first - kept < i <= first)
+
+    for a in range(0, 1 << width[0], 3):
+        for b in range(0, 1 << width[1], 5):
+            assert int(unit(a, b)) == leading(a, width[0]) * leading(b, width[1])
+
+
+def test_blocks_of_one_bit_are_segments_and_all_pairs_are_exact() -> None:
+    assert units.get("axbxp(mode=dynamic,block=1,kept=4)").sha256 == units.get("dsm(m=4)").sha256
+    assert units.get("axbxp(block=3,kept=9)").sha256 == units.get("exact").sha256
+    assert units.get("axbxp(block=4,kept=3)").pairs()[:3] == [(1, 1), (1, 0), (0, 1)]  # type: ignore[attr-defined]
