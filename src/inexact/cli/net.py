@@ -137,7 +137,7 @@ def evaluate_network(
 ) -> None:
     """Top-1 accuracy in percent; with a plan, the paired drops in points against float32 and the exact 8-bit network."""
     from inexact import nn, zoo
-    from inexact.cli import _reductions
+    from inexact.cli import _mixed, _reductions
 
     _use_threads(threads)
     images = zoo.data(data, split, limit)
@@ -159,12 +159,14 @@ def evaluate_network(
         else:
             result = run(emulated, reference=float32, reference_int8=run(exact)).to_json() | {"plan_sha256": emulated.plan.sha256}
             result["reductions"] = _reductions.to_json(emulated.works())
+            result["mixed"] = emulated.mixtures()
     if with_agreement:
         result["agreement"] = zoo.agreement(emulated or original, original, images).to_json()
     result |= {"network": network, "data": data, "split": split}
     _show_evaluation(result, as_json=as_json)
     if not as_json:
         _reductions.show(result.get("reductions", {}))
+        _mixed.show(result.get("mixed", {}))
 
 
 @net.command("estimate")
@@ -209,13 +211,14 @@ def estimate_network(
     --network may be an ONNX file: shapes are all that is read. Without weights or recovery to fit, a plan is then charged layer by layer.
     """
     from inexact import hardware, nn, zoo
-    from inexact.cli import _estimate, _reductions
+    from inexact.cli import _estimate, _mixed, _reductions
     from inexact.core.files import write_text
 
     _use_threads(threads)
     machine = _estimate.with_operands(hardware.load(accelerator), operands)
     measured: Workload | None = None
     works: Mapping[str, Work] = {}
+    mixed: dict[str, dict[str, float]] = {}
     if operands == "measured":
         exact, planned, measured, works = _measured(network, data, plan, weights, calibrate, machine)
     elif plan is None or input_shape is not None or network.lower().endswith(".onnx"):
@@ -227,8 +230,9 @@ def estimate_network(
         exact = nn.workload(original, images.image_shape, name=network)
         planned = nn.workload(emulated, images.image_shape, name=network)
         works = {} if emulated is None else emulated.works()
+        mixed = {} if emulated is None else emulated.mixtures()
     result = _estimate.account(machine, exact, planned, baseline=measured, points=points, carbon=carbon)
-    result["reductions"] = _reductions.to_json(works)
+    result |= {"reductions": _reductions.to_json(works), "mixed": mixed}
     if picture is not None:
         from inexact.report import account
 
@@ -242,6 +246,7 @@ def estimate_network(
         return
     _estimate.show(result, layers=layers)
     _reductions.show(result["reductions"])
+    _mixed.show(mixed)
 
 
 def _measured(

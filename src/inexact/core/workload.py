@@ -23,12 +23,36 @@ VECTOR_KINDS: dict[str, int] = {
 look-up or a short polynomial for activations, mean, variance and scaling for normalisation, one addition or comparison for the rest)."""
 
 
+OUTLIER_LANES = 16
+"""Lanes of a group that has one multiplier more for the upper bits of an outlier among its weights."""
+
+SCHEMES = {
+    "outliers": "wider operands that are few",
+    "regions": "operands whose width depends on the region of the image",
+    "two_scales": "products that are shifted by the scale of each operand",
+}
+"""Number formats whose elements must do more than multiply operands of one width, and what that is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Products:
+    """Some of a layer's products. share: of all, 0..1. a_bits, b_bits: their widths. beside: on units beside the array."""
+
+    share: float
+    a_bits: int
+    b_bits: int
+    beside: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Arithmetic:
     """What computes one layer: unit, operand widths in bits, coding, and the corrections the hardware must carry.
 
     multiplier: unit spec; None when the layer stays in float32 outside the array. adder: spec of the accumulator's adder.
     correction_column: one extra array column that sums f(a), shared by all output channels of a group.
+    a_stored_bits, b_stored_bits: bits an operand takes in memory, on average; None = a_bits, b_bits.
+    scheme: one of `SCHEMES` that the elements must have; "" for operands of one width. parts: its products by width, where they differ;
+    waits: cycles a product waits for its group besides; shift: bits that each operand's scale may shift a product by.
     """
 
     multiplier: str | None = "exact"
@@ -38,6 +62,12 @@ class Arithmetic:
     coding: Coding = "unsigned"
     correction_column: bool = False
     adder: str = "exact"
+    a_stored_bits: float | None = None
+    b_stored_bits: float | None = None
+    scheme: str = ""
+    parts: tuple[Products, ...] = ()
+    waits: float = 0.0
+    shift: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,9 @@ from inexact.hardware._layer import LayerEnergy, check_layer, layer_energy
 from inexact.hardware._mapping import Mapping as LayerMapping
 from inexact.hardware._pe import element_cost
 from inexact.hardware._rates import Rates, rates, slowdown
+from inexact.hardware._schemes import beats
 from inexact.hardware._search import search
+from inexact.hardware._subword import WIDTH, overhead, products_at_once
 
 WORD_BITS = 16
 """Width of a scratchpad's word."""
@@ -115,12 +117,17 @@ class Accelerator:
     @property
     def operand_bits(self) -> int:
         """Widest operands of the processing elements."""
-        return int(self._optional("pe.operand_bits", 16 if self.style.startswith("serial") else 8))
+        return int(self._optional("pe.operand_bits", 16 if self.style.startswith("serial") or self.style == "subword" else 8))
 
     @property
     def accumulator_bits(self) -> int:
         """Widest sums of the processing elements."""
         return int(self._optional("pe.accumulator_bits", 32))
+
+    @property
+    def narrow_bits(self) -> int:
+        """Operand width of elements that take wider operands digit by digit."""
+        return int(self._optional("pe.narrow_bits", 4))
 
     def _optional(self, name: str, default: float) -> float:
         return self.numbers[name].value if name in self.numbers else default
@@ -222,13 +229,17 @@ class Accelerator:
         """Whether PEs have scratchpads of their own."""
         return "spads.shared_words" in self.numbers or "spads.input_words" in self.numbers
 
-    def pace(self, layer: LayerWorkload) -> tuple[int, int]:
+    def pace(self, layer: LayerWorkload) -> tuple[float, int]:
         """(cycles a multiply-accumulate takes, products a PE forms at once) at a layer's widths."""
         a, b = layer.arithmetic.a_bits, layer.arithmetic.b_bits
         if self.style == "serial_activations":
             return a, 1
         if self.style == "serial":
             return a * b, 1
+        if self.style == "passes":
+            return beats(self, layer.arithmetic), 1
+        if self.style == "subword":
+            return 1, products_at_once(layer.arithmetic)
         if self.style == "composable":
             return 1, max(1, 64 // (_brick(a) * _brick(b)))
         return 1, 1
@@ -240,9 +251,8 @@ class Accelerator:
 
     def peak_gmacs(self, bits: int) -> float:
         """10^9 multiply-accumulates a second of all PEs busy, operands of so many bits."""
-        layer = LayerWorkload(
-            name="", kind="linear", in_channels=1, out_channels=1, arithmetic=Arithmetic(a_bits=bits, b_bits=bits, coding="signed")
-        )
+        arithmetic = Arithmetic(a_bits=bits, b_bits=bits)
+        layer = LayerWorkload(name="", kind="linear", in_channels=1, out_channels=1, arithmetic=arithmetic)
         return self.rows * self.columns * self.macs_per_cycle(layer) / self.period_ns
 
     def stretched(self, cycles: Any, memory: Mapping[str, tuple[Any, Any]], dram_bits: Any) -> Any:
@@ -377,11 +387,12 @@ def load(name_or_path: str | Path) -> Accelerator:
 
 def exact_delay(machine: Accelerator) -> float:
     """Clock to clock in ns of the machine's exact processing element."""
-    exact = element_cost(machine.multiplier or "exact(signed=true)")
+    own = {"passes": f"exact(width={machine.narrow_bits})", "subword": f"exact(width={WIDTH})"}.get(machine.style, "exact(signed=true)")
+    exact = element_cost(machine.multiplier or own)
     slow = slowdown(machine.technology, machine.voltage)
     if machine.style.startswith("serial"):  # a row of gates in front of an adder
         return machine.technology["adder_delay"].value * slow
-    return exact.delay * machine.rates.scale.delay
+    return exact.delay * machine.rates.scale.delay * overhead(machine, "delay")
 
 
 def check_clock(machine: Accelerator) -> None:

@@ -19,6 +19,8 @@ STYLES = {
     "parallel": "one multiplication a cycle",
     "serial_activations": "one activation bit a cycle against a whole weight, as Stripes",
     "serial": "one bit of either operand a cycle, as Loom",
+    "passes": "a narrow multiplier that takes wider operands digit by digit, as OLAccel and DRQ",
+    "subword": "a 16x16 multiplier that splits into two 8x8 or four 4x4 ones, as DVAFS",
     "composable": "an 8x8 multiplier of 2x2 bricks that splits into narrower ones, as Bit Fusion",
 }
 """Kinds of processing elements."""
@@ -48,6 +50,8 @@ OPTIONAL = {
     "array.voltage_v": "V",
     "pe.operand_bits": "bit",
     "pe.accumulator_bits": "bit",
+    "pe.narrow_bits": "bit",
+    "pe.outlier_units": "units",
     "spads.input_words": "words",
     "spads.weight_words": "words",
     "spads.sum_words": "words",

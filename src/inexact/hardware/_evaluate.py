@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
-from inexact.core.workload import CODINGS, Arithmetic, LayerWorkload, Workload, settled
+from inexact.core.workload import Arithmetic, LayerWorkload, Workload, settled
 from inexact.hardware._constants import Constant, Triple, scaled, technology, total
 from inexact.hardware._cost import ARRAY, Cost, LayerCost
 from inexact.hardware._layer import LayerEnergy, check_layer, leakage, sign_logic, unit_selection
 from inexact.hardware._mapping import residency
 from inexact.hardware._pe import EXACT, element_cost
+from inexact.hardware._schemes import codings
 from inexact.hardware._silicon import Demands, demands, elements, silicon
+from inexact.hardware._subword import overhead
+from inexact.hardware._subword import source as splitting
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -45,7 +48,7 @@ def leanest_baseline(machine: Accelerator, workload: Workload) -> Workload:
     A coding chosen for the sake of a unit must not count as a saving of the unit: signs and magnitudes, for one, make the exact
     multiplier cheaper too.
     """
-    candidates = [baseline(workload, coding=coding) for coding in CODINGS]
+    candidates = [baseline(workload, coding=coding) for coding in codings(machine)]
     return min(candidates, key=lambda candidate: sum(triple[0] for triple in machine.evaluate(candidate).components.values()))
 
 
@@ -139,7 +142,7 @@ def _period(machine: Accelerator, wanted: Demands) -> float:
 
 def slowest(machine: Accelerator, wanted: Demands) -> float:
     """Clock to clock in ns of the slowest element a plan needs at the machine's voltage."""
-    return max((cost.delay for cost in elements(wanted)), default=0.0) * machine.rates.scale.delay
+    return max((cost.delay for cost in elements(wanted)), default=0.0) * machine.rates.scale.delay * overhead(machine, "delay")
 
 
 def _unverified(machine: Accelerator, wanted: Demands, workload: Workload) -> frozenset[str]:
@@ -162,12 +165,13 @@ def _sources(machine: Accelerator, wanted: Demands) -> dict[str, str]:
     found = elements(wanted)
     node = "" if constants.node == "45 nm" else f"; to {constants.node} by the ratio of Aladdin's tables"
     units = "; ".join(sorted({cost.source for cost in found})) + node
+    split = f"; {splitting()}" if machine.style == "subword" else ""
     gates = "declared model: gates as shares of a full adder (gscl45nm areas) times the adder's energy a bit" + node
     memory = constants.sram_source
     serial = "declared model of a bit-serial element: AND gates and one adder a bit and cycle, from " + units
     whole = "processing element less multiplier and flip-flops: "
     named = {
-        "multipliers": serial if machine.style.startswith("serial") else units,
+        "multipliers": serial if machine.style.startswith("serial") else units + split,
         "adders": serial if machine.style.startswith("serial") else whole + units,
         "registers": "flip-flops of the processing element: " + units,
         "scratchpads": constants.register_file.source,
@@ -178,7 +182,7 @@ def _sources(machine: Accelerator, wanted: Demands) -> dict[str, str]:
         "reduction_control": "additions and comparisons of a reduction times the exact element's adder energy a bit",
         "control": machine.numbers["control.share"].source if "control.share" in machine.numbers else "none declared",
         "idle_pes": "clock-gated; high end: every register of an idle PE is clocked",
-        "leakage_array": "leakage of the processing elements' cells: " + units,
+        "leakage_array": "leakage of the processing elements' cells: " + units + split,
         "vector_unit": "declared model: additions' worth of arithmetic an element times the adder's energy a bit",
         "requantisation": constants["requantise_energy"].source,
         "leakage_buffers": memory,

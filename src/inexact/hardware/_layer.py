@@ -13,6 +13,8 @@ from inexact.hardware._deliveries import memory_bits, register_bits
 from inexact.hardware._mapping import Mapping, stored_bits
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost
 from inexact.hardware._rates import column_table
+from inexact.hardware._schemes import beside_cycles, beside_energy, check_scheme, energy_share, repeated_sums, shift_energy
+from inexact.hardware._subword import part_bits
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 
 if TYPE_CHECKING:
@@ -79,6 +81,7 @@ def _check_format(machine: Accelerator, layer: LayerWorkload) -> None:
             f"the reduction of layer {layer.name!r} must have the {layer.serial} bit by bit, but the processing elements of {machine.name} "
             f"are {machine.style.replace('_', ' ')}; take an accelerator with pe.style = {' or '.join(SERIAL_STYLES[layer.serial])}"
         )
+    check_scheme(machine, layer)
     if machine.style != "parallel" and not _is_exact(arithmetic.multiplier or ""):
         raise HardwareError(
             f"the {machine.style.replace('_', ' ')} processing elements of {machine.name} have no place for {arithmetic.multiplier}, which "
@@ -104,6 +107,11 @@ def element(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> Elemen
     regime = HELD.get(dataflow, "network") if machine.words["pe.operands"] == "network" else "uniform"
     if layer.a_histogram is None or layer.b_histogram is None:
         return element_cost(spec, signs=signs, regime=regime)
+    if machine.style in ("passes", "subword"):
+        raise HardwareError(
+            f"the {machine.style} processing elements of {machine.name} multiply operands in parts, which the measured ones of layer "
+            f"{layer.name!r} are not: leave measured operands away"
+        )
     return element_cost(spec, signs=signs, regime=regime, histograms=(layer.a_histogram, layer.b_histogram))
 
 
@@ -111,6 +119,11 @@ def unit_of(machine: Accelerator, layer: LayerWorkload) -> tuple[str, bool]:
     """(spec, signs) of the element a layer runs on. A spec `exact` means the exact unit of the layer's widths and coding."""
     arithmetic = layer.arithmetic
     spec, signs = arithmetic.multiplier or "exact", arithmetic.coding == "sign_magnitude"
+    if machine.style == "subword":
+        return f"exact(width={part_bits(arithmetic)})", signs
+    if machine.style == "passes":
+        narrow = f"width={machine.narrow_bits}"
+        return (f"exact(signed=true,{narrow})" if arithmetic.coding == "signed" else f"exact({narrow})"), signs
     if spec == "exact":
         if machine.multiplier is not None:
             return machine.multiplier, signs
@@ -134,7 +147,7 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
     energy = {
         "multipliers": multipliers,
         "adders": adders,
-        "registers": scaled(machine.rates.register_bit, register_bits(layer, mapping)),
+        "registers": scaled(machine.rates.register_bit, register_bits(layer, mapping) + repeated_sums(machine, layer, mapping)),
         "reduction_control": scaled(machine.rates.add_bit, layer.macs * layer.checks * layer.arithmetic.accumulator_bits),
         "scratchpads": _scratchpads(machine, layer, mapping),
         "zero_points": _zero_points(machine, layer),
@@ -146,7 +159,7 @@ def layer_energy(machine: Accelerator, layer: LayerWorkload, *, input_resident: 
     }
     cycles = int(machine.stretched(ceil(mapping.cycles * layer.busy), memory, dram))
     return LayerEnergy(
-        cycles=max(cycles, ceil(outputs / machine.postprocess_lanes)),
+        cycles=max(cycles, ceil(outputs / machine.postprocess_lanes), beside_cycles(machine, layer)),
         mapping=mapping,
         energy=energy,
         multiplier_model=model,
@@ -167,11 +180,15 @@ def _arithmetic(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> tu
         adders = scaled(rates.add_bit, added * beats * (width + 1))
         return multipliers, (multipliers[0], multipliers[0]), adders
     cost = element(machine, layer, dataflow)
-    share = 1 / machine.pace(layer)[1]
+    share = energy_share(machine, arithmetic)
     energy = scaled(rates.scale.multiplier, busy * cost.multiplier.energy * share)
     nominal = rates.scale.multiplier[0] * busy * share
     adder = cost.adder.energy * adder_ratio(arithmetic.adder).energy * s / PE_ACCUMULATOR_BITS
-    return energy, (nominal * cost.model[0], nominal * cost.model[1]), scaled(rates.scale.adder, added * adder)
+    again = share if machine.style == "passes" else 1.0  # every narrow product is added by itself
+    adders = scaled(rates.scale.adder, added * adder * again)
+    beside, beside_adders = beside_energy(machine, layer)
+    model = nominal * cost.model[0] + beside[0], nominal * cost.model[1] + beside[0]
+    return total((energy, beside)), model, total((adders, beside_adders, shift_energy(machine, layer)))
 
 
 def _memory_energy(machine: Accelerator, moved: dict[str, tuple[float, float]]) -> dict[str, Triple]:

@@ -80,7 +80,7 @@ def register_bits(layer: LayerWorkload, dataflow: str, rows: int, reloads: float
 
     reloads: how often the stationary operand is loaded (weight and input stationary).
     """
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits, layer.arithmetic.accumulator_bits
+    (a, b), s = travelling_bits(layer), layer.arithmetic.accumulator_bits
     shift = (rows + 1) / 2 * layer.groups
     if dataflow == "weight_stationary":
         return layer.macs * (a + s) + layer.window * layer.filters * reloads * shift * b
@@ -89,9 +89,26 @@ def register_bits(layer: LayerWorkload, dataflow: str, rows: int, reloads: float
     return layer.macs * (a + b + s) + layer.pixels * layer.filters * shift * s
 
 
-def stored_bits(layer: LayerWorkload) -> int:
+def stored_bits(layer: LayerWorkload) -> float:
     """Bits of one activation in memory; outputs are stored as wide as the layer's own inputs."""
-    return 32 if layer.arithmetic.multiplier is None else layer.arithmetic.a_bits
+    held = layer.arithmetic
+    if held.multiplier is None:
+        return 32
+    return held.a_bits if held.a_stored_bits is None else held.a_stored_bits
+
+
+def weight_bits(layer: LayerWorkload) -> float:
+    """Bits of one weight in memory."""
+    held = layer.arithmetic
+    return (held.b_bits if held.b_stored_bits is None else held.b_stored_bits) * layer.stored
+
+
+def travelling_bits(layer: LayerWorkload) -> tuple[float, float]:
+    """Bits of an activation and of a weight on their way to an element, on average over products."""
+    held = layer.arithmetic
+    if not held.parts:
+        return held.a_bits + bool(held.shift), held.b_bits + bool(held.shift)  # which scale it has
+    return sum(part.share * part.a_bits for part in held.parts), sum(part.share * part.b_bits for part in held.parts)
 
 
 def residency(layers: tuple[LayerWorkload, ...], machine: Accelerator) -> list[tuple[bool, bool]]:

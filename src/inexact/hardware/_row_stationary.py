@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inexact.core.workload import LayerWorkload
-from inexact.hardware._mapping import TABLE_BITS, Mapping
+from inexact.hardware._mapping import TABLE_BITS, Mapping, stored_bits, weight_bits
 from inexact.hardware._systolic import rows_fetched, sizes
 from inexact.hardware.nest import Convolution, Kept, Loop, count
 
@@ -47,7 +47,7 @@ def search(machine: Accelerator, layer: LayerWorkload, *, input_resident: bool, 
 def _fitting(machine: Accelerator, layer: LayerWorkload, grid: Any, *, input_resident: bool) -> Any:
     """Which tilings the memories hold: inputs under a tile, sums of it, weights where a memory holds them."""
     e, r, t, q, p, n, m, c, h = grid
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits * layer.stored, layer.arithmetic.accumulator_bits
+    a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
     (step_h, step_w), rows = layer.steps, e * h
     high = np.minimum(layer.in_h, (rows - 1) * step_h + (layer.kernel_h - 1) * layer.dilation_h + 1)
     wide = min(layer.in_w, (layer.out_w - 1) * step_w + (layer.kernel_w - 1) * layer.dilation_w + 1)
@@ -165,7 +165,7 @@ def _ordered(
         * (layer.kernel_h / (taps * ceil(layer.kernel_h / taps))),
         "outputs": (B / (n * tiles["N"])) * (M / (p * t * m * tiles["M"])) * (P / (e * h * tiles["P"])),
     }
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits * layer.stored, layer.arithmetic.accumulator_bits
+    a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
     moved = found.crossings
     into_global, into_spads = moved["inputs"][GLOBAL, DRAM], moved["inputs"][SPAD, GLOBAL]
     dram_inputs = 0.0 if input_resident else groups * np.minimum(
@@ -193,7 +193,7 @@ def _ordered(
         "sum": (np.float64(macs * s), np.float64(macs * s)),
     }
     hops = groups * drained.updates * share["outputs"] * (taps * r) * s
-    table = TABLE_BITS * 2**a if layer.arithmetic.correction_column else 0
+    table = TABLE_BITS * 2**layer.arithmetic.a_bits if layer.arithmetic.correction_column else 0
     dram_reads = dram_inputs + dram_weights + spills + table
     dram_writes = spills + (0 if output_resident else results)
     cycles = groups * found.steps

@@ -11,6 +11,8 @@ from inexact.hardware._constants import ZERO, Triple, product, scaled, total
 from inexact.hardware._layer import unit_of
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost, flip_flop
 from inexact.hardware._rates import column_table
+from inexact.hardware._schemes import additional_elements, beside_element, shifted_bits
+from inexact.hardware._subword import WIDTH, overhead
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 from inexact.units.cost import relative_cost
 
@@ -30,6 +32,8 @@ class Demands:
     sign_magnitude: bool
     zero_points: bool
     column_bits: int
+    beside: ElementCost | None = None
+    shift_bits: int = 0
 
     @property
     def multipliers(self) -> tuple[str, ...]:
@@ -56,6 +60,7 @@ def demands(machine: Accelerator, workload: Workload) -> Demands:
     used = [layer for layer in workload.multiplying if layer.arithmetic.multiplier is not None]
     planned = [layer.arithmetic for layer in used]
     signed = any(arithmetic.coding == "sign_magnitude" for arithmetic in planned)
+    beside = [cost for arithmetic in planned if (cost := beside_element(arithmetic)) is not None]
     return Demands(
         units=_distinct({unit_of(machine, layer) for layer in used}),
         adders=tuple(sorted({arithmetic.adder for arithmetic in planned})),
@@ -65,6 +70,8 @@ def demands(machine: Accelerator, workload: Workload) -> Demands:
         sign_magnitude=signed,
         zero_points=any(arithmetic.coding == "unsigned" for arithmetic in planned),
         column_bits=max((arithmetic.a_bits for arithmetic in planned if arithmetic.correction_column), default=0),
+        shift_bits=max((shifted_bits(arithmetic) for arithmetic in planned), default=0),
+        beside=max(beside, key=lambda cost: cost.multiplier.area, default=None),
     )
 
 
@@ -101,7 +108,11 @@ def mode_switches(spec: str) -> float:
 
 
 def elements(wanted: Demands) -> list[ElementCost]:
-    """The elements of a plan."""
+    """The elements of a plan, those beside the array included."""
+    return [*_in_array(wanted), *([] if wanted.beside is None else [wanted.beside])]
+
+
+def _in_array(wanted: Demands) -> list[ElementCost]:
     return [element_cost(spec, signs=signs) for spec, signs in wanted.units]
 
 
@@ -109,22 +120,24 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     """Area and leakage of the machine with what the plan demands."""
     constants, scale = machine.technology, machine.rates.scale
     pes = machine.rows * machine.columns
-    found = elements(wanted)
+    found = _in_array(wanted)
+    if machine.style == "subword":  # every mode is the whole array
+        found = [element_cost(f"exact(width={WIDTH})", signs=any(signs for _, signs in wanted.units))]
     tiled = machine.words["pe.units"] == "tiles" and len(found) > 1
     shared = 1 / len(found) if tiled else 1.0
     width = wanted.accumulator_bits / PE_ACCUMULATOR_BITS
     adders = [adder_ratio(spec) for spec in wanted.adders]
     adder_area = max((cost.adder.area for cost in found), default=0.0) * width * sum(ratio.area for ratio in adders) * scale.adder_area
     adder_leak = max((cost.adder.leakage for cost in found), default=0.0) * width * sum(ratio.leakage for ratio in adders) * scale.leakage
-    multiplier_area = sum(cost.multiplier.area for cost in found) * shared * scale.multiplier_area
-    multiplier_leak = sum(cost.multiplier.leakage for cost in found) * shared * scale.leakage
+    multiplier_area = sum(cost.multiplier.area for cost in found) * shared * scale.multiplier_area * overhead(machine, "area")
+    multiplier_leak = sum(cost.multiplier.leakage for cost in found) * shared * scale.leakage * overhead(machine, "leakage")
     if machine.style.startswith("serial"):
         gate = adder_area / wanted.accumulator_bits
         row = wanted.b_bits if machine.style == "serial_activations" else 1
         multiplier_area, adder_area = gate * constants["and_ratio"].value * row, gate * (row + 1)
         multiplier_leak = adder_leak = adder_leak * (row + 1) / wanted.accumulator_bits
     flop = flip_flop()
-    bits = wanted.a_bits + wanted.b_bits + wanted.accumulator_bits
+    bits = (2 * WIDTH if machine.style == "subword" else wanted.a_bits + wanted.b_bits) + wanted.accumulator_bits
     register_area, register_leak = flop.area * scale.register_area, flop.leakage * scale.leakage
     bit_area = adder_area / wanted.accumulator_bits
     switches = sum(mode_switches(spec) * element_cost(spec, signs=signs).multiplier.area for spec, signs in wanted.units)
@@ -132,10 +145,12 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     column_step = (bit_area + register_area) * wanted.accumulator_bits * machine.rows
     table = column_table(constants, wanted.column_bits) if wanted.column_bits else None
     lanes = machine.postprocess_lanes * 16
+    shifters = _flat(constants["mux_ratio"].value * bit_area * wanted.shift_bits * pes)
+    extra = _beside(machine, wanted, width, register_area)
     area = {
-        "multipliers": _flat(multiplier_area * pes),
-        "adders": _flat(adder_area * pes),
-        "registers": _flat(register_area * bits * pes),
+        "multipliers": _flat(multiplier_area * (pes + extra.elements) + extra.multipliers),
+        "adders": total((_flat(adder_area * (pes + extra.elements) + extra.adders), shifters)),
+        "registers": _flat(register_area * bits * (pes + extra.elements) + extra.registers),
         "scratchpads": _flat(_spad_area(machine) * pes),
         "sign_logic": ZERO,
         "unit_selection": total(
@@ -150,6 +165,7 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     bit_leak = adder_leak / wanted.accumulator_bits
     array = total(
         (
+            _flat((multiplier_leak + adder_leak + register_leak * bits) * extra.elements + extra.leakage),
             _flat(multiplier_leak * pes),
             _flat(adder_leak * (pes + columns * machine.rows)),
             _flat(register_leak * bits * pes),
@@ -161,6 +177,33 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     post = scaled(constants["multiplier_leakage"].triple, lanes)
     return Silicon(
         area=area, multiplier_leakage=_flat(multiplier_leak * pes), array_leakage=array, buffer_leakage=total(((buffers,) * 3, post))
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Beside:
+    """What stands beside the array for outliers. elements: like the array's own. The rest: um2, and uW, of the wide units."""
+
+    elements: int = 0
+    multipliers: float = 0.0
+    adders: float = 0.0
+    registers: float = 0.0
+    leakage: float = 0.0
+
+
+def _beside(machine: Accelerator, wanted: Demands, width: float, register_area: float) -> _Beside:
+    cost = wanted.beside
+    if cost is None:
+        return _Beside()
+    count, scale = machine.numbers["pe.outlier_units"].value, machine.rates.scale
+    bits = 2 * machine.operand_bits + wanted.accumulator_bits
+    leak = cost.multiplier.leakage + cost.adder.leakage * width + flip_flop().leakage * bits
+    return _Beside(
+        elements=additional_elements(machine),
+        multipliers=cost.multiplier.area * scale.multiplier_area * count,
+        adders=cost.adder.area * width * scale.adder_area * count,
+        registers=register_area * bits * count,
+        leakage=leak * scale.leakage * count,
     )
 
 

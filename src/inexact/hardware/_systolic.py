@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.core.workload import LayerWorkload
-from inexact.hardware._mapping import TABLE_BITS, TRAVEL, Mapping, register_bits
+from inexact.hardware._mapping import TABLE_BITS, TRAVEL, Mapping, register_bits, stored_bits, weight_bits
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -156,7 +156,7 @@ def _ordered(
 ) -> tuple[tuple[float, float], Mapping] | None:
     """The best tiling with the loops over tiles in this order: ((objective, tie-break), mapping), or None when nothing fits."""
     M, K, N, groups = layer.pixels, layer.window, layer.filters, layer.groups
-    a, b, s = layer.arithmetic.a_bits, layer.arithmetic.b_bits * layer.stored, layer.arithmetic.accumulator_bits
+    a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
     channels = layer.in_channels // groups
     trips = {
         "M": np.ceil(layer.batch / tiles.batch) * np.ceil(layer.out_h / tiles.rows) * np.ceil(layer.out_w / tiles.columns),
@@ -191,7 +191,7 @@ def _ordered(
     fits = machine.fits({"inputs": inputs, "weights": weights, "outputs": outputs, "sums": sums})
     if not np.any(fits):
         return None
-    table = TABLE_BITS * 2**a if layer.arithmetic.correction_column else 0
+    table = TABLE_BITS * 2**layer.arithmetic.a_bits if layer.arithmetic.correction_column else 0
     traffic = {
         "inputs": (groups * array.input_reads * a, dram_inputs),
         "weights": (groups * array.weight_reads * b, dram_weights),

@@ -13,11 +13,13 @@ from inexact.nn._data import Data, device_of, first_inputs
 from inexact.nn._dissect import dissect
 from inexact.nn._kinds import Emulated, emulated
 from inexact.nn._layer import ApproxLayer
+from inexact.nn._mixed import Mixture
 from inexact.nn._plan import Plan
 from inexact.nn._rectified import rectified
 from inexact.nn._reduced import Reducer, check_calibrated
+from inexact.nn._rule import Rule
 from inexact.nn.products import ApproxProduct, Product
-from inexact.precision import Observer
+from inexact.precision import MixedFormat, Observer
 from inexact.reduction import Prediction, Work, reductions
 
 REDUCTION_INPUTS, REDUCTION_VALUES = (8, 64), 1 << 20
@@ -61,8 +63,7 @@ class ApproxModel(nn.Module):
 
         On the first 64 inputs; on fewer, but 8, where they are large.
         """
-        fewest, most = REDUCTION_INPUTS
-        few = inputs[: min(most, max(fewest, REDUCTION_VALUES // max(1, inputs[:1].numel())))]
+        few = inputs[: _few(inputs)]
         reducers = self._reducers()
         predictions = [reducer for reducer in reducers.values() if isinstance(reducer.reduction, Prediction)]
         for reducer in predictions:
@@ -79,9 +80,34 @@ class ApproxModel(nn.Module):
         for reducer in reducers.values():
             reducer.counting = False
 
+    def mixtures(self) -> dict[str, dict[str, float]]:
+        """What formats of several widths or scales were counted to have on calibration inputs; by layer, those with such a format."""
+        return {name: mixture.found(name) for name, mixture in self._mixtures().items()}
+
+    @torch.no_grad()
+    def count_mixtures(self, inputs: Tensor) -> None:
+        """Count the shares of such formats, on as many inputs as reductions are counted on."""
+        few, mixtures = inputs[: _few(inputs)], self._mixtures().values()
+        for mixture in mixtures:
+            mixture.counts.zero_()
+            mixture.counting = True
+        for start in range(0, len(few) if mixtures else 0, 16):
+            self(few[start : start + 16])
+        for mixture in mixtures:
+            mixture.counting = False
+
+    def _mixtures(self) -> dict[str, Mixture]:
+        found = ((name, layer.mixture) for name, layer in self.layers().items() if isinstance(layer, ApproxLayer))
+        return {name: mixture for name, mixture in found if mixture is not None}
+
     def _reducers(self) -> dict[str, Reducer]:
         found = ((name, layer.reducer) for name, layer in self.layers().items() if isinstance(layer, ApproxLayer))
         return {name: reducer for name, reducer in found if reducer is not None}
+
+
+def _few(inputs: Tensor) -> int:
+    fewest, most = REDUCTION_INPUTS
+    return min(most, max(fewest, REDUCTION_VALUES // max(1, inputs[:1].numel())))
 
 
 def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = None, *, calibration_size: int = 512) -> ApproxModel:
@@ -100,7 +126,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     chosen = {name: rule for name, rule in plan.resolve(parts.kinds).items() if rule is not None}
     sources = {name: parts.model.get_submodule(name) for name in chosen}
     _check_weights(sources)
-    seen = _observe(parts.model, sources, inputs) if inputs is not None else {}
+    seen = _observe(parts.model, sources, chosen, inputs) if inputs is not None else {}
     needing = [name for name, rule in chosen.items() if reductions.get(rule.reduction).needs_rectifier]
     behind = rectified(parts.model, needing, inputs[:1]) if needing and inputs is not None else {}
     device = device_of(parts.model)
@@ -115,6 +141,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     result = ApproxModel(parts.model, plan, shape, parts.unfolded, parts.unplanned).eval()
     if inputs is not None:
         _check_reductions(result, behind)
+        result.count_mixtures(inputs)
         result.settle_reductions(inputs)
     return result
 
@@ -140,9 +167,9 @@ def _check_weights(sources: dict[str, nn.Module]) -> None:
 
 
 @torch.no_grad()
-def _observe(model: nn.Module, sources: dict[str, nn.Module], inputs: Tensor) -> dict[str, tuple[Observer, ...]]:
+def _observe(model: nn.Module, sources: dict[str, nn.Module], rules: dict[str, Rule], inputs: Tensor) -> dict[str, tuple[Observer, ...]]:
     """What enters (one or two operands) and leaves each layer for these inputs, in float32."""
-    seen = {name: tuple(Observer() for _ in range(3 if isinstance(source, Product) else 2)) for name, source in sources.items()}
+    seen = {name: _observers(rules[name], 3 if isinstance(source, Product) else 2) for name, source in sources.items()}
 
     def watch(name: str) -> RemovableHandle:
         def hook(_module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> None:
@@ -162,3 +189,9 @@ def _observe(model: nn.Module, sources: dict[str, nn.Module], inputs: Tensor) ->
     if unreached:
         raise PlanError(f"calibration must reach every planned layer; it never entered {', '.join(unreached)}: keep them out of the plan")
     return seen
+
+
+def _observers(rule: Rule, count: int) -> tuple[Observer, ...]:
+    """One of each operand and of the output; a mixed format looks at its activations itself."""
+    first = rule.format.observer() if isinstance(rule.format, MixedFormat) else Observer()
+    return (first, *(Observer() for _ in range(count - 1)))

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from inexact.core.errors import FormatError, PlanError
 from inexact.kernels import compiled_layer_serves
 from inexact.nn._blocks import AsConvolution, blocked_sums
+from inexact.nn._mixed import Mixture, mixture_of
 from inexact.nn._numbers import factors, number_patterns, number_sums
 from inexact.nn._pass_through import pass_through
 from inexact.nn._prepared import Cache, Prepared, prepare
@@ -124,6 +125,8 @@ class ApproxLayer(nn.Module, ABC):
         self.restate(rule)
         self.calibrated = False
         self.has_column = False
+        self._cache = Cache()
+        self.mixture: Mixture | None = mixture_of(rule)
         self.reducer: Reducer | None = None
         if rule.reduction != "none":
             self._reduce()
@@ -153,6 +156,8 @@ class ApproxLayer(nn.Module, ABC):
         """Fix scales and zero points from what the layer saw in float32."""
         self.range_activations(inputs, outputs)
         self.range_weights()
+        if self.mixture is not None:
+            self.mixture.fit(self, inputs)
         self.calibrated = True
 
     def range_activations(self, inputs: Observer, outputs: Observer) -> None:
@@ -187,7 +192,8 @@ class ApproxLayer(nn.Module, ABC):
         return result
 
     def _compiles(self, x: Tensor) -> bool:
-        integers = self.tabulated and self.rule.sums is None and self.rule.format.block is None
+        plain = self.rule.format.block is None if self.mixture is None else self.mixture.plain
+        integers = plain and self.tabulated and self.rule.sums is None
         return integers and self.recoverer is None and not torch.compiler.is_compiling() and compiled_layer_serves(x)
 
     def _prepared(self) -> Prepared:
@@ -213,7 +219,7 @@ class ApproxLayer(nn.Module, ABC):
             return self._blocked(x, self.rule.format)
         a, b = self.a_codes(x), self.b_codes()
         # float64 holds every integer here exactly (all are below 2**53, or rounded once) and is scaled in place
-        total = self.sums(a, b)
+        total = self.sums(a, b) if self.mixture is None else self.mixture.sums(self, x, a, b)
         if self.recoverer is not None:
             self.correct(self.recoverer(Probe(self, a, b, total.to(torch.int64))))
         if self.has_column:
@@ -318,7 +324,9 @@ class ApproxLayer(nn.Module, ABC):
     def a_quantiser(self) -> Quantiser:
         """float32 to activation codes."""
         bits, signed = self.rule.format.a_bits, self.rule.coding == "signed"
-        return Quantiser(self.a_scale, self.a_zero, *_code_range(bits, signed), self.rule.format.a_grid)
+        return Quantiser(
+            self.a_scale, self.a_zero, *_code_range(bits, signed), self.rule.format.a_grid if self.mixture is None else self.mixture.grid
+        )
 
     def b_quantiser(self) -> Quantiser:
         """float32 to weight codes."""
@@ -364,6 +372,11 @@ class ApproxLayer(nn.Module, ABC):
     @abstractmethod
     def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
         """The layer by the compiled core, float32 like x."""
+
+    @property
+    def has_image(self) -> bool:
+        """Whether the input has rows and columns."""
+        return False
 
     @property
     def contraction_groups(self) -> int:

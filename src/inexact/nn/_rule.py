@@ -14,7 +14,7 @@ from inexact.core.registry import parse_call
 from inexact.core.workload import CODINGS
 from inexact.nn._tables import coded_table
 from inexact.nn.gradients import gradients
-from inexact.precision import Format
+from inexact.precision import Format, MixedFormat
 from inexact.reduction import reductions
 from inexact.units import Accumulator, FloatMultiplier, Multiplier, float_multipliers, multipliers
 
@@ -62,6 +62,7 @@ class Rule:
             self._check_numbers()
             return
         self._check_unit()
+        self._check_mixed()
         self._check_accumulator()
         self._check_gradient()
 
@@ -156,7 +157,7 @@ class Rule:
 
     def _check_unit(self) -> None:
         unit, a_bits, b_bits = self.unit, self.format.a_bits, self.format.b_bits
-        if self.format.b_grid is not None and self.coding != "sign_magnitude":
+        if self.format.b_grid is not None and not isinstance(self.format, MixedFormat) and self.coding != "sign_magnitude":
             raise PlanError(f"{self.precision} codes weights in sign and magnitude: use coding 'sign_magnitude', not {self.coding!r}")
         if unit.signed != (self.coding == "signed"):
             needed = "signed" if self.coding == "signed" else "unsigned"
@@ -172,6 +173,20 @@ class Rule:
                 f"unit and format must agree in width: {self.precision} under {self.coding} coding needs a {wanted} unit, "
                 f"{unit.spec} is {unit.width[0]}x{unit.width[1]}; give the unit width=({a_bits},{b_bits}) or change the precision"
             )
+
+    def _check_mixed(self) -> None:
+        form = self.format
+        if not isinstance(form, MixedFormat):
+            return
+        if self.coding not in form.codings:
+            raise PlanError(f"{self.precision} has no {self.coding} codes: use coding {' or '.join(map(repr, form.codings))}")
+        if not self.exact:
+            raise PlanError(
+                f"{self.precision} has operands of several widths or scales, which {self.multiplier} and {self.accumulator} sums of one "
+                "width do not fit: leave multiplier and accumulator exact"
+            )
+        if self.reduction != "none":
+            raise PlanError(f"{self.precision} and {self.reduction} do not go together in one layer: leave one of them away")
 
     def _check_accumulator(self) -> None:
         if self.sums is None:

@@ -23,6 +23,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._vector import VectorOperations
 from inexact.nn.products import ApproxProduct
+from inexact.precision import MixedFormat
 from inexact.reduction import Work, reductions
 
 
@@ -95,6 +96,11 @@ def measured_workload(net: ApproxModel, data: Data, *, name: str | None = None, 
         found, source = counted.get(layer.name), built.get(layer.name)
         if found is None or not isinstance(source, ApproxLayer):
             return layer
+        if source.mixture is not None:
+            raise DataError(
+                f"operands of layer {layer.name} in {source.rule.precision} have several widths or scales, and are charged as those of "
+                "trained networks only: leave measured operands away"
+            )
         a, b = found.a / found.a.sum(), found.b / found.b.sum()
         zero = int(source.a_zero) if layer.arithmetic.coding != "signed" else 0
         return replace(layer, a_histogram=tuple(a.tolist()), b_histogram=tuple(b.tolist()), a_sparsity=float(a[zero]))
@@ -128,6 +134,10 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
         rule = rules[layer.name]
         if rule is None:
             return replace(layer, arithmetic=arithmetic(None))
+        if isinstance(rule.format, MixedFormat):
+            raise PlanError(
+                f"what {rule.precision} takes in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
+            )
         if rule.reduction != "none":
             raise PlanError(
                 f"what {rule.reduction} leaves in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
@@ -138,15 +148,13 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
     return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
 
 
-def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
-    """The arithmetic of a rule; None means float32."""
+def arithmetic(rule: Rule | None, *, has_column: bool = False, mixed: Arithmetic | None = None) -> Arithmetic:
+    """The arithmetic of a rule; None means float32. mixed: what its format asks for, where it has several widths or scales."""
     if rule is None:
         return Arithmetic(multiplier=None, a_bits=32, b_bits=32)
-    return Arithmetic(
-        multiplier=rule.unit.spec,
-        a_bits=rule.format.a_bits,
-        b_bits=rule.format.b_bits,
-        coding=rule.coding,
+    plain = Arithmetic(multiplier=rule.unit.spec, a_bits=rule.format.a_bits, b_bits=rule.format.b_bits, coding=rule.coding)
+    return replace(
+        mixed or plain,
         accumulator_bits=32 if rule.sums is None else rule.sums.width,
         correction_column=has_column,
         adder="exact" if rule.sums is None or str(rule.sums.adder).startswith("exact_adder") else str(rule.sums.adder),
@@ -155,11 +163,14 @@ def arithmetic(rule: Rule | None, *, has_column: bool = False) -> Arithmetic:
 
 def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> LayerWorkload:
     planned, work = arithmetic(None), dict[str, Any]()
+    mixture = module.mixture if isinstance(module, ApproxLayer) else None
     if isinstance(module, (ApproxLayer, ApproxProduct)):
-        planned = arithmetic(module.rule, has_column=module.has_column)
+        mixed = None if mixture is None else mixture.format.charged(mixture.found(name), module.rule.coding)
+        planned = arithmetic(module.rule, has_column=module.has_column, mixed=mixed)
     if isinstance(module, ApproxLayer):
         work = left(module.rule, Work()) if module.reducer is None else left(module.rule, module.reducer.measured)
-    return LayerWorkload(name=name, arithmetic=planned, **work, **bounds(module, received, output))
+    found = LayerWorkload(name=name, arithmetic=planned, **work, **bounds(module, received, output))
+    return found if mixture is None else replace(found, checks=mixture.format.filtered * found.inputs / found.macs)
 
 
 def left(rule: Rule, work: Work) -> dict[str, Any]:
@@ -168,7 +179,7 @@ def left(rule: Rule, work: Work) -> dict[str, Any]:
         "executed": work.multiplications,
         "added": work.additions,
         "busy": min(1.0, work.time),
-        "stored": work.weights * rule.format.stored_bits / rule.format.b_bits,
+        "stored": work.weights * (1.0 if isinstance(rule.format, MixedFormat) else rule.format.stored_bits / rule.format.b_bits),
         "checks": work.checks,
         "serial": reductions.get(rule.reduction).serial_operand,
         "a_reads": work.a_reads,

@@ -62,6 +62,11 @@ class ApproxConv2d(ApproxLayer):
         return kernels.conv2d_layer(x, prepared.patterns, self.table, around, geometry)
 
     @property
+    def has_image(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def contraction_groups(self) -> int:
         """Those of the convolution."""
         return self.groups

@@ -2,6 +2,7 @@
 
 from inexact.precision._base import Format, formats, get
 from inexact.precision._calibration import Observer
+from inexact.precision._mixed import Codes, MixedFormat
 from inexact.precision._quantiser import Grid, Quantiser
 from inexact.precision._requantise import FixedPoint, fixed_point, requantise
 from inexact.precision.apot import AdditivePowersOfTwo
@@ -12,10 +13,12 @@ from inexact.precision.numbers import Number
 __all__ = [
     "AdditivePowersOfTwo",
     "Block",
+    "Codes",
     "FixedPoint",
     "Format",
     "Grid",
     "Int",
+    "MixedFormat",
     "Number",
     "Observer",
     "Quantiser",

@@ -21,9 +21,14 @@ _KEPT = 4096
 
 
 class Observer:
-    """Collects what flows through a tensor: exact minimum and maximum, and an evenly strided sample of at most 65,536 values a batch."""
+    """Collects what flows through a tensor: exact minimum and maximum, and an evenly strided sample of at most 65,536 values a batch.
 
-    def __init__(self) -> None:
+    summary: of a batch, kept whole beside, see `summaries`.
+    """
+
+    def __init__(self, summary: Callable[[Tensor], Tensor] | None = None) -> None:
+        self._summary = summary
+        self._summaries: list[Tensor] = []
         self.low = math.inf
         self.high = -math.inf
         self._samples: list[Tensor] = []
@@ -37,8 +42,15 @@ class Observer:
         if not (math.isfinite(low) and math.isfinite(high)):
             raise FormatError("values must be finite to find their range; NaN or infinity came")
         self.low, self.high = min(self.low, low), max(self.high, high)
+        if self._summary is not None:
+            self._summaries.append(self._summary(values.detach().float()).reshape(-1).cpu())
         stride = max(1, flat.numel() // _SAMPLE)
         self._samples.append(flat[::stride].cpu().clone())  # a view would keep the whole batch
+
+    @property
+    def summaries(self) -> Tensor:
+        """What `summary` made of all batches, one dimension."""
+        return torch.cat(self._summaries)
 
     @property
     def sample(self) -> Tensor:

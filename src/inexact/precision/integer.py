@@ -50,8 +50,8 @@ class Int(Format):
     def __post_init__(self) -> None:
         require_range("a_bits", self.a_bits, 2, 16)
         require_range("b_bits", self.b_bits, 2, 16)
-        _one_of("granularity", self.granularity, GRANULARITIES)
-        _one_of("requantisation", self.requantisation, REQUANTISATIONS)
+        one_of("granularity", self.granularity, GRANULARITIES)
+        one_of("requantisation", self.requantisation, REQUANTISATIONS)
         check_method(self.calibration)
         check_method(self.weight_calibration)
         if not 50 < self.percentile <= 100:
@@ -139,10 +139,11 @@ def _spanning(low: Tensor, high: Tensor, bits: int, symmetric: bool, shape: tupl
 
 
 def _checked(coding: Coding) -> Coding:
-    _one_of("coding", coding, CODINGS)
+    one_of("coding", coding, CODINGS)
     return coding
 
 
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+def one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise SpecError unless `value` is known."""
     if value not in known:
         raise SpecError(f"{name} must be one of {', '.join(known)}, not {value!r}{near(value, known)}")

@@ -13,6 +13,7 @@ from torch import nn
 
 from inexact.core.errors import CheckpointError, PlanError, SpecError
 from inexact.nn import ApproxModel, Data, Rule
+from inexact.precision import MixedFormat
 from inexact.recovery.training._data import images_of
 from inexact.recovery.training._projection import check_projectable
 from inexact.recovery.training._run import DivergedError, Epoch, Progress, Run, Task
@@ -174,7 +175,7 @@ def _check(net: ApproxModel, settings: Settings, teacher: nn.Module | None) -> N
 def approximates(rule: Rule) -> bool:
     """Whether a rule computes anything else than exact sums of products of 8 bits or more."""
     form = rule.format
-    coarse = min(form.a_bits, form.b_bits) < 8 or form.b_grid is not None or form.block is not None
+    coarse = min(form.a_bits, form.b_bits) < 8 or form.b_grid is not None or form.block is not None or isinstance(form, MixedFormat)
     return not rule.exact or coarse or rule.reduction != "none"
 
 
