@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from inexact import circuits
 from inexact.core.errors import FormatError, SpecError
 from inexact.units import FloatMultiplier, float_multipliers
 
@@ -29,12 +30,24 @@ def check_float_multiplier(unit: FloatMultiplier) -> None:
     kept = ~np.isnan(exact) & (exact != 0)
     _require(np.array_equal(found[kept] < 0, exact[kept] < 0), unit, "a product must have the exact one's sign")
     _check_table(unit, found, width)
+    _check_circuit(unit)
     for wrong in (-1, 1 << width):
         try:
             unit(np.array([wrong]), np.array([0]))
         except FormatError:
             continue
         _require(False, unit, f"code {wrong} must be refused")
+
+
+def _check_circuit(unit: FloatMultiplier) -> None:
+    circuit = unit.circuit()
+    if circuit is None:
+        return
+    ranks = np.arange(1 - len(unit.layout.sizes), len(unit.layout.sizes))
+    codes = unit.layout.patterns(ranks)
+    expected = unit(codes[:, None], codes[None, :]) / unit.circuit_step
+    found = circuits.evaluate(circuit, codes[:, None], codes[None, :])
+    _require(np.array_equal(found.astype(np.float64), expected), unit, "circuit must equal the unit for all pairs of numbers")
 
 
 def _check_table(unit: FloatMultiplier, found: Any, width: int) -> None:

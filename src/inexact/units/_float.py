@@ -10,11 +10,13 @@ from typing import ClassVar, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from inexact.circuits import Builder, Circuit, Wires
 from inexact.core.errors import FormatError, SpecError, near
 from inexact.core.files import sha256
 from inexact.core.numbers import SYSTEMS, NumberSystem
 from inexact.core.registry import Family, spec_of
 from inexact.units._base import Integers
+from inexact.units._float_circuit import multiplier_circuit
 
 Reals = NDArray[np.float64]
 
@@ -66,6 +68,34 @@ class FloatMultiplier(ABC):
     @abstractmethod
     def significand(self, x: Integers, y: Integers) -> Reals:
         """Hook: what the unit takes for (1 + x/2**m)(1 + y/2**m), or 2**((x+y)/2**m) of logarithms, for fractions x, y of m bits."""
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """Hook: place the gates of `significand`; x, y: the leading bit at the top (of logarithms the fractions). None = no circuit."""
+        return None
+
+    @property
+    def point(self) -> int:
+        """Hook: bits behind the point of what `place` returns."""
+        return 2 * self.layout.fraction_bits
+
+    @property
+    def exact_significands(self) -> bool:
+        """Hook: whether `place` multiplies exactly, also what has no leading one."""
+        return False
+
+    @final
+    def circuit(self) -> Circuit | None:
+        """The netlist: codes a, b to the product p, an integer in steps of `circuit_step`; None without one, beyond 8 bits, and for
+        products of more than 64."""
+        return _circuit(self) if self.layout.width <= MAX_TABLE_WIDTH else None
+
+    @final
+    @property
+    def circuit_step(self) -> float:
+        """What one unit of the netlist's product stands for."""
+        least = self.layout.decoded(self.layout.patterns(np.array([1]))).exponent[0]
+        behind = 0 if self.exact_significands else self.point
+        return float(np.ldexp(1.0, 2 * int(least) - behind))
 
     @final
     def __call__(self, a: ArrayLike, b: ArrayLike) -> Reals:
@@ -121,6 +151,11 @@ class FloatMultiplier(ABC):
 
 
 float_multipliers: Family[FloatMultiplier] = Family("float multiplier", "inexact.units")
+
+
+@functools.lru_cache(maxsize=64)
+def _circuit(unit: FloatMultiplier) -> Circuit | None:
+    return multiplier_circuit(unit.spec, unit.layout, unit.place, exact=unit.exact_significands)
 
 
 @functools.lru_cache(maxsize=64)

@@ -8,6 +8,8 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import Builder, Wires
+from inexact.circuits.words import extend
 from inexact.core.errors import SpecError
 from inexact.units._base import Integers, Multiplier, multipliers
 from inexact.units._float import FloatMultiplier, Reals, float_multipliers
@@ -46,6 +48,17 @@ class FloatMantissa(FloatMultiplier):
         """The unit's product of the significands as integers."""
         hidden = np.int64(1) << self.layout.fraction_bits
         return multipliers.get(self.multiplier).product(hidden + x, hidden + y) / 4.0**self.layout.fraction_bits
+
+    @property
+    def exact_significands(self) -> bool:
+        """With an exact unit."""
+        return multipliers.get(self.multiplier).family_name == "exact"
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """The unit's gates."""
+        unit = multipliers.get(self.multiplier)
+        circuit = unit.circuit()
+        return None if circuit is None else b.include(circuit, extend(x, unit.width[0]), extend(y, unit.width[1]))[0]
 
     @classmethod
     def samples(cls) -> Sequence[Self]:

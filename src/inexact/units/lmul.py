@@ -8,9 +8,12 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ONE, ZERO, Builder, Wires
+from inexact.circuits.words import mux_word, or_tree
 from inexact.core.errors import require_range
 from inexact.units._base import Integers
 from inexact.units._float import FloatMultiplier, Reals, float_multipliers
+from inexact.units._wiring import add
 
 AUTO = 0
 
@@ -47,6 +50,20 @@ class LMul(FloatMultiplier):
         """One addition."""
         s = (x + y) / 2.0**self.layout.fraction_bits + 2.0**-self.power
         return np.where((s >= 1) & self.carry, 2 * s, 1 + s)
+
+    @property
+    def point(self) -> int:
+        """Of the fractions, or of the offset."""
+        return max(self.layout.fraction_bits, self.power)
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """Two additions, and what the carry does."""
+        point, lower = self.point, [ZERO] * (self.point - self.layout.fraction_bits)
+        total = add(b, (*lower, *x[:-1]), (*lower, *y[:-1]))
+        s = add(b, total, b.constant(1 << (point - self.power), max(1, point)))
+        if not self.carry:
+            return add(b, s, b.constant(1 << point, point + 1))
+        return mux_word(b, or_tree(b, s[point:]), (*s[:point], ONE), (ZERO, *s))
 
     @classmethod
     def samples(cls) -> Sequence[Self]:

@@ -8,9 +8,13 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.logic import synthesize
+from inexact.circuits.words import mux_word
 from inexact.core.errors import require_range
 from inexact.units._base import Integers
 from inexact.units._float import FloatMultiplier, Reals, float_multipliers
+from inexact.units._wiring import add
 
 
 @float_multipliers.register("log_addition")
@@ -41,6 +45,19 @@ class LogAddition(FloatMultiplier):
         total = np.asarray(x + y)
         entries = np.rint(np.exp2(np.arange(steps) / steps) * 2.0**self.powers) / 2.0**self.powers
         return np.asarray(np.ldexp(entries[total % steps], (total // steps).astype(np.int32)))
+
+    @property
+    def point(self) -> int:
+        """Of the table's entries."""
+        return self.powers
+
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """An adder, the table, and a shift by one place."""
+        *fraction, carry = add(b, x, y)
+        entries = self.significand(np.arange(1 << len(fraction)), np.array(0)) * 2.0**self.powers
+        rows = [[int(entry) >> bit & 1 for entry in entries] for bit in range(self.powers + 2)]
+        found = synthesize(b, rows, fraction)
+        return mux_word(b, carry, found, (ZERO, *found))
 
     @classmethod
     def samples(cls) -> Sequence[Self]:
