@@ -51,6 +51,7 @@ class Arithmetic:
     multiplier: unit spec; None when the layer stays in float32 outside the array. adder: spec of the accumulator's adder.
     correction_column: one extra array column that sums f(a), shared by all output channels of a group.
     a_stored_bits, b_stored_bits: bits an operand takes in memory, on average; None = a_bits, b_bits.
+    system: number system of the operands, "" for integers. block: channels that share a scale; 0 = scales are fixed.
     scheme: one of `SCHEMES` that the elements must have; "" for operands of one width. parts: its products by width, where they differ;
     waits: cycles a product waits for its group besides; shift: bits that each operand's scale may shift a product by.
     """
@@ -64,6 +65,8 @@ class Arithmetic:
     adder: str = "exact"
     a_stored_bits: float | None = None
     b_stored_bits: float | None = None
+    system: str = ""
+    block: int = 0
     scheme: str = ""
     parts: tuple[Products, ...] = ()
     waits: float = 0.0

@@ -54,7 +54,7 @@ class Accounting:
             if rule is not None:
                 column = not rule.exact and rule.recovery.startswith("shared_column")
                 work = left(rule, (works or {}).get(layer.name, Work()))
-                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, has_column=column), **work)  # noqa: PLW2901
+                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, layer, has_column=column), **work)  # noqa: PLW2901
             layers.append(layer)
         return Workload(network=self.workload.network, layers=settled(layers))
 

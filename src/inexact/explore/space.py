@@ -199,9 +199,14 @@ def _group(group: dict[str, Any], where: str) -> tuple[tuple[str, ...], list[Rul
 
 def _fitted(multiplier: str, precision: str, coding: str, recovery: str, accumulator: str, reduction: str, *, padding: str) -> Rule | None:
     """The rule with the unit at the width the format and coding need, None when the unit cannot have that width."""
+    form = precision_formats.get(precision)
+    if form.system is not None or form.block is not None:  # elements carry their sign, blocks are not corrected
+        unit = units.of_any_system(multiplier)
+        if coding != "signed" or accumulator != "exact" or (multiplier != "exact" and getattr(unit, "format", None) != form.system):
+            return None
+        return Rule(multiplier=multiplier, precision=precision, coding=coding, padding=padding, reduction=reduction)
     unit = units.get(multiplier)
     if "width" not in multiplier:
-        form = precision_formats.get(precision)
         width = (form.a_bits, form.b_bits - (coding == "sign_magnitude"))
         try:
             unit = dataclasses.replace(unit, width=width)  # type: ignore[type-var]

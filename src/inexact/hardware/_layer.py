@@ -13,9 +13,8 @@ from inexact.hardware._deliveries import memory_bits, register_bits
 from inexact.hardware._mapping import Mapping, stored_bits
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost
 from inexact.hardware._rates import column_table
-from inexact.hardware._schemes import beside_cycles, beside_energy, check_scheme, energy_share, repeated_sums, shift_energy
+from inexact.hardware._schemes import beside_cycles, beside_energy, block_energy, check_scheme, energy_share, repeated_sums, shift_energy
 from inexact.hardware._subword import part_bits
-from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -66,6 +65,8 @@ def check_layer(machine: Accelerator, layer: LayerWorkload) -> None:
 def _check_format(machine: Accelerator, layer: LayerWorkload) -> None:
     arithmetic = layer.arithmetic
     limits = {"a_bits": machine.operand_bits, "b_bits": machine.operand_bits, "accumulator_bits": machine.accumulator_bits}
+    if arithmetic.system:
+        del limits["accumulator_bits"]  # elements for numbers are made for them, with the adder they need
     for name, most in limits.items():
         bits = getattr(arithmetic, name)
         if bits < 1:
@@ -183,12 +184,12 @@ def _arithmetic(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> tu
     share = energy_share(machine, arithmetic)
     energy = scaled(rates.scale.multiplier, busy * cost.multiplier.energy * share)
     nominal = rates.scale.multiplier[0] * busy * share
-    adder = cost.adder.energy * adder_ratio(arithmetic.adder).energy * s / PE_ACCUMULATOR_BITS
+    adder = cost.adder.energy * adder_ratio(arithmetic.adder).energy * s / cost.accumulator_bits
     again = share if machine.style == "passes" else 1.0  # every narrow product is added by itself
     adders = scaled(rates.scale.adder, added * adder * again)
     beside, beside_adders = beside_energy(machine, layer)
     model = nominal * cost.model[0] + beside[0], nominal * cost.model[1] + beside[0]
-    return total((energy, beside)), model, total((adders, beside_adders, shift_energy(machine, layer)))
+    return total((energy, beside)), model, total((adders, beside_adders, shift_energy(machine, layer), block_energy(machine, layer)))
 
 
 def _memory_energy(machine: Accelerator, moved: dict[str, tuple[float, float]]) -> dict[str, Triple]:

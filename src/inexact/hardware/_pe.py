@@ -10,12 +10,18 @@ from inexact.circuits.cells import library
 from inexact.circuits.synthesis import Operands, Setup, Yosys, synthesise
 from inexact.core.errors import HardwareError, InexactError, SynthesisError
 from inexact.hardware._constants import Triple
-from inexact.units import Adder, Multiplier, adders, catalogue
+from inexact.units import Adder, FloatMultiplier, Multiplier, adders, catalogue
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS, Activity
 from inexact.units.cost import relative_cost
 
 EXACT = "exact"
 """Spec of the exact 8x8 multiplier, the reference of every relative cost."""
+
+GUARD_BITS = 12
+"""Above the products of numbers that are not integers, for exact sums of up to 4096: an element is measured with an adder that wide."""
+
+WIDEST_PRODUCT = 52
+"""Bits of such a product: adders of more than 64 are not measured."""
 
 SYNTHESIS = "synthesis"
 MODEL = "gate-count model"
@@ -34,7 +40,7 @@ class Part:
 class ElementCost:
     """A processing element around one multiplier, 45 nm.
 
-    multiplier, adder (of `PE_ACCUMULATOR_BITS`, sign logic included): its blocks; the adder's energy holds the glitches that this
+    multiplier, adder (of `accumulator_bits`, sign logic included): its blocks; the adder's energy holds the glitches that this
     multiplier sends through it. register_bit: energy of one flip-flop in a cycle, its area, its leakage. delay: clock to clock in ns.
     model: multiplier energy at the ends of what is uncertain about it. source: where the figures come from. verified: by synthesis.
     """
@@ -46,6 +52,7 @@ class ElementCost:
     model: tuple[float, float]
     source: str
     verified: bool
+    accumulator_bits: int = PE_ACCUMULATOR_BITS
 
 
 NETWORK = "network"
@@ -64,7 +71,7 @@ def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK, histo
     Without them, in this order: the shipped catalogue; synthesis here, when the unit has a netlist and Yosys
     is installed; the gate-count model, relative to the exact multiplier of the same signedness, which says so and is not verified.
     """
-    unit = units.get(spec)
+    unit = units.of_any_system(spec)
     signs = signs and not unit.signed
     if histograms is not None:
         measured = _synthesised(unit, signs, regime, histograms)
@@ -85,7 +92,15 @@ def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK, histo
             flops=sum(unit.width) + signs + PE_ACCUMULATOR_BITS,
             source=source,
         )
-    return _synthesised(unit, signs, regime) or _modelled(unit, signs, regime)
+    found = _synthesised(unit, signs, regime)
+    if found is not None:
+        return found
+    if isinstance(unit, FloatMultiplier):
+        raise HardwareError(
+            f"the element of {unit.spec} must be synthesised here: pip install 'inexact[synth]', or take a number system whose exact "
+            f"products have at most {WIDEST_PRODUCT} bits"
+        )
+    return _modelled(unit, signs, regime)
 
 
 def reference() -> ElementCost:
@@ -126,7 +141,9 @@ def _conditions() -> str:
     return f"{held['library']}, recipe {held['recipe']} by {held['tool']}"
 
 
-def _taken_apart(activity: Activity, *, whole: Part, unit: Part, delay: float, flops: int, source: str) -> ElementCost:
+def _taken_apart(
+    activity: Activity, *, whole: Part, unit: Part, delay: float, flops: int, source: str, accumulator: int = PE_ACCUMULATOR_BITS
+) -> ElementCost:
     """What of an element is neither the multiplier nor a flip-flop is the adder."""
     flop = flip_flop()
     energy = activity.multiplier_energy_pj
@@ -142,6 +159,7 @@ def _taken_apart(activity: Activity, *, whole: Part, unit: Part, delay: float, f
         model=(energy, energy),
         source=source,
         verified=True,
+        accumulator_bits=accumulator,
     )
 
 
@@ -162,14 +180,18 @@ def _can_synthesise() -> bool:
         return False
 
 
-def _synthesised(unit: Multiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> ElementCost | None:
+def _synthesised(unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> ElementCost | None:
     circuit = unit.circuit()
-    if circuit is None or circuit.outputs[0].width > PE_ACCUMULATOR_BITS or not _can_synthesise():
+    if circuit is None or not _can_synthesise():
+        return None
+    width = circuit.outputs[0].width
+    accumulator = width + GUARD_BITS if isinstance(unit, FloatMultiplier) else PE_ACCUMULATOR_BITS
+    if not width <= accumulator <= WIDEST_PRODUCT + GUARD_BITS:
         return None
     plain, with_sign = operands_of(unit, signs, regime, histograms)
     try:
         (alone,) = synthesise([circuit], Setup(operands=plain))
-        (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=PE_ACCUMULATOR_BITS, sign_magnitude=signs, operands=with_sign))
+        (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=accumulator, sign_magnitude=signs, operands=with_sign))
     except SynthesisError:
         return None
     assert whole.register_energy is not None
@@ -183,18 +205,23 @@ def _synthesised(unit: Multiplier, signs: bool, regime: str, histograms: Histogr
         whole=Part(energy=0.0, area=whole.area.value, leakage=whole.leakage.value / 1000),
         unit=Part(energy=0.0, area=alone.area.value, leakage=alone.leakage.value / 1000),
         delay=whole.delay.value,
-        flops=sum(unit.width) + signs + PE_ACCUMULATOR_BITS,
+        flops=sum(unit.width) + signs + accumulator,
         source=f"{SYNTHESIS} of its own netlist, {held.library}, recipe {held.recipe} by {held.tool}, "
         + (_operands(regime) if histograms is None else "operands of each layer, measured"),
+        accumulator=accumulator,
     )
 
 
-def operands_of(unit: Multiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> tuple[Operands, Operands]:
+def operands_of(
+    unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None
+) -> tuple[Operands, Operands]:
     """Operands of a multiplier alone, and of its element, under a regime; signs are equally often negative."""
     name, held = catalogue.REGIMES[regime]
     if histograms is None and name == "uniform":
         return (Operands(held=held),) * 2
     coding = "sign_magnitude" if signs else "signed" if unit.signed else "unsigned"
+    if isinstance(unit, FloatMultiplier):
+        coding = unit.format
     a, b = histograms or catalogue.network_operands(coding, unit.width)
     b = b[: 1 << unit.width[1]]  # magnitudes are counted in as many bins as the coded weight has
     name = name if histograms is None else "layer"

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from inexact.core.errors import HardwareError
 from inexact.core.workload import CODINGS, OUTLIER_LANES, SCHEMES, Arithmetic, Coding, LayerWorkload, Products
-from inexact.hardware._constants import ZERO, Triple, scaled
+from inexact.hardware._constants import ZERO, Triple, scaled, total
 from inexact.hardware._mapping import Mapping
 from inexact.hardware._pe import ElementCost, element_cost
 from inexact.hardware._subword import overheads, products_at_once
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
+
+EXPONENT_BITS = 8
+"""Of the power of two that a block's sum is scaled by."""
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -138,6 +141,15 @@ def shift_energy(machine: Accelerator, layer: LayerWorkload) -> Triple:
     """Energy of moving products by the scales of their operands."""
     bits = shifted_bits(layer.arithmetic)
     return scaled(machine.rates.mux_bit, layer.macs * bits) if bits else ZERO
+
+
+def block_energy(machine: Accelerator, layer: LayerWorkload) -> Triple:
+    """Energy of adding blocks in float32: for each block of a window an addition of exponents, and one of floats."""
+    held = layer.arithmetic
+    if not held.block:
+        return ZERO
+    blocks = layer.pixels * layer.out_channels * layer.kernel_h * layer.kernel_w * ceil(layer.in_channels // layer.groups / held.block)
+    return total((scaled(machine.rates.float_add, blocks), scaled(machine.rates.add_bit, blocks * EXPONENT_BITS)))
 
 
 def additional_elements(machine: Accelerator) -> int:

@@ -92,7 +92,7 @@ def _distinct(found: set[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
 
 def circuit_of_modes(spec: str) -> str:
     """The mode of a run-time reconfigurable unit that holds the whole circuit; any other unit's own spec."""
-    unit = units.get(spec)
+    unit = units.of_any_system(spec)
     modes = getattr(unit, "modes", None)
     if modes is None:
         return spec
@@ -103,7 +103,7 @@ def circuit_of_modes(spec: str) -> str:
 
 def mode_switches(spec: str) -> float:
     """Area of the switches that choose a mode over that of the exact multiplier, by the gate-count model; 0 without modes."""
-    unit = units.get(spec)
+    unit = units.of_any_system(spec)
     return max(0.0, relative_cost(unit).area.value - 1) if hasattr(unit, "modes") else 0.0
 
 
@@ -126,9 +126,13 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     tiled = machine.words["pe.units"] == "tiles" and len(found) > 1
     shared = 1 / len(found) if tiled else 1.0
     width = wanted.accumulator_bits / PE_ACCUMULATOR_BITS
+
+    def whole(part: str) -> float:
+        return max((getattr(cost.adder, part) * (wanted.accumulator_bits / cost.accumulator_bits) for cost in found), default=0.0)
+
     adders = [adder_ratio(spec) for spec in wanted.adders]
-    adder_area = max((cost.adder.area for cost in found), default=0.0) * width * sum(ratio.area for ratio in adders) * scale.adder_area
-    adder_leak = max((cost.adder.leakage for cost in found), default=0.0) * width * sum(ratio.leakage for ratio in adders) * scale.leakage
+    adder_area = whole("area") * sum(ratio.area for ratio in adders) * scale.adder_area
+    adder_leak = whole("leakage") * sum(ratio.leakage for ratio in adders) * scale.leakage
     multiplier_area = sum(cost.multiplier.area for cost in found) * shared * scale.multiplier_area * overhead(machine, "area")
     multiplier_leak = sum(cost.multiplier.leakage for cost in found) * shared * scale.leakage * overhead(machine, "leakage")
     if machine.style.startswith("serial"):

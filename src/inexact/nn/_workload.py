@@ -19,11 +19,13 @@ from inexact.nn._dissect import dissect
 from inexact.nn._histograms import operand_histograms
 from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
+from inexact.nn._numbers import factors
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._vector import VectorOperations
 from inexact.nn.products import ApproxProduct
-from inexact.precision import MixedFormat
+from inexact.precision import Format, MixedFormat
+from inexact.precision.blocks import SCALE_BITS
 from inexact.reduction import Work, reductions
 
 
@@ -133,7 +135,7 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
             return layer
         rule = rules[layer.name]
         if rule is None:
-            return replace(layer, arithmetic=arithmetic(None))
+            return replace(layer, arithmetic=arithmetic(None, layer))
         if isinstance(rule.format, MixedFormat):
             raise PlanError(
                 f"what {rule.precision} takes in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
@@ -143,33 +145,63 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
                 f"what {rule.reduction} leaves in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
             )
         column = not rule.exact and rule.recovery.startswith("shared_column")
-        return replace(layer, arithmetic=arithmetic(rule, has_column=column), **left(rule, Work()))
+        return replace(layer, arithmetic=arithmetic(rule, layer, has_column=column), **left(rule, Work()))
 
     return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
 
 
-def arithmetic(rule: Rule | None, *, has_column: bool = False, mixed: Arithmetic | None = None) -> Arithmetic:
-    """The arithmetic of a rule; None means float32. mixed: what its format asks for, where it has several widths or scales."""
+def arithmetic(rule: Rule | None, shape: LayerWorkload, *, has_column: bool = False, mixed: Arithmetic | None = None) -> Arithmetic:
+    """The arithmetic of a rule for a layer of some shape; None means float32. mixed: what its format asks for, where it has several widths
+    or scales.
+    """
     if rule is None:
         return Arithmetic(multiplier=None, a_bits=32, b_bits=32)
-    plain = Arithmetic(multiplier=rule.unit.spec, a_bits=rule.format.a_bits, b_bits=rule.format.b_bits, coding=rule.coding)
+    form = rule.format
+    plain = Arithmetic(
+        multiplier=rule.unit.spec,
+        a_bits=form.a_bits,
+        b_bits=form.b_bits,
+        coding=rule.coding,
+        system=form.system or "",
+        block=form.block or 0,
+        a_stored_bits=_with_scale(form, form.a_bits, shape.in_channels // shape.groups),
+        b_stored_bits=_with_scale(form, form.b_bits, shape.in_channels // shape.groups),
+    )
     return replace(
         mixed or plain,
-        accumulator_bits=32 if rule.sums is None else rule.sums.width,
+        accumulator_bits=_sum_bits(rule, shape.window),
         correction_column=has_column,
         adder="exact" if rule.sums is None or str(rule.sums.adder).startswith("exact_adder") else str(rule.sums.adder),
     )
 
 
+def _with_scale(form: Format, bits: int, channels: int) -> float | None:
+    """Bits an operand takes in memory with its share of a block's scale; None without blocks."""
+    return None if form.block is None else bits + SCALE_BITS * -(-channels // form.block) / channels
+
+
+def _sum_bits(rule: Rule, window: int) -> int:
+    """Width of a layer's sums: those of numbers hold every exact one (of a block, whose sums are then float32)."""
+    if rule.sums is not None:
+        return rule.sums.width
+    if rule.format.system is None:
+        return 32
+    added = window if rule.format.block is None else min(window, rule.format.block)
+    exact = 1 + factors(rule.unit.spec).product_bits + (added - 1).bit_length()
+    return exact if rule.format.block is None else max(32, exact)
+
+
 def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> LayerWorkload:
-    planned, work = arithmetic(None), dict[str, Any]()
-    mixture = module.mixture if isinstance(module, ApproxLayer) else None
-    if isinstance(module, (ApproxLayer, ApproxProduct)):
-        mixed = None if mixture is None else mixture.format.charged(mixture.found(name), module.rule.coding)
-        planned = arithmetic(module.rule, has_column=module.has_column, mixed=mixed)
-    if isinstance(module, ApproxLayer):
-        work = left(module.rule, Work()) if module.reducer is None else left(module.rule, module.reducer.measured)
-    found = LayerWorkload(name=name, arithmetic=planned, **work, **bounds(module, received, output))
+    shape = LayerWorkload(name=name, **bounds(module, received, output))
+    if not isinstance(module, (ApproxLayer, ApproxProduct)):
+        return replace(shape, arithmetic=arithmetic(None, shape))
+    if isinstance(module, ApproxProduct):
+        return replace(shape, arithmetic=arithmetic(module.rule, shape, has_column=module.has_column))
+    mixture = module.mixture
+    mixed = None if mixture is None else mixture.format.charged(mixture.found(name), module.rule.coding)
+    planned = arithmetic(module.rule, shape, has_column=module.has_column, mixed=mixed)
+    work = left(module.rule, Work()) if module.reducer is None else left(module.rule, module.reducer.measured)
+    found = replace(shape, arithmetic=planned, **work)
     return found if mixture is None else replace(found, checks=mixture.format.filtered * found.inputs / found.macs)
 
 

@@ -51,6 +51,7 @@ __all__ = [
     "functions",
     "get",
     "multipliers",
+    "of_any_system",
 ]
 
 
@@ -59,6 +60,16 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'inexact.units' has no attribute {name!r}")
     found = globals()[name] = getattr(importlib.import_module(f"inexact.units.{_HOMES[name]}"), name)
     return found
+
+
+def of_any_system(spec: str) -> Multiplier | FloatMultiplier:
+    """The multiplier of integers, or of another number system, that a spec describes; errors as for `get`."""
+    from inexact.core.registry import parse_call
+    from inexact.units._base import multipliers
+    from inexact.units._float import float_multipliers
+
+    name = getattr(parse_call(spec).func, "id", "")
+    return float_multipliers.get(spec) if name in float_multipliers else multipliers.get(spec)
 
 
 def get(spec: str | Multiplier) -> Multiplier:
