@@ -15,18 +15,19 @@ COLUMNS = {
     "multiplications": "products",
     "additions": "added",
     "time": "time",
-    "weights": "weights",
+    "weights": "stored",
     "checks": "checks",
     "lost": "lost",
-    "a_reads": "inputs read",
-    "b_reads": "weights read",
+    "a_reads": "a read",
+    "b_reads": "b read",
 }
-"""Fields of `Work`, as a table says them."""
+"""Fields of `Work`, as a table says them; the first three always, the others where a layer has something to say."""
 
 CAPTION = (
     "% of the full layer's, counted on calibration inputs.\n"
-    "time: lanes that wait included. weights: bits stored. checks: additions' worth, % of products. lost: % of positive outputs set to 0.\n"
-    "inputs read, weights read: deliveries from buffers to the array, in bits."
+    "time: lanes that wait included. stored: bits of weights.\n"
+    "checks: additions' worth, % of products. lost: % of positive outputs set to 0.\n"
+    "a read, b read: activations and weights delivered to the array, in bits."
 )
 
 
@@ -41,10 +42,12 @@ def show(found: Mapping[str, Mapping[str, float]]) -> None:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("reduced layer", no_wrap=True)
-    for title in COLUMNS.values():
-        table.add_column(title, justify="right")
+    usual = dataclasses.asdict(Work())
+    fields = [field for place, field in enumerate(COLUMNS) if place < 3 or any(work[field] != usual[field] for work in found.values())]
+    for field in fields:
+        table.add_column(COLUMNS[field], justify="right")
     for name, work in found.items():
-        table.add_row(name, *(f"{100 * work[field]:.1f}" for field in COLUMNS))
+        table.add_row(name, *(f"{100 * work[field]:.1f}" for field in fields))
     console = Console(highlight=False)
     console.print(table)
     console.print(CAPTION)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, final
 
 import torch
@@ -75,8 +76,10 @@ class ApproxModel(nn.Module):
             reducer.fitting = False
         for reducer in reducers.values():
             reducer.begin_counting()
-        for start in range(0, len(few) if reducers else 0, 16):
-            self(few[start : start + 16])
+        step = math.lcm(*(reducer.reduction.sequence for reducer in reducers.values()))
+        step *= math.ceil(16 / step)  # sequences stay whole
+        for start in range(0, len(few) if reducers else 0, step):
+            self(few[start : start + step])
         for reducer in reducers.values():
             reducer.counting = False
 

@@ -100,6 +100,7 @@ class LayerView:
         self._scale = layer.scale()
         bias = torch.zeros_like(self._scale) if layer.bias is None else layer.bias.detach().double() / self._scale
         self.offset = bias - layer.fold.double()
+        self.inputs = layer.a_quantiser().quantise(x) - layer.a_zero
         self.groups = layer.contraction_groups
         self.coding: str = layer.rule.coding
         self.stored_bits = layer.rule.format.stored_bits

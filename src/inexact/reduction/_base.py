@@ -17,13 +17,15 @@ from inexact.core.registry import Family, spec_of
 class View(Protocol):
     """One layer on one batch, as a reduction may look at it. O output channels in `groups`, P output positions (batch included), K taps.
 
-    result: float32, what the layer gives without reduction, [O, P]. offset: float64 [O], what is added to a sum of products before its
+    result: float32, what the layer gives without reduction, [O, P]. inputs: what enters it, [N, …], values in codes without zero point,
+    float32. offset: float64 [O], what is added to a sum of products before its
     sign is that of the result (bias and correction, in units of products). coding: of the operands; under "unsigned" alone zero points may
     differ from 0, and what the hardware sees as a zero, or as upper bits, is that of the code. width: bits of activation and weight.
     stored_bits: of a weight in memory.
     """
 
     result: Tensor
+    inputs: Tensor
     offset: Tensor
     groups: int
     coding: str
@@ -112,6 +114,11 @@ class Reduction(ABC):
     def least_width(self) -> int:
         """Bits that both operands must have at least."""
         return 2
+
+    @property
+    def sequence(self) -> int:
+        """Successive inputs that belong together when work is counted."""
+        return 1
 
     @property
     def spec(self) -> str:

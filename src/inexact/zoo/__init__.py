@@ -7,7 +7,7 @@ from inexact.zoo._minilm import NAME as TEXT_NETWORK
 from inexact.zoo._minilm import head_cards
 from inexact.zoo._network import architecture_of, cards, check_compatible, network, shipped_weights, untrained
 from inexact.zoo._weights import load_into, read_weights, write_weights
-from inexact.zoo.datasets import SPLITS, TOKENS, Dataset, data, entries, fetch
+from inexact.zoo.datasets import SPLITS, TOKENS, Dataset, data, entries, fetch, jittered
 from inexact.zoo.networks import Architecture, Recipe, architectures
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "entries",
     "fetch",
     "head_cards",
+    "jittered",
     "load_into",
     "measure",
     "network",

@@ -9,6 +9,7 @@ from inexact.zoo._named_object import is_object_name
 from inexact.zoo.datasets._dataset import SPLITS, Dataset
 from inexact.zoo.datasets._imagenet import NAME as IMAGENET
 from inexact.zoo.datasets._imagenet import load_imagenet
+from inexact.zoo.datasets._jittered import named_jitter
 from inexact.zoo.datasets._mails import NAME as MAILS
 from inexact.zoo.datasets._mails import load_mails
 from inexact.zoo.datasets._named import entries, entry, load_named
@@ -24,7 +25,8 @@ def data(name: str, split: str = "test", limit: int | None = None, *, normalise:
     """Labelled images, or mails as token ids ("spamassassin", after a fetch; extra `text`).
 
     name: "fashion-mnist" (test and validation are embedded, train after a fetch), "mnist" (after a fetch), "imagenet-20",
-    a folder of class sub-folders, an .npz file, or "module:function". split: "test", "validation" or "train"; they share no image.
+    a folder of class sub-folders, an .npz file, "module:function", or synthetic sequences of one of these, "jittered:fashion-mnist" (see
+    `jittered`). split: "test", "validation" or "train"; they share no image.
     limit: only the first so many images. normalise: (mean, deviation) for a user's uint8 images; (code / 255 - mean) / deviation.
     Raises DataError, UnknownNameError or MissingDependencyError with what to do.
     """
@@ -32,6 +34,10 @@ def data(name: str, split: str = "test", limit: int | None = None, *, normalise:
         raise DataError(f"split must be one of {', '.join(SPLITS)}, not {split!r}{near(split, SPLITS)}")
     if limit is not None and limit < 1:
         raise DataError(f"limit must be at least 1 image, not {limit}")
+    shaken = named_jitter(name)
+    if shaken is not None:
+        jitter, inner = shaken
+        return jitter.sequences(data(inner, split, jitter.images_for(limit), normalise=normalise)).first(limit)
     return _whole(name, split, normalise).first(limit)
 
 
