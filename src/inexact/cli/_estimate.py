@@ -97,6 +97,8 @@ def show(found: Mapping[str, Any], *, layers: bool) -> None:
     table = _table("figure", "value", "spread", "unit", "source")
     for name in ("cycles", "latency_ms"):
         table.add_row(name.removesuffix("_ms"), *cells(found[name]))
+    if "worst_latency_ms" in found:
+        table.add_row("  without an exit", *cells(found["worst_latency_ms"]))
     table.add_row("energy", *cells(found["energy_pj"]["total"]))
     for name, figure in found["energy_pj"]["by_component"].items():
         if figure["value"]:

@@ -113,6 +113,26 @@ def train_network(
         click.echo(f"{accuracy.split}: {accuracy.top1:.2f} % top-1 [{accuracy.low:.2f}, {accuracy.high:.2f}], {accuracy.n} images")
 
 
+@net.command("train-exits")
+@_network_options
+@click.option("--after", multiple=True, required=True, help="Module whose output a small classifier reads; several in order of execution.")
+@click.option("--pool", type=click.IntRange(1, 8), default=4, show_default=True, help="Rows and columns its maps are averaged to.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights of the network.")
+@click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the training images.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and order.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights of the classifiers, .safetensors; a card beside.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only so many training images.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def train_exits_of(**options: Any) -> None:
+    """Train early exits of a trained network, which stays as it is; a plan names them in [plan.exits]."""
+    from inexact.cli import _exits
+
+    _use_threads(options.pop("threads"))
+    with _bar() as bar:
+        _exits.train(bar=bar, **options)
+
+
 @net.command("evaluate")
 @_network_options
 @_plan_options
@@ -137,7 +157,7 @@ def evaluate_network(
 ) -> None:
     """Top-1 accuracy in percent; with a plan, the paired drops in points against float32 and the exact 8-bit network."""
     from inexact import nn, zoo
-    from inexact.cli import _mixed, _reductions
+    from inexact.cli import _exits, _mixed, _reductions
 
     _use_threads(threads)
     images = zoo.data(data, split, limit)
@@ -160,11 +180,13 @@ def evaluate_network(
             result = run(emulated, reference=float32, reference_int8=run(exact)).to_json() | {"plan_sha256": emulated.plan.sha256}
             result["reductions"] = _reductions.to_json(emulated.works())
             result["mixed"] = emulated.mixtures()
+            result |= _exits.evaluated(emulated, images, batch_size)
     if with_agreement:
         result["agreement"] = zoo.agreement(emulated or original, original, images).to_json()
     result |= {"network": network, "data": data, "split": split}
     _show_evaluation(result, as_json=as_json)
     if not as_json:
+        _exits.show(result)
         _reductions.show(result.get("reductions", {}))
         _mixed.show(result.get("mixed", {}))
 
@@ -270,6 +292,7 @@ def _networks(
 ) -> tuple[Any, Any]:
     """The float32 network and, with a plan, the emulated one: calibrated and repaired, or with its own weights when those are given."""
     from inexact import nn, recovery, zoo
+    from inexact.cli import _exits
 
     # The names in a file tell whose weights they are: only an emulated network has scales of activations.
     states = {path: zoo.read_weights(path) for path in weights if path.is_file()} if plan is not None else {}
@@ -280,12 +303,15 @@ def _networks(
     if plan is None:
         return original, None
     chosen = nn.Plan.load(plan)
+    planned = _exits.given(original, chosen, plan)
     if own is not None:
-        emulated = nn.approximate(original, chosen)
+        emulated = nn.approximate(planned, chosen)
         zoo.load_into(emulated, states[own], where=str(own))
         return original, emulated
     calibration = _calibration(data, calibrate)
-    return original, recovery.recover(nn.approximate(original, chosen, calibrate=calibration), data=calibration)
+    emulated = recovery.recover(nn.approximate(planned, chosen, calibrate=calibration), data=calibration)
+    _exits.settle(emulated, original, zoo.data(data, "validation", _exits.JUDGED))
+    return original, emulated
 
 
 def _calibration(data: str, calibrate: str | None) -> Dataset:

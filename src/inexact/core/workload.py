@@ -83,7 +83,8 @@ class LayerWorkload:
     formed, 0..1. added, busy, stored, checks: of a reduction, shares of all products that are added, of the array's time, of the weights'
     bits, and additions it makes itself for each product; serial: "activation" or "weight" when it must have that operand bit by bit.
     a_reads, b_reads: shares of the deliveries of activations and of weights to the array that a reduction leaves, in bits. kept_bits: for
-    each output, what is kept in DRAM from one input to the next, read and written.
+    each output, what is kept in DRAM from one input to the next, read and written. reached: share of inputs that come to this layer, 0..1;
+    the others have left by an exit before it.
     a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
     """
 
@@ -116,6 +117,7 @@ class LayerWorkload:
     a_reads: float = 1.0
     b_reads: float = 1.0
     kept_bits: float = 0.0
+    reached: float = 1.0
     a_histogram: tuple[float, ...] | None = None
     b_histogram: tuple[float, ...] | None = None
 

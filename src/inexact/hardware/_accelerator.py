@@ -308,6 +308,7 @@ class Accelerator:
             a_reads=1.0,
             b_reads=1.0,
             kept_bits=0.0,
+            reached=1.0,
             a_sparsity=0.0,
             b_sparsity=0.0,
             a_histogram=None,

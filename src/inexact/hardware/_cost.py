@@ -46,7 +46,8 @@ def within(boundary: str, components: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerCost:
-    """One layer. cycles: with stalls, which wait for memories, DRAM or requantisation. energy: pJ by component.
+    """One layer. cycles: with stalls, which wait for memories, DRAM or requantisation. reached: share of inputs that come to it. energy:
+    pJ by component, the mean over all inputs.
 
     mapping: None off the array; dataflow then says where the layer runs.
     """
@@ -59,6 +60,7 @@ class LayerCost:
     utilisation: float | None
     mapping: Mapping | None
     energy: dict[str, Triple]
+    reached: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +106,19 @@ class Cost:
 
     @property
     def cycles(self) -> Estimate:
-        """Clock cycles, layer after layer, stalls included."""
-        return self._derived(float(sum(layer.cycles for layer in self.layers)), "cycles", "closed forms")
+        """Clock cycles, layer after layer, stalls included; the mean over inputs where some leave early."""
+        return self._derived(float(sum(layer.cycles * layer.reached for layer in self.layers)), "cycles", "closed forms")
+
+    @property
+    def worst_latency_ms(self) -> Estimate:
+        """Time in ms of an input that leaves at no exit."""
+        cycles = float(sum(layer.cycles for layer in self.layers))
+        return self._derived(cycles * self.period_ns * 1e-6, "ms", "cycles of all layers times the clock period")
+
+    @property
+    def leaves_early(self) -> bool:
+        """Whether some inputs do not come to every layer."""
+        return any(layer.reached < 1 for layer in self.layers)
 
     @property
     def latency_ms(self) -> Estimate:
@@ -148,8 +161,9 @@ class Cost:
     def tops_per_watt(self) -> Estimate:
         """Operations (two a multiply-accumulate) per picojoule."""
         energy = self.energy_pj.total
-        spread = (2 * self.macs / energy.spread[1], 2 * self.macs / energy.spread[0]) if energy.spread else None
-        return self._derived(2 * self.macs / energy.value, "TOPS/W", "two operations a MAC over the energy", spread)
+        operations = 2 * sum(layer.macs * layer.reached for layer in self.layers)
+        spread = (operations / energy.spread[1], operations / energy.spread[0]) if energy.spread else None
+        return self._derived(operations / energy.value, "TOPS/W", "two operations a MAC over the energy", spread)
 
     @property
     def mac_share(self) -> dict[str, Estimate]:
@@ -174,10 +188,13 @@ class Cost:
             "layers": [
                 {"name": layer.name, "macs": layer.macs, "cycles": layer.cycles, "stalls": layer.stalls}
                 | {"dataflow": layer.dataflow, "utilisation": layer.utilisation}
+                | ({"reached": layer.reached} if self.leaves_early else {})
                 | ({"tile": layer.mapping.tile, "order": list(layer.mapping.order)} if layer.mapping else {})
                 for layer in self.layers
             ],
         }
+        if self.leaves_early:
+            found["worst_latency_ms"] = self.worst_latency_ms.to_json()
         if baseline is not None:
             found |= {"savings": _written(savings(self, baseline)), "ceiling": _written(ceiling(baseline))}
         return found

@@ -27,7 +27,7 @@ SWITCHING = tuple(name for name in ARRAY if name not in {"control", "idle_pes", 
 
 WHOLE: dict[str, Any] = {
     name: getattr(LayerWorkload, name)
-    for name in ("executed", "added", "busy", "stored", "checks", "serial", "a_reads", "b_reads", "kept_bits")
+    for name in ("executed", "added", "busy", "stored", "checks", "serial", "a_reads", "b_reads", "kept_bits", "reached")
 }
 """Fields of a layer without reduction."""
 
@@ -74,8 +74,8 @@ def evaluate(machine: Accelerator, workload: Workload) -> Cost:
             energy["control"] = scaled(total(energy[name] for name in SWITCHING if name in energy), machine.numbers["control.share"].value)
         energy["leakage_array"] = leakage(chip.array_leakage, found.cycles * period)
         energy["leakage_buffers"] = leakage(chip.buffer_leakage, found.cycles * period)
-        model_low += found.multiplier_model[0]
-        model_high += found.multiplier_model[1]
+        model_low += found.multiplier_model[0] * layer.reached
+        model_high += found.multiplier_model[1] * layer.reached
         costs.append(_layer_cost(layer, found, energy))
     return Cost(
         accelerator=machine.name,
@@ -84,7 +84,7 @@ def evaluate(machine: Accelerator, workload: Workload) -> Cost:
         period_ns=period,
         layers=tuple(costs),
         area=chip.area,
-        multiplier_leakage=leakage(chip.multiplier_leakage, sum(cost.cycles for cost in costs) * period),
+        multiplier_leakage=leakage(chip.multiplier_leakage, sum(cost.cycles * cost.reached for cost in costs) * period),
         multiplier_model=(model_low, model_high),
         sources=_sources(machine, wanted),
         unverified=_unverified(machine, wanted, workload),
@@ -120,7 +120,8 @@ def _layer_cost(layer: LayerWorkload, found: LayerEnergy, energy: dict[str, Trip
         dataflow=mapping.dataflow if mapping else found.runs_on,
         utilisation=mapping.utilisation if mapping else None,
         mapping=mapping,
-        energy=energy,
+        energy={name: scaled(triple, layer.reached) for name, triple in energy.items()},
+        reached=layer.reached,
     )
 
 

@@ -50,7 +50,7 @@ def check_layer(machine: Accelerator, layer: LayerWorkload) -> None:
     for name in ("a_reads", "b_reads", "kept_bits"):
         if not 0 <= getattr(layer, name) < inf:
             raise HardwareError(f"{name} of layer {layer.name!r} must be a finite number of at least 0, not {getattr(layer, name)}")
-    for name in ("executed", "busy", "a_sparsity", "b_sparsity"):
+    for name in ("executed", "busy", "reached", "a_sparsity", "b_sparsity"):
         if not 0 <= getattr(layer, name) <= 1:
             raise HardwareError(f"{name} of layer {layer.name!r} must be a share between 0 and 1, not {getattr(layer, name)}")
     arithmetic = layer.arithmetic

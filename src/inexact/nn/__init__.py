@@ -4,6 +4,7 @@ from inexact.nn._approximate import ApproxModel, approximate
 from inexact.nn._data import Data, batches, device_of, first_inputs
 from inexact.nn._dissect import plannable
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
+from inexact.nn._exit_routes import Routes, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated
 from inexact.nn._layer import ApproxLayer, Correction, Probe
@@ -12,6 +13,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
+from inexact.nn.exits import ExitHead, ExitNetwork, Exits, exits_of, with_exits
 from inexact.nn.layers import ApproxConv2d, ApproxLinear
 from inexact.nn.products import ApproxProduct, Product
 from inexact.nn.transposed import ApproxConvTranspose2d
@@ -29,10 +31,14 @@ __all__ = [
     "Data",
     "Emulated",
     "Evaluation",
+    "ExitHead",
+    "ExitNetwork",
+    "Exits",
     "OperandHistograms",
     "Plan",
     "Probe",
     "Product",
+    "Routes",
     "Rule",
     "approximate",
     "arithmetic",
@@ -41,12 +47,16 @@ __all__ = [
     "device_of",
     "estimate",
     "evaluate",
+    "exits_of",
     "first_inputs",
     "left",
     "measured_workload",
     "operand_histograms",
     "plannable",
     "planned_workload",
+    "routes",
+    "settle_exits",
+    "with_exits",
     "workload",
     "workload_of_onnx",
 ]

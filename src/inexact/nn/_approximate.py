@@ -19,6 +19,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._rectified import rectified
 from inexact.nn._reduced import Reducer, check_calibrated
 from inexact.nn._rule import Rule
+from inexact.nn.exits import exits_of
 from inexact.nn.products import ApproxProduct, Product
 from inexact.precision import MixedFormat, Observer
 from inexact.reduction import Prediction, Work, reductions
@@ -124,6 +125,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     plan = Plan(multiplier=plan) if isinstance(plan, str) else plan
     if not isinstance(model, nn.Module) or isinstance(model, ApproxModel):
         raise PlanError("model must be the float32 network; a plan cannot be applied on top of another")
+    _check_exits(model, plan)
     inputs = None if calibrate is None else first_inputs(calibrate, calibration_size).to(device_of(model))
     parts = dissect(model, inputs)
     chosen = {name: rule for name, rule in plan.resolve(parts.kinds).items() if rule is not None}
@@ -147,6 +149,17 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
         result.count_mixtures(inputs)
         result.settle_reductions(inputs)
     return result
+
+
+def _check_exits(model: nn.Module, plan: Plan) -> None:
+    """Raise PlanError unless the network has the exits that the plan asks for."""
+    found = exits_of(model)
+    has = () if found is None else found.after
+    if plan.exits is not None and has != plan.exits.after:
+        raise PlanError(
+            f"a plan with exits after {', '.join(plan.exits.after)} must be applied to a network that has them, not after "
+            f"{', '.join(has) or 'none'}: make it with nn.with_exits and train them"
+        )
 
 
 def _check_reductions(net: ApproxModel, behind: dict[str, bool]) -> None:

@@ -14,6 +14,7 @@ import tomli_w
 from inexact.core.errors import PlanError, near
 from inexact.core.files import sha256, write_text
 from inexact.nn._rule import Rule
+from inexact.nn.exits import Exits
 from inexact.precision import Format
 from inexact.units import Accumulator, Multiplier
 
@@ -28,6 +29,7 @@ class Plan:
     Keys, strongest first: exact layer name; glob (`layer1.*`); `re:<regular expression>`; `type:<module class>`; `default`.
     Among keys of one kind the first that matches wins. Keyword arguments set `default`; without any, layers no key matches stay in float32.
     A plan that is given only keywords covers everything `plannable` lists.
+    exits: early exits of the network; their classifiers are layers like others (`exits.0.linear`).
 
     >>> Plan(multiplier="trunc(cut=4)", precision="int8").keep("conv1", "fc*")
     """
@@ -44,7 +46,9 @@ class Plan:
         accumulator: str | Accumulator | None = None,
         gradient: str | None = None,
         reduction: str | None = None,
+        exits: Exits | None = None,
     ) -> None:
+        self.exits = exits
         given: dict[str, Any] = {"multiplier": multiplier, "precision": precision, "coding": coding}
         given |= {"padding": padding, "recovery": recovery, "accumulator": accumulator, "gradient": gradient, "reduction": reduction}
         keywords = {name: value for name, value in given.items() if value is not None}
@@ -70,7 +74,7 @@ class Plan:
     def _with(self, more: Mapping[str, Choice]) -> Plan:
         merged: dict[str, Choice] = {**{_checked_key(k): v for k, v in more.items()}}
         merged.update({k: v for k, v in self._rules.items() if k not in merged})
-        return Plan(merged)
+        return Plan(merged, exits=self.exits)
 
     def resolve(self, layers: Mapping[str, str]) -> dict[str, Choice]:
         """The rule of each layer. layers: name -> module class name. Raises PlanError for a key that matches nothing."""
@@ -88,7 +92,8 @@ class Plan:
     def to_toml(self) -> str:
         """The plan as TOML; `Plan.from_toml` gives an equal plan back."""
         rules: dict[str, Any] = {key: {"keep": True} if rule is None else rule.to_dict() for key, rule in self._rules.items()}
-        return tomli_w.dumps({"plan": {"version": 1, "rules": rules}})
+        exits = {} if self.exits is None else {"exits": self.exits.to_dict()}
+        return tomli_w.dumps({"plan": {"version": 1, **exits, "rules": rules}})
 
     @classmethod
     def from_toml(cls, text: str) -> Plan:
@@ -100,10 +105,11 @@ class Plan:
         plan = document.get("plan")
         if not isinstance(plan, dict) or plan.get("version") != 1 or not isinstance(plan.get("rules"), dict):
             raise PlanError("a plan must have a [plan] table with version = 1 and [plan.rules.<key>] tables")
-        for found, known in ((document, ("plan",)), (plan, ("version", "rules"))):
+        for found, known in ((document, ("plan",)), (plan, ("version", "exits", "rules"))):
             if strange := sorted(set(found) - set(known)):
                 raise PlanError(f"a plan must have rules in [plan.rules.<key>] alone, not {strange[0]!r}{near(strange[0], known)}")
-        return cls({key: _rule_from_table(key, table) for key, table in plan["rules"].items()})
+        exits = Exits.from_dict(plan["exits"]) if "exits" in plan else None
+        return cls({key: _rule_from_table(key, table) for key, table in plan["rules"].items()}, exits=exits)
 
     def save(self, path: str | Path) -> None:
         """Write the plan as TOML by atomic rename."""
@@ -124,13 +130,13 @@ class Plan:
         return sha256(self.to_toml().encode())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Plan) and list(self._rules.items()) == list(other._rules.items())
+        return isinstance(other, Plan) and self.exits == other.exits and list(self._rules.items()) == list(other._rules.items())
 
     def __hash__(self) -> int:
         return hash(self.sha256)
 
     def __repr__(self) -> str:
-        return f"Plan({self._rules!r})"
+        return f"Plan({self._rules!r})" if self.exits is None else f"Plan({self._rules!r}, exits={self.exits!r})"
 
 
 def _as_rule(value: Rule | Multiplier | str | None) -> Choice:

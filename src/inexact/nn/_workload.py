@@ -23,6 +23,7 @@ from inexact.nn._numbers import factors
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
 from inexact.nn._vector import VectorOperations
+from inexact.nn.exits import exits_of
 from inexact.nn.products import ApproxProduct
 from inexact.precision import Format, MixedFormat
 from inexact.precision.blocks import SCALE_BITS
@@ -83,7 +84,20 @@ def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> li
         watch(name, module)
     with between:
         network(example)
-    return list(layers.values())
+    return reached(network, list(layers.values()))
+
+
+def reached(network: nn.Module, layers: list[LayerWorkload]) -> list[LayerWorkload]:
+    """Layers in execution order with the share of inputs that come to each, which falls behind every exit of the network."""
+    exits = exits_of(network)
+    if exits is None:
+        return layers
+    place = {layer.name: index for index, layer in enumerate(layers)}
+    found = list(layers)
+    for exit_, share in enumerate(exits.reach[1:].tolist()):
+        decided = place[f"exits.{exit_}.linear"] + 2  # its softmax, and the largest of it
+        found[decided + 1 :] = [replace(layer, reached=share) for layer in found[decided + 1 :]]
+    return found
 
 
 def measured_workload(net: ApproxModel, data: Data, *, name: str | None = None, images: int = 512) -> Workload:
@@ -128,6 +142,8 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
 
     Raises PlanError for keys that match no layer, and for reductions, whose work is only known from data.
     """
+    if plan.exits is not None:
+        raise PlanError("what exits save must be measured on data: give the network itself instead of its shapes")
     rules = plan.resolve({layer.name: KINDS.get(layer.kind, layer.kind) for layer in exact.multiplying})
 
     def under(layer: LayerWorkload) -> LayerWorkload:

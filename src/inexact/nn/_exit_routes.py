@@ -1,0 +1,96 @@
+"""Where inputs leave a network with exits, and the threshold that an accuracy budget allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from inexact.core.errors import DataError, PlanError
+from inexact.nn._data import Data, batches, device_of
+from inexact.nn.exits import Exits, exits_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routes:
+    """What every classifier of a network with exits says about n inputs; the last is the network's own.
+
+    confidence: float64 [n, exits], the largest softmax probability. correct: bool [n, exits + 1].
+    """
+
+    confidence: Tensor
+    correct: Tensor
+
+    def stops(self, tau: float) -> Tensor:
+        """int64 [n], the classifier each input leaves at."""
+        found = torch.full((len(self.correct),), self.confidence.shape[1])
+        for place in reversed(range(self.confidence.shape[1])):
+            found = torch.where(self.confidence[:, place] > tau, place, found)
+        return found
+
+    def shares(self, tau: float) -> list[float]:
+        """Share of the inputs that leave at each classifier."""
+        counts = torch.bincount(self.stops(tau), minlength=self.correct.shape[1])
+        return [count / len(self.correct) for count in counts.tolist()]
+
+    def accuracy(self, tau: float) -> float:
+        """Top-1 in percent with exits."""
+        return 100 * float(self.correct.gather(1, self.stops(tau)[:, None]).double().mean())
+
+    def threshold(self, least: float) -> float | None:
+        """The smallest of 1000 even steps of tau up to 1 from which on the accuracy stays at `least` percent or above; None when none."""
+        found = None
+        for step in range(1000, 0, -1):
+            if self.accuracy(step / 1000) < least - 1e-9:
+                return found
+            found = step / 1000
+        return found
+
+
+@torch.no_grad()
+def routes(net: nn.Module, data: Data, *, batch_size: int = 250) -> Routes:
+    """Ask every classifier of a network with exits, or of its emulation, about labelled data."""
+    network = exits_of(net)
+    if network is None:
+        raise PlanError("routes are those of a network with exits; give it some with nn.with_exits")
+    confidence, correct = [], []
+    network.eval()
+    for inputs, labels in batches(data, batch_size):
+        if labels is None:
+            raise DataError("exits need labels to be judged: give batches of (inputs, labels)")
+        scores = [found.cpu() for found in network.scores(inputs.to(device_of(net)))]
+        confidence.append(torch.stack([torch.softmax(found, 1).amax(1).double() for found in scores[:-1]], 1))
+        correct.append(torch.stack([found.argmax(1) == labels for found in scores], 1))
+    if not correct:
+        raise DataError("data must hold at least one image; it is empty")
+    return Routes(confidence=torch.cat(confidence), correct=torch.cat(correct))
+
+
+def settle_exits(net: nn.Module, exits: Exits, data: Data, *, float_top1: float | None = None) -> Routes:
+    """Fix the threshold and the shares of inputs that reach each part of the network, both on labelled validation data, in place.
+
+    float_top1: percent, accuracy of the float32 network on the same data, which a budget is counted from.
+    Raises PlanError when the budget cannot be met, and says what the best is.
+    """
+    network, found = exits_of(net), routes(net, data)
+    assert network is not None  # `routes` has refused others
+    tau = exits.tau if exits.budget is None else _within(found, exits.budget, float_top1)
+    assert tau is not None  # `Exits` has one of the two
+    network.tau.fill_(tau)
+    reach = 1 - torch.tensor([0.0, *found.shares(tau)[:-1]], dtype=torch.float64).cumsum(0)
+    network.reach.copy_(reach.clamp(min=0))
+    return found
+
+
+def _within(found: Routes, budget: float, float_top1: float | None) -> float:
+    if float_top1 is None:
+        raise PlanError("a budget of exits must be counted from the float32 network: give float_top1")
+    tau = found.threshold(float_top1 - budget)
+    if tau is not None:
+        return tau
+    best = min(((float_top1 - found.accuracy(step / 1000), step / 1000) for step in range(1, 1001)), key=lambda pair: pair[0])
+    raise PlanError(
+        f"exits must keep the drop on validation data within {budget:g} points of float32, but the best is {best[0]:.2f} points at "
+        f"tau = {best[1]:g}, and without exits it is {float_top1 - found.accuracy(1.0):.2f}; raise the budget or change the plan"
+    )
