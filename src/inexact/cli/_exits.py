@@ -68,11 +68,16 @@ def train(
         click.echo(f"{split}, top-1 % after {each}")
 
 
-def given(original: torch_nn.Module, plan: Plan, path: Path) -> torch_nn.Module:
-    """The network with the exits its plan asks for; itself when it asks for none."""
+def given(original: torch_nn.Module, plan: Plan, path: Path, *, trained: bool) -> torch_nn.Module:
+    """The network with the exits its plan asks for; itself when it asks for none. trained: read their classifiers from the plan's file."""
+    from inexact.nn import with_exits
     from inexact.zoo.training import with_trained_exits
 
-    return original if plan.exits is None else with_trained_exits(original, plan.exits, folder=path.parent)
+    if plan.exits is None:
+        return original
+    if not trained:
+        return with_exits(original, plan.exits.after, pool=plan.exits.pool)
+    return with_trained_exits(original, plan.exits, folder=path.parent)
 
 
 def settle(emulated: ApproxModel, original: torch_nn.Module, validation: Dataset) -> None:

@@ -303,7 +303,7 @@ def _networks(
     if plan is None:
         return original, None
     chosen = nn.Plan.load(plan)
-    planned = _exits.given(original, chosen, plan)
+    planned = _exits.given(original, chosen, plan, trained=own is None)
     if own is not None:
         emulated = nn.approximate(planned, chosen)
         zoo.load_into(emulated, states[own], where=str(own))
