@@ -13,7 +13,7 @@ from torch import nn
 
 from inexact import zoo
 from inexact.cli import run
-from inexact.core.errors import CheckpointError, DataError
+from inexact.core.errors import CheckpointError, DataError, OutputError
 from inexact.nn import Exits, Plan, approximate, exits_of, routes, settle_exits, with_exits
 from inexact.zoo.training import train_exits, train_exits_to_file, with_trained_exits
 
