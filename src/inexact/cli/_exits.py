@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from inexact.nn import ApproxModel, Plan
     from inexact.zoo import Dataset
+    from inexact.zoo.training import ExitCard
 
 JUDGED = 5000
 """Validation images that fix a threshold and the shares of inputs that leave."""
@@ -61,7 +62,11 @@ def train(
     bar.remove_task(task)
     if as_json:
         click.echo(json.dumps({"weights": str(out)} | card.to_json()))
-        return
+    else:
+        _show_card(card, out)
+
+
+def _show_card(card: ExitCard, out: Path) -> None:
     click.echo(f"weights in {out}, card in {out.with_suffix('.json')}")
     for split, found in card.top1.items():
         each = ", ".join(f"{name} {top1:.2f}" for name, top1 in zip((*card.after, "the network"), found, strict=True))

@@ -92,6 +92,7 @@ class ExitHead(nn.Module):
         return found
 
 
+@final
 class ExitNetwork(nn.Module):
     """A network with exits; its modules keep their names, its classifiers are `exits.0.linear`, …
 
