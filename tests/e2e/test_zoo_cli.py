@@ -95,6 +95,23 @@ def test_evaluate_a_plan(capsys: pytest.CaptureFixture[str], plan: Path, tmp_pat
     assert answer(capsys, *words, "--weights", str(tmp_path / "own.safetensors")) == found
 
 
+def test_shares_of_mixed_formats_are_shown_and_charged_or_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    plan = tmp_path / "outlier.toml"
+    plan.write_text('[plan]\nversion = 1\n[plan.rules.default]\nprecision = "outlier"\ncoding = "sign_magnitude"\n')
+    plan.write_text(plan.read_text() + '[plan.rules.conv1]\ncoding = "sign_magnitude"\n')
+    words = ("--network", "lenet5", "--plan", str(plan))
+    found = answer(capsys, "net", "evaluate", *words, "--limit", "20")["mixed"]
+    assert "conv1" not in found
+    assert 0 < found["conv2"]["wide_activation_products"] < 0.1
+    charged = answer(capsys, "net", "estimate", *words, "--accelerator", "olaccel-like")
+    assert charged["mixed"] == found
+    assert charged["savings"]["with_dram"]["value"] > 20
+    assert run(["net", "estimate", *words, "--accelerator", "olaccel-like"]) == 0
+    assert "crowded" in capsys.readouterr().out
+    assert run(["net", "estimate", *words]) == 1
+    assert "wider operands that are few, for which the parallel processing elements" in capsys.readouterr().err
+
+
 def test_what_reductions_leave_is_shown(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     rules = {"conv1": nn.Rule(coding="signed", reduction="magnitude_pruning(fraction=0.5)"), "default": nn.Rule(reduction="zero_skipping")}
     nn.Plan(rules).save(tmp_path / "plan.toml")
