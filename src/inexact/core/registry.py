@@ -123,6 +123,19 @@ def parse_call(spec: str) -> ast.Call:
     return node
 
 
+def calls_of(spec: str) -> list[ast.Call]:
+    """The syntax trees of the calls in `name(key=value, …) + name + …`, in order; SpecError when it is no such sum."""
+    try:
+        node = ast.parse(spec.strip(), mode="eval").body
+    except SyntaxError as error:
+        raise SpecError(f"a spec must look like 'name(key=value, ...)' or a sum of such, not {spec!r}") from error
+    parts: list[ast.expr] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts.append(node.right)
+        node = node.left
+    return [parse_call(ast.unparse(part)) for part in (node, *reversed(parts))]
+
+
 def _called_name(node: ast.Call, spec: str) -> str:
     if not isinstance(node.func, ast.Name):
         raise SpecError(f"a spec must start with a plain name, not {spec!r}")

@@ -49,7 +49,8 @@ class Arithmetic:
     """What computes one layer: unit, operand widths in bits, coding, and the corrections the hardware must carry.
 
     multiplier: unit spec; None when the layer stays in float32 outside the array. adder: spec of the accumulator's adder.
-    correction_column: one extra array column that sums f(a), shared by all output channels of a group.
+    correction_column: one extra array column that sums f(a), shared by all output channels of a group. factors: extra columns of which
+    every output subtracts its own multiple, with coefficients of `coefficient_bits` bits.
     a_stored_bits, b_stored_bits: bits an operand takes in memory, on average; None = a_bits, b_bits.
     system: number system of the operands, "" for integers. block: channels that share a scale; 0 = scales are fixed.
     scheme: one of `SCHEMES` that the elements must have; "" for operands of one width. parts: its products by width, where they differ;
@@ -62,6 +63,8 @@ class Arithmetic:
     accumulator_bits: int = 32
     coding: Coding = "unsigned"
     correction_column: bool = False
+    factors: int = 0
+    coefficient_bits: int = 0
     adder: str = "exact"
     a_stored_bits: float | None = None
     b_stored_bits: float | None = None
@@ -71,6 +74,11 @@ class Arithmetic:
     parts: tuple[Products, ...] = ()
     waits: float = 0.0
     shift: int = 0
+
+    @property
+    def columns(self) -> int:
+        """Correction columns, each with a table f(a) in every row."""
+        return self.factors + self.correction_column
 
 
 @dataclass(frozen=True, kw_only=True)

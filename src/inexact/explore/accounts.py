@@ -11,7 +11,7 @@ from inexact import hardware
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Workload, settled
 from inexact.hardware import Accelerator, Cost
-from inexact.nn import Rule, arithmetic, left
+from inexact.nn import Rule, arithmetic, left, planned_columns
 from inexact.reduction import Work
 
 
@@ -44,7 +44,7 @@ class Accounting:
         return cls(machine=machine, workload=exact, baseline=machine.evaluate(exact))
 
     def planned(self, rules: Mapping[str, Rule], works: Mapping[str, Work] | None = None) -> Workload:
-        """The workload under these rules; layers without one stay as in the baseline. A shared column is assumed to be used.
+        """The workload under these rules; layers without one stay as in the baseline. Planned columns are assumed to be used.
 
         works: what the reductions of layers leave; all of it where nothing is known.
         """
@@ -52,9 +52,9 @@ class Accounting:
         for layer in self.workload.layers:
             rule = rules.get(layer.name)
             if rule is not None:
-                column = not rule.exact and rule.recovery.startswith("shared_column")
+                columns = planned_columns("none" if rule.exact else rule.recovery)
                 work = left(rule, (works or {}).get(layer.name, Work()))
-                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, layer, has_column=column), **work)  # noqa: PLW2901
+                layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, layer, columns), **work)  # noqa: PLW2901
             layers.append(layer)
         return Workload(network=self.workload.network, layers=settled(layers))
 

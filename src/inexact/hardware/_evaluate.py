@@ -179,7 +179,7 @@ def _sources(machine: Accelerator, wanted: Demands) -> dict[str, str]:
         "sign_logic": gates,
         "unit_selection": gates,
         "zero_points": "adder, register and multiplier of the exact processing element",
-        "correction_column": f"adder and register of the exact processing element; look-up memory: {memory}",
+        "correction_column": f"adder, register and multiplier of the exact processing element; look-up memory: {memory}",
         "reduction_control": "additions and comparisons of a reduction times the exact element's adder energy a bit",
         "control": machine.numbers["control.share"].source if "control.share" in machine.numbers else "none declared",
         "idle_pes": "clock-gated; high end: every register of an idle PE is clocked",

@@ -229,16 +229,23 @@ def _zero_points(machine: Accelerator, layer: LayerWorkload) -> Triple:
 
 
 def _correction_column(machine: Accelerator, layer: LayerWorkload) -> Triple:
-    """One extra array column: look f(a) up, sum over the window once, add to every output; the table is written before each layer."""
+    """Extra array columns: look f(a) up, sum over the window once, add to every output; the tables are written before each layer.
+
+    Of a column with coefficients every output adds its own multiple.
+    """
     arithmetic = layer.arithmetic
-    if not arithmetic.correction_column:
+    if not arithmetic.columns:
         return ZERO
     table = column_table(machine.technology, arithmetic.a_bits)
     look_up = scaled(table.read, 64)
     step = total((look_up, _accumulate(machine, arithmetic.accumulator_bits)))
     load = scaled(table.write, machine.rows * 2**arithmetic.a_bits * 16)
-    adds = scaled(machine.rates.add_bit, layer.pixels * layer.out_channels * arithmetic.accumulator_bits)
-    return total((scaled(step, layer.pixels * layer.groups * layer.window), load, adds))
+    outputs = layer.pixels * layer.out_channels
+    adds = scaled(machine.rates.add_bit, outputs * arithmetic.accumulator_bits)
+    column = total((scaled(step, layer.pixels * layer.groups * layer.window), load, adds))
+    bits = arithmetic.accumulator_bits * arithmetic.coefficient_bits
+    multiples = scaled(machine.rates.multiply, arithmetic.factors * outputs * bits / 64)
+    return total((scaled(column, arithmetic.columns), multiples))
 
 
 def _accumulate(machine: Accelerator, bits: int) -> Triple:

@@ -193,7 +193,10 @@ def _ordered(
         "sum": (np.float64(macs * s), np.float64(macs * s)),
     }
     hops = groups * drained.updates * share["outputs"] * (taps * r) * s
-    table = TABLE_BITS * 2**layer.arithmetic.a_bits if layer.arithmetic.correction_column else 0
+    table = (
+        TABLE_BITS * 2**layer.arithmetic.a_bits * layer.arithmetic.columns
+        + layer.out_channels * layer.arithmetic.factors * layer.arithmetic.coefficient_bits
+    )
     dram_reads = dram_inputs + dram_weights + spills + table
     dram_writes = spills + (0 if output_resident else results)
     cycles = groups * found.steps

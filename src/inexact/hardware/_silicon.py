@@ -32,6 +32,8 @@ class Demands:
     sign_magnitude: bool
     zero_points: bool
     column_bits: int
+    columns: int
+    coefficient_bits: int
     beside: ElementCost | None = None
     shift_bits: int = 0
 
@@ -54,7 +56,8 @@ class Silicon:
 def demands(machine: Accelerator, workload: Workload) -> Demands:
     """Collect the demands of all layers on the array; float layers ask nothing of it.
 
-    column_bits: a_bits of the widest correction column, or 0. Exact multipliers of several widths are one, the widest: operands of a
+    column_bits: a_bits of the widest correction column, or 0. columns: most correction columns of a layer. coefficient_bits: bits of all the
+    coefficients that one output multiplies columns with. Exact multipliers of several widths are one, the widest: operands of a
     narrow layer leave its upper bits at rest.
     """
     used = [layer for layer in workload.multiplying if layer.arithmetic.multiplier is not None]
@@ -69,7 +72,9 @@ def demands(machine: Accelerator, workload: Workload) -> Demands:
         accumulator_bits=max((arithmetic.accumulator_bits for arithmetic in planned), default=32),
         sign_magnitude=signed,
         zero_points=any(arithmetic.coding == "unsigned" for arithmetic in planned),
-        column_bits=max((arithmetic.a_bits for arithmetic in planned if arithmetic.correction_column), default=0),
+        column_bits=max((arithmetic.a_bits for arithmetic in planned if arithmetic.columns), default=0),
+        columns=max((arithmetic.columns for arithmetic in planned), default=0),
+        coefficient_bits=max((arithmetic.factors * arithmetic.coefficient_bits for arithmetic in planned), default=0),
         shift_bits=max((shifted_bits(arithmetic) for arithmetic in planned), default=0),
         beside=max(beside, key=lambda cost: cost.multiplier.area, default=None),
     )
@@ -148,6 +153,9 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     logic = {} if tiled else _gate_bits(machine, wanted)
     column_step = (bit_area + register_area) * wanted.accumulator_bits * machine.rows
     table = column_table(constants, wanted.column_bits) if wanted.column_bits else None
+    correction = wanted.columns * (column_step + table.area_um2 * machine.rows) if table else 0.0
+    coefficients = machine.postprocess_lanes * wanted.accumulator_bits * wanted.coefficient_bits
+    multiples = scaled(constants["multiplier_area"].triple, coefficients / 64)
     lanes = machine.postprocess_lanes * 16
     shifters = _flat(constants["mux_ratio"].value * bit_area * wanted.shift_bits * pes)
     extra = _beside(machine, wanted, width, register_area)
@@ -161,11 +169,11 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
             (scaled(logic.get("unit_selection", ZERO), bit_area), _flat(switches * shared * scale.multiplier_area * pes))
         ),
         "zero_points": _flat(column_step) if wanted.zero_points else ZERO,
-        "correction_column": _flat(column_step + table.area_um2 * machine.rows) if table else ZERO,
+        "correction_column": total((_flat(correction), multiples)),
         **{memory.component: _flat(memory.bank.area_um2 * memory.banks) for memory in machine.memories.values()},
         "requantisation": scaled(constants["multiplier_area"].triple, lanes),
     }
-    columns = int(wanted.zero_points) + int(bool(table))
+    columns = int(wanted.zero_points) + wanted.columns
     bit_leak = adder_leak / wanted.accumulator_bits
     array = total(
         (
@@ -174,7 +182,7 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
             _flat(adder_leak * (pes + columns * machine.rows)),
             _flat(register_leak * bits * pes),
             *(scaled(share, bit_leak) for share in logic.values()),
-            scaled((1.0, 1.0, 1.0), table.leakage_uw * machine.rows) if table else ZERO,
+            scaled((1.0, 1.0, 1.0), table.leakage_uw * machine.rows * wanted.columns) if table else ZERO,
         )
     )
     buffers = sum(memory.bank.leakage_uw * memory.banks for memory in machine.memories.values())

@@ -191,7 +191,10 @@ def _ordered(
     fits = machine.fits({"inputs": inputs, "weights": weights, "outputs": outputs, "sums": sums})
     if not np.any(fits):
         return None
-    table = TABLE_BITS * 2**layer.arithmetic.a_bits if layer.arithmetic.correction_column else 0
+    table = (
+        TABLE_BITS * 2**layer.arithmetic.a_bits * layer.arithmetic.columns
+        + layer.out_channels * layer.arithmetic.factors * layer.arithmetic.coefficient_bits
+    )
     traffic = {
         "inputs": (groups * array.input_reads * a, dram_inputs),
         "weights": (groups * array.weight_reads * b, dram_weights),

@@ -7,7 +7,9 @@ from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._exit_routes import Routes, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated
-from inexact.nn._layer import ApproxLayer, Correction, Probe
+from inexact.nn._columns import COEFFICIENT_BITS, COLUMNS, Columns, planned_columns
+from inexact.nn._correction import Correction, Probe
+from inexact.nn._layer import ApproxLayer
 from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
@@ -19,6 +21,8 @@ from inexact.nn.products import ApproxProduct, Product
 from inexact.nn.transposed import ApproxConvTranspose2d
 
 __all__ = [
+    "COEFFICIENT_BITS",
+    "COLUMNS",
     "ApproxConv1d",
     "ApproxConv2d",
     "ApproxConv3d",
@@ -27,6 +31,7 @@ __all__ = [
     "ApproxLinear",
     "ApproxModel",
     "ApproxProduct",
+    "Columns",
     "Correction",
     "Data",
     "Emulated",
@@ -53,6 +58,7 @@ __all__ = [
     "measured_workload",
     "operand_histograms",
     "plannable",
+    "planned_columns",
     "planned_workload",
     "routes",
     "settle_exits",

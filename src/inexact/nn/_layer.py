@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,73 +13,19 @@ from torch import Tensor, nn
 from inexact.core.errors import FormatError, PlanError
 from inexact.kernels import compiled_layer_serves
 from inexact.nn._blocks import AsConvolution, blocked_sums
+from inexact.nn._columns import add_columns, planned_columns, set_columns, weighted_columns
+from inexact.nn._correction import Correction, Probe, Recoverer
 from inexact.nn._mixed import Mixture, mixture_of
 from inexact.nn._numbers import factors, number_patterns, number_sums
 from inexact.nn._pass_through import pass_through
 from inexact.nn._prepared import Cache, Prepared, prepare
-from inexact.nn._probed import Probed
 from inexact.nn._reduced import Reducer, check, gate_zeros
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, straight_through
-from inexact.nn._tables import coded_table, error_table
+from inexact.nn._tables import code_values, coded_table, error_table
 from inexact.nn.gradients._attach import slopes_of, with_slopes
 from inexact.nn.gradients._contraction import Contraction
 from inexact.precision import Block, Observer, Quantiser, fixed_point, requantise
-
-
-@dataclass(frozen=True, kw_only=True)
-class Correction:
-    """What a recovery adds to one layer, O output channels.
-
-    bias: int64 [O], subtracted from the accumulator. gain: float64 [O], multiplies the rest (part of the requantisation scale).
-    column: int32 [2**a_bits], f(a); the sum of f over the window is subtracted from every output of the group.
-    """
-
-    bias: Tensor
-    gain: Tensor
-    column: Tensor | None = None
-
-
-class Probe:
-    """What a recovery may look at: one layer's calibration inputs as codes, its approximate sums, its exact sums.
-
-    a: activation codes as integers in float32, padded. b: weight codes, int64 [O, …]. accumulator: int64, approximate, uncorrected.
-    """
-
-    def __init__(self, layer: Probed, a: Tensor, b: Tensor, accumulator: Tensor) -> None:
-        self.layer = layer
-        self.a = a
-        self.b = b
-        self.accumulator = accumulator
-
-    @cached_property
-    def exact(self) -> Tensor:
-        """int64, the exact sums of the same codes, shaped as `accumulator`."""
-        return self.layer.true_sums(self.a, self.b).to(torch.int64)
-
-    def error_table(self) -> Tensor:
-        """int64 [2**a_bits, 2**b_bits], approximate minus exact, indexed by bit pattern. FormatError for products that are no integers."""
-        rule = self.layer.rule
-        if rule.format.system is not None:
-            raise FormatError(
-                f"errors of {rule.unit.spec} are not integers, which {rule.recovery} needs: take bias_correction, or an integer format"
-            )
-        return torch.from_numpy(error_table(rule.unit.spec, rule.coding, rule.format.b_bits).astype(np.int64))
-
-    def patterns(self) -> Tensor:
-        """int64 [O, …], the weights' bit patterns."""
-        return torch.bitwise_and(self.b.to(torch.int64), 2**self.layer.rule.format.b_bits - 1)
-
-    def by_channel(self, sums: Tensor) -> Tensor:
-        """`sums` as [O, outputs of that channel over the calibration set]."""
-        return self.layer.channels_first(sums)
-
-    def column_sums(self, column: Tensor) -> Tensor:
-        """int64, the window sums of f(a) for every output, broadcastable to `accumulator`."""
-        return self.layer.column_sums(self.a, column).to(torch.int64)
-
-
-Recoverer = Callable[[Probe], Correction]
 
 
 class ApproxLayer(nn.Module, ABC):
@@ -102,6 +46,11 @@ class ApproxLayer(nn.Module, ABC):
     fold: Tensor
     gain: Tensor
     column: Tensor
+    has_control: bool
+    control_tables: Tensor
+    control_coefficients: Tensor
+    control_shift: Tensor
+    weighted = True
 
     def __init__(self, name: str, rule: Rule, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
@@ -119,6 +68,7 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("fold", torch.zeros(channels, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(channels, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**a_bits, dtype=torch.int32))
+        add_columns(self, planned_columns(rule.recovery).factors, channels, a_bits)
         self.register_buffer("table", torch.zeros((0, 0), dtype=torch.int32), persistent=False)
         if rule.format.block is not None and not self.takes_blocks:
             raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for layer {name}: give it another precision")
@@ -173,11 +123,16 @@ class ApproxLayer(nn.Module, ABC):
         self.b_zero.copy_(b.zero_point)
 
     def correct(self, correction: Correction) -> None:
-        """Install a correction; it replaces the one before."""
+        """Install a correction; it replaces the one before. Weights whose codes it does not name stay as they are."""
         self.fold.copy_(correction.bias)
         self.gain.copy_(correction.gain)
         self.column.copy_(torch.zeros_like(self.column) if correction.column is None else correction.column)
         self.has_column = bool(self.column.any())
+        set_columns(self, correction.factors, correction.coefficients, correction.shift)
+        if correction.codes is not None:
+            with torch.no_grad():
+                chosen = self.b_quantiser().dequantise(correction.codes)
+                self.weight.copy_(chosen if self.reducer is None else torch.where(self.weight == 0, 0, chosen))  # left out stays out
 
     def forward(self, x: Tensor) -> Tensor:
         """The emulated layer; x float32, shaped as the original layer's input. Raises FormatError for NaN or infinity."""
@@ -193,7 +148,7 @@ class ApproxLayer(nn.Module, ABC):
 
     def _compiles(self, x: Tensor) -> bool:
         plain = self.rule.format.block is None if self.mixture is None else self.mixture.plain
-        integers = plain and self.tabulated and self.rule.sums is None
+        integers = plain and self.tabulated and self.rule.sums is None and not self.has_control
         return integers and self.recoverer is None and not torch.compiler.is_compiling() and compiled_layer_serves(x)
 
     def _prepared(self) -> Prepared:
@@ -221,9 +176,13 @@ class ApproxLayer(nn.Module, ABC):
         # float64 holds every integer here exactly (all are below 2**53, or rounded once) and is scaled in place
         total = self.sums(a, b) if self.mixture is None else self.mixture.sums(self, x, a, b)
         if self.recoverer is not None:
-            self.correct(self.recoverer(Probe(self, a, b, total.to(torch.int64))))
-        if self.has_column:
-            total -= self.column_sums(a, self.column)
+            correction = self.recoverer(Probe(self, a, b, total.to(torch.int64), x=x))
+            self.correct(correction)
+            if correction.codes is not None:
+                a, b = self.a_codes(x), self.b_codes()
+                total = self.sums(a, b)
+        if self.has_column or self.has_control:
+            total -= self.columns_of(a, self.correction())
         total -= self.per_channel(self.fold.double())
         scale = self.scale()
         if self.rule.format.integer_output:
@@ -286,6 +245,10 @@ class ApproxLayer(nn.Module, ABC):
         codes = requantise(accumulator, step, self.out_zero, 0, 2**self.rule.format.a_bits - 1)
         return (codes - self.out_zero) * self.out_scale
 
+    def approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """float64 integers, the sums of a probe's codes through the unit."""
+        return self.sums(a, b)
+
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum (a-za)(b-zb)` with the products through unit and accumulator, float64 integers; the correction sums are exact."""
         patterns = self.b_patterns(b)
@@ -320,6 +283,44 @@ class ApproxLayer(nn.Module, ABC):
         if self.skips_padding:
             plane = plane * self.inside(a.shape)
         return self.window_sums(plane)
+
+    def columns_of(self, a: Tensor, correction: Correction) -> Tensor:
+        """float64 integers, what the columns of a correction take off every output."""
+        total = torch.zeros((), dtype=torch.float64, device=a.device)
+        if correction.column is not None:
+            total = total + self.column_sums(a, correction.column)
+        if correction.factors is not None and correction.coefficients is not None:
+            total = total + self.factors_of(a, correction.factors, correction.coefficients, correction.shift)
+        return total
+
+    def factors_of(self, a: Tensor, factors: Tensor, coefficients: Tensor, shift: int) -> Tensor:
+        """float64 integers, what columns with coefficients take off every output."""
+        sums = [self.column_sums(a, factor) for factor in factors]
+        return weighted_columns(sums, [self.per_channel(column) for column in coefficients.to(a.device).T], shift)
+
+    def correction(self) -> Correction:
+        """The one installed, without weight codes."""
+        found = Correction(bias=self.fold.clone(), gain=self.gain.clone(), column=self.column if self.has_column else None)
+        if not self.has_control:
+            return found
+        return replace(found, factors=self.control_tables, coefficients=self.control_coefficients, shift=int(self.control_shift))
+
+    def activation_codes(self) -> Tensor:
+        """int64 [2**a_bits], the value of every bit pattern of an activation."""
+        return torch.from_numpy(code_values(self.rule.format.a_bits, signed=self.rule.coding == "signed"))
+
+    def weight_codes(self) -> Tensor:
+        """int64, the code values a weight may have, ascending."""
+        return self.b_quantiser().codes()
+
+    def probe(self) -> Probe:
+        """The layer as a recovery that needs no calibration inputs sees it."""
+        return Probe(self, None, self.b_codes().detach(), None)
+
+    def sums_of(self, output: Tensor) -> Tensor:
+        """float64, the sums (before any gain) that the requantisation makes `output` of."""
+        sums = output.double() if self.bias is None else output.double() - self.per_channel(self.bias.detach().double())
+        return sums / self.per_channel(self.scale() / self.gain)
 
     def a_quantiser(self) -> Quantiser:
         """float32 to activation codes."""

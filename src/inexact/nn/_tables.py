@@ -49,3 +49,8 @@ def signed_values(bits: int) -> NDArray[np.int64]:
     """The two's complement value of every pattern of `bits` bits, int64 [2**bits]."""
     patterns = np.arange(2**bits, dtype=np.int64)
     return np.where(patterns >= 2 ** (bits - 1), patterns - 2**bits, patterns)
+
+
+def code_values(bits: int, *, signed: bool) -> NDArray[np.int64]:
+    """The value of every pattern of `bits` bits, int64 [2**bits]: two's complement, or the pattern itself."""
+    return signed_values(bits) if signed else np.arange(2**bits, dtype=np.int64)

@@ -14,6 +14,7 @@ from inexact.core.errors import DataError, PlanError
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload, settled
 from inexact.nn._approximate import ApproxModel
 from inexact.nn._bounds import bounds
+from inexact.nn._columns import Columns, planned_columns, used_columns
 from inexact.nn._data import Data, device_of
 from inexact.nn._dissect import dissect
 from inexact.nn._histograms import operand_histograms
@@ -138,7 +139,7 @@ KINDS = {"conv": "Conv2d", "conv_transpose": "ConvTranspose2d", "linear": "Linea
 
 
 def planned_workload(exact: Workload, plan: Plan) -> Workload:
-    """A workload under a plan, layer by layer, without a network: what an ONNX file's shapes allow. A shared column counts as used.
+    """A workload under a plan, layer by layer, without a network: what an ONNX file's shapes allow. Planned columns count as used.
 
     Raises PlanError for keys that match no layer, and for reductions, whose work is only known from data.
     """
@@ -160,15 +161,15 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
             raise PlanError(
                 f"what {rule.reduction} leaves in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
             )
-        column = not rule.exact and rule.recovery.startswith("shared_column")
-        return replace(layer, arithmetic=arithmetic(rule, layer, has_column=column), **left(rule, Work()))
+        columns = planned_columns("none" if rule.exact else rule.recovery)
+        return replace(layer, arithmetic=arithmetic(rule, layer, columns), **left(rule, Work()))
 
     return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
 
 
-def arithmetic(rule: Rule | None, shape: LayerWorkload, *, has_column: bool = False, mixed: Arithmetic | None = None) -> Arithmetic:
-    """The arithmetic of a rule for a layer of some shape; None means float32. mixed: what its format asks for, where it has several widths
-    or scales.
+def arithmetic(rule: Rule | None, shape: LayerWorkload, columns: Columns | None = None, *, mixed: Arithmetic | None = None) -> Arithmetic:
+    """The arithmetic of a rule for a layer of some shape, without correction columns unless they are given; None means float32. mixed: what
+    its format asks for, where it has several widths or scales.
     """
     if rule is None:
         return Arithmetic(multiplier=None, a_bits=32, b_bits=32)
@@ -186,7 +187,9 @@ def arithmetic(rule: Rule | None, shape: LayerWorkload, *, has_column: bool = Fa
     return replace(
         mixed or plain,
         accumulator_bits=_sum_bits(rule, shape.window),
-        correction_column=has_column,
+        correction_column=columns is not None and columns.shared,
+        factors=0 if columns is None else columns.factors,
+        coefficient_bits=0 if columns is None else columns.bits,
         adder="exact" if rule.sums is None or str(rule.sums.adder).startswith("exact_adder") else str(rule.sums.adder),
     )
 
@@ -212,10 +215,10 @@ def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: T
     if not isinstance(module, (ApproxLayer, ApproxProduct)):
         return replace(shape, arithmetic=arithmetic(None, shape))
     if isinstance(module, ApproxProduct):
-        return replace(shape, arithmetic=arithmetic(module.rule, shape, has_column=module.has_column))
+        return replace(shape, arithmetic=arithmetic(module.rule, shape, used_columns(module)))
     mixture = module.mixture
     mixed = None if mixture is None else mixture.format.charged(mixture.found(name), module.rule.coding)
-    planned = arithmetic(module.rule, shape, has_column=module.has_column, mixed=mixed)
+    planned = arithmetic(module.rule, shape, used_columns(module), mixed=mixed)
     work = left(module.rule, Work()) if module.reducer is None else left(module.rule, module.reducer.measured)
     found = replace(shape, arithmetic=planned, **work)
     return found if mixture is None else replace(found, checks=mixture.format.filtered * found.inputs / found.macs)

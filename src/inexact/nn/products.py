@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, final
 
 import numpy as np
@@ -10,11 +11,12 @@ from torch import Tensor, nn
 
 from inexact import kernels
 from inexact.core.errors import FormatError, PlanError
-from inexact.nn._layer import Correction, Probe, Recoverer
+from inexact.nn._columns import add_columns, planned_columns, set_columns, weighted_columns
+from inexact.nn._correction import Correction, Probe, Recoverer
 from inexact.nn._numbers import factors, number_sums
 from inexact.nn._rule import Rule
 from inexact.nn._sums import matmul
-from inexact.nn._tables import coded_table
+from inexact.nn._tables import code_values, coded_table
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
 
 
@@ -46,6 +48,11 @@ class ApproxProduct(nn.Module):
     fold: Tensor
     gain: Tensor
     column: Tensor
+    has_control: bool
+    control_tables: Tensor
+    control_coefficients: Tensor
+    control_shift: Tensor
+    weighted = False
 
     def __init__(self, name: str, rule: Rule) -> None:
         super().__init__()
@@ -57,6 +64,7 @@ class ApproxProduct(nn.Module):
         self.register_buffer("fold", torch.zeros(1, dtype=torch.int64))
         self.register_buffer("gain", torch.ones(1, dtype=torch.float64))
         self.register_buffer("column", torch.zeros(2**rule.format.a_bits, dtype=torch.int32))
+        add_columns(self, planned_columns(rule.recovery).factors, 1, rule.format.a_bits)
         self.register_buffer("table", torch.zeros((0, 0), dtype=torch.int32), persistent=False)
         if rule.format.block is not None:
             raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for product {name}: give it another precision")
@@ -88,6 +96,14 @@ class ApproxProduct(nn.Module):
         self.gain.copy_(correction.gain)
         self.column.copy_(torch.zeros_like(self.column) if correction.column is None else correction.column)
         self.has_column = bool(self.column.any())
+        set_columns(self, correction.factors, correction.coefficients, correction.shift)
+
+    def correction(self) -> Correction:
+        """The one installed."""
+        found = Correction(bias=self.fold.clone(), gain=self.gain.clone(), column=self.column if self.has_column else None)
+        if not self.has_control:
+            return found
+        return replace(found, factors=self.control_tables, coefficients=self.control_coefficients, shift=int(self.control_shift))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """float32 [..., M, K] and [..., K, N] to [..., M, N]. Raises FormatError for NaN or infinity, and before calibration."""
@@ -109,8 +125,8 @@ class ApproxProduct(nn.Module):
         total = self._sums(a, b)
         if self.recoverer is not None:
             self.correct(self.recoverer(Probe(self, a, b[None], total.to(torch.int64))))
-        if self.has_column:
-            total -= self.column_sums(a, self.column)
+        if self.has_column or self.has_control:
+            total -= self.columns_of(a, self.correction())
         total -= self.fold.double()
         unit = 1.0 if self.factors is None else self.factors.step
         scale = self.a_scale.double() * self.b_scale.double() * self.gain * unit
@@ -129,6 +145,10 @@ class ApproxProduct(nn.Module):
     def _matrix_product(a: Tensor, b: Tensor, peak: int) -> Tensor:
         """The bound of the sums vouches for float64, whatever the peak."""
         return torch.matmul(a, b)
+
+    def approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """float64 integers, the sums of a probe's codes through the unit: b is [1, ..., K, N], one output channel."""
+        return self._sums(a, b[0])
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum_k U(a, b) - zb sum_k a - za sum_k b + K za zb`, float64 integers."""
@@ -155,6 +175,29 @@ class ApproxProduct(nn.Module):
         """float64 integers [..., M, 1], `sum_k f(a_k)`."""
         values = column.to(a.device).double()[self._patterns(a, self.rule.format.a_bits).int()]
         return values.sum(-1, keepdim=True)
+
+    def activation_codes(self) -> Tensor:
+        """int64 [2**a_bits], the value of every bit pattern of the left operand."""
+        return torch.from_numpy(code_values(self.rule.format.a_bits, signed=self.rule.coding == "signed"))
+
+    def weight_codes(self) -> Tensor:
+        """int64, the code values the right operand may have, ascending."""
+        return self._b_quantiser().codes()
+
+    def columns_of(self, a: Tensor, correction: Correction) -> Tensor:
+        """float64 integers, what the columns of a correction take off every output."""
+        total = torch.zeros((), dtype=torch.float64, device=a.device)
+        if correction.column is not None:
+            total = total + self.column_sums(a, correction.column)
+        if correction.factors is not None and correction.coefficients is not None:
+            sums = [self.column_sums(a, factor) for factor in correction.factors]
+            total = total + weighted_columns(sums, list(correction.coefficients.to(a.device).T), correction.shift)
+        return total
+
+    def sums_of(self, output: Tensor) -> Tensor:
+        """float64, the sums (before any gain) that the requantisation makes `output` of."""
+        unit = 1.0 if self.factors is None else self.factors.step
+        return output.double() / (self.a_scale.double() * self.b_scale.double() * unit)
 
     def channels_first(self, values: Tensor) -> Tensor:
         """An output as [1, everything]."""

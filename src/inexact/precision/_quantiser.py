@@ -65,6 +65,12 @@ class Quantiser:
         low, high = ((limit - self.zero_point) * self.scale for limit in (self.low - 0.5, self.high + 0.5))
         return low, high
 
+    def codes(self) -> Tensor:
+        """int64, every code there is, ascending."""
+        if self.grid is None:
+            return torch.arange(self.low, self.high + 1)
+        return torch.tensor(sorted({-code for code in self.grid.codes} | set(self.grid.codes)), dtype=torch.int64)
+
     def quantise(self, values: Tensor) -> Tensor:
         """Integer codes of `values` as float32 numbers, same shape; exact because |code| < 2**16."""
         if self.grid is not None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
-
-import torch
+from typing import ClassVar, final
 
 from inexact.nn import Correction, Probe
 from inexact.recovery._base import Recovery, recoveries
+from inexact.recovery._facts import Facts
 
 
 @recoveries.register("none")
 @final
 @dataclass(frozen=True, kw_only=True)
 class NoRecovery(Recovery):
-    """Leaves the layer as it is, and clears an earlier correction."""
+    """Leaves the layer as it is, and clears an earlier bias, gain and columns."""
+
+    facts: ClassVar[Facts] = Facts(changes=frozenset(), inputs=0, least=0, time="none")
 
     def correct(self, probe: Probe) -> Correction:
-        """Zero bias, unit gain, no column."""
-        channels = probe.b.shape[0]
-        return Correction(bias=torch.zeros(channels, dtype=torch.int64), gain=torch.ones(channels, dtype=torch.float64))
+        """Zero bias, unit gain, no columns."""
+        return Correction.neutral(probe.b.shape[0])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from dataclasses import dataclass, replace
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
 
 from inexact.nn import Correction, Probe
 from inexact.recovery._base import Recovery, recoveries
-from inexact.recovery.bias_correction import fold
+from inexact.recovery._facts import Facts
+from inexact.recovery._fold import check_target, fold
 
 
 @recoveries.register("shared_column")
@@ -22,18 +23,28 @@ class SharedColumn(Recovery):
     f is a table of 2**a_bits integers beside each array row; the column is shared by all output channels (one a group), and the
     accelerator model charges it. It pays under affine codes, where every weight is positive; under sign-magnitude coding f averages
     errors of both signs and is near zero.
-    gain: as in bias correction, fitted after the column.
+    gain, target: as in bias correction, fitted after the column.
 
     Reference: G. Zervakis et al., Control Variate Approximation for DNN Accelerators, DAC 2021, arXiv 2102.09642,
     generalised from perforation to any error table (analysis of variance of E(a, b); docs/recovery.md).
     """
 
+    facts: ClassVar[Facts] = Facts(changes=frozenset({"columns", "bias", "gain"}), hardware="one array column with a table in every row")
     gain: bool = False
+    target: str = "layer"
+
+    def __post_init__(self) -> None:
+        check_target(self.target)
+
+    @property
+    def against_network(self) -> bool:
+        """As `target` says."""
+        return self.target == "network"
 
     def correct(self, probe: Probe) -> Correction:
         """Column, bias and gain of one layer."""
         column = mean_error(probe.error_table(), probe.patterns())
-        return fold(probe, probe.accumulator - probe.column_sums(column), with_gain=self.gain, column=column)
+        return fold(probe.after(replace(probe.correction, column=column)), gain=self.gain, target=self.target)
 
 
 def mean_error(errors: Tensor, patterns: Tensor) -> Tensor:

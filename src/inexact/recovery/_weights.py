@@ -1,0 +1,19 @@
+"""Layers whose weight codes may be chosen."""
+
+from __future__ import annotations
+
+from inexact.core.errors import PlanError
+from inexact.nn import ApproxLayer, Probe
+
+
+def with_weights(probe: Probe, name: str) -> ApproxLayer | None:
+    """The probe's layer; None for a product of two activations. Raises PlanError where its sums are not those of one table of integers."""
+    layer = probe.layer
+    if not isinstance(layer, ApproxLayer):
+        return None
+    form = layer.rule.format
+    if layer.mixture is not None or form.system is not None or form.block is not None:
+        raise PlanError(
+            f"{name} in layer {layer.name} needs integers of one width and scale, not {layer.rule.precision}: take bias_correction there"
+        )
+    return layer
