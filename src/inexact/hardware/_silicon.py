@@ -56,7 +56,7 @@ class Silicon:
 def demands(machine: Accelerator, workload: Workload) -> Demands:
     """Collect the demands of all layers on the array; float layers ask nothing of it.
 
-    column_bits: a_bits of the widest correction column, or 0. columns: most correction columns of a layer. coefficient_bits: bits of all the
+    column_bits: a_bits of the widest correction column, or 0. columns: most correction columns of a layer. coefficient_bits: bits of all
     coefficients that one output multiplies columns with. Exact multipliers of several widths are one, the widest: operands of a
     narrow layer leave its upper bits at rest.
     """

@@ -1,14 +1,14 @@
 """Plans and emulated networks: what is approximated where, and a module that computes exactly that."""
 
 from inexact.nn._approximate import ApproxModel, approximate
+from inexact.nn._columns import COEFFICIENT_BITS, COLUMNS, Columns, planned_columns
+from inexact.nn._correction import Correction, Probe
 from inexact.nn._data import Data, batches, device_of, first_inputs
 from inexact.nn._dissect import plannable
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._exit_routes import Routes, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated
-from inexact.nn._columns import COEFFICIENT_BITS, COLUMNS, Columns, planned_columns
-from inexact.nn._correction import Correction, Probe
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._plan import Plan

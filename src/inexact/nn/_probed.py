@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Probed(Protocol):
-    """An emulated layer or product, as recoveries see it through a `Probe`. weighted: whether `b` are weights, which a recovery may change."""
+    """An emulated layer or product, as recoveries see it through a `Probe`. weighted: whether `b` are weights, which may change."""
 
     name: str
     rule: Rule

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import ClassVar, final
 
 from inexact.core.errors import SpecError
 from inexact.core.registry import Family, calls_of, spec_of
 from inexact.nn import Correction, Probe
-from inexact.recovery._facts import CHANGES, Facts
+from inexact.recovery._facts import Facts
 
 _FOLD = Facts(changes=frozenset({"gain", "bias"}))
 

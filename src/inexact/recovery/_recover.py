@@ -17,7 +17,7 @@ from inexact.recovery._base import Recovery, recoveries
 def recover(
     net: ApproxModel, recovery: str | Recovery | None = None, *, data: Data | None = None, seed: int | None = None, size: int | None = None
 ) -> ApproxModel:
-    """A corrected copy of an emulated network, whose plan names the recovery. Nothing is trained; some recoveries choose other weight codes.
+    """A corrected copy of an emulated network, whose plan names the recovery. Nothing is trained; some recoveries choose weight codes.
 
     recovery: spec or chain for every emulated layer, or None to follow each rule's `recovery`. data: calibration inputs, of which the first
     `size` are used (by default as many as the recovery states), in one pass: each layer is corrected before its output reaches the next;

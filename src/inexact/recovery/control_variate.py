@@ -30,7 +30,7 @@ class ControlVariate(Recovery):
     functions that carry most of them, whatever the unit and the coding (under sign-magnitude `E(a, -w) = -E(a, w)`, so that filters whose
     weights are mostly negative get negative c_r). The coefficients minimise the variance of what remains over the calibration set,
     which for independent activations is the published C, the filter's mean. Then bias (and gain) take the rest.
-    columns: 1..8. bits: 2..16, of a signed fixed-point coefficient; tables have 16-bit entries. Both are charged by the accelerator model: a
+    columns: 1..8. bits: 2..16, of a signed fixed-point coefficient; tables have 16-bit entries. The accelerator model charges a
     table and an adder in every row for each column, a multiplication an output.
     gain, target: as in bias correction; the gain is fitted together with the coefficients.
 
@@ -120,7 +120,7 @@ def _coefficients(sums: Tensor, goal: Tensor, seen: Tensor, *, gain: bool) -> Te
 
 
 def _fixed_point(correction: Correction, factors: Tensor, coefficients: Tensor, bits: int) -> Correction:
-    """The correction with tables of 16-bit integers, coefficients of `bits` bits and the shift that brings their products back to the sums' unit."""
+    """The correction with tables of 16-bit integers, coefficients of `bits` bits and the shift of their products."""
     most = 2 ** (bits - 1) - 1
     largest = coefficients.abs().amax(0)
     peak = float((factors.abs().amax(1) * largest).max())
