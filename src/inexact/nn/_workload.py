@@ -168,8 +168,9 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
 
 
 def arithmetic(rule: Rule | None, shape: LayerWorkload, columns: Columns | None = None, *, mixed: Arithmetic | None = None) -> Arithmetic:
-    """The arithmetic of a rule for a layer of some shape, without correction columns unless they are given; None means float32. mixed: what
-    its format asks for, where it has several widths or scales.
+    """The arithmetic of a rule for a layer of some shape, without correction columns unless they are given; None means float32.
+
+    mixed: what its format asks for, where it has several widths or scales.
     """
     if rule is None:
         return Arithmetic(multiplier=None, a_bits=32, b_bits=32)

@@ -141,16 +141,16 @@ def test_control_variate_is_what_the_integers_say() -> None:
     sums = units.get("trunc(cut=8)").table()[windows[..., None, :], b].sum(-1, dtype=np.int64)
     za, zb = int(part.a_zero), part.b_zero.numpy().astype(np.int64).reshape(-1)
     sums += -zb * windows.sum(-1)[..., None] - za * b.sum(1) + 27 * za * zb
-    seen = part.factors.numpy().astype(np.int64)[:, windows].sum(-1)  # [R, N, H, W]
-    shift = int(part.shift)
-    taken = (np.tensordot(seen, part.coefficients.numpy().astype(np.int64), (0, 1)) + (1 << (shift - 1))) >> shift
+    seen = part.control_tables.numpy().astype(np.int64)[:, windows].sum(-1)  # [R, N, H, W]
+    shift = int(part.control_shift)
+    taken = (np.tensordot(seen, part.control_coefficients.numpy().astype(np.int64), (0, 1)) + (1 << (shift - 1))) >> shift
     scale = part.a_scale.double() * part.b_scale.double().reshape(-1) * part.gain
     expected = (sums - taken - part.fold.numpy()) * scale.numpy()
     assert part.bias is not None
     with torch.no_grad():
         found = part(X[:2]) - part.bias[:, None, None]
     assert np.allclose(found.numpy().transpose(0, 2, 3, 1), expected, atol=1e-5)
-    assert int(part.coefficients.abs().max()) == 127
+    assert int(part.control_coefficients.abs().max()) == 127
 
 
 def test_columns_are_charged_by_the_accelerator() -> None:

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from inexact.nn import ApproxLayer, ApproxModel, Correction, Emulated, Rule
 from inexact.precision import Observer
-from inexact.recovery._base import recover
+from inexact.recovery._recover import recover
 
 Noise = dict[str, tuple[Tensor, Tensor]]
 """By layer: mean and standard deviation of its error in each output channel, float32 [O]."""

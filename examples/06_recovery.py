@@ -1,6 +1,6 @@
 """What recovery without training wins back: drops of whole networks against the exact 8-bit one, with paired 95 % intervals.
 
-Usage: python 04_recovery.py RESULTS.jsonl [network] [test images] [folder of EvoApproxLib tables, .npz]
+Usage: python 06_recovery.py RESULTS.jsonl [network] [test images] [folder of EvoApproxLib tables, .npz]
 
 Every line of RESULTS.jsonl is one measurement; what it already holds is not measured again, so the run may be stopped at any time.
 """
