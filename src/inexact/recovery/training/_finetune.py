@@ -105,22 +105,26 @@ def run_finetune(
     task = Task(settings=settings, images=images, validation=held, teacher=taught, inputs=inputs, seed=seed)
     path = None if checkpoint is None else Path(checkpoint)
     identity = _identity(net, task)
-    run, seconds = Run(copy.deepcopy(net).eval(), task), 0.0
-    if path is not None and path.exists():
-        if not resume:
-            raise CheckpointError(f"an unfinished training lies in {path}; continue it with resume or delete it")
-        state = load(path, identity=identity)
-        run.restore(state)
-        seconds = float(state["seconds"])
-    else:
-        run.begin()
-    stopped, seconds = _train(run, path, identity, seconds, save_seconds, progress)
+    run = Run(copy.deepcopy(net).eval(), task)
+    stopped, seconds = _train(run, path, identity, _begin(run, path, identity, resume=resume), save_seconds, progress)
     result = copy.deepcopy(net).eval()
     result.load_state_dict(run.kept["state"])
     result.settle_reductions(inputs)
     if path is not None:
         path.unlink(missing_ok=True)
     return Outcome(net=result, epochs=tuple(run.history), kept=int(run.kept["epoch"]), stopped=stopped, seconds=seconds)
+
+
+def _begin(run: Run, path: Path | None, identity: State, *, resume: bool) -> float:
+    """From the start, or from the checkpoint where there is one; the seconds spent before."""
+    if path is None or not path.exists():
+        run.begin()
+        return 0.0
+    if not resume:
+        raise CheckpointError(f"an unfinished training lies in {path}; continue it with resume or delete it")
+    state = load(path, identity=identity)
+    run.restore(state)
+    return float(state["seconds"])
 
 
 def _train(

@@ -21,7 +21,8 @@ Noise = dict[str, tuple[Tensor, Tensor]]
 class Modes:
     """Switches an emulated network in place between its plan and exact products; parameters stay the same objects.
 
-    The corrections of a recovery belong to the unit: exact products have none, and they are found anew on the way back.
+    The corrections of a recovery belong to the unit: exact products have none. On the way back those of the rules' recoveries are found
+    anew, others are put back as they were.
     """
 
     def __init__(self, net: ApproxModel, inputs: Tensor) -> None:
@@ -30,21 +31,25 @@ class Modes:
         self.rules: Mapping[str, Rule] = {name: layer.rule for name, layer in net.layers().items()}
         self.noise: Noise = {}
         self.generator = torch.Generator()
+        self._corrections: dict[str, Correction] = {}
         self._hooks: list[RemovableHandle] = []
 
-    def plain(self, *, corrected: bool = True) -> None:
-        """As planned; corrected: with the corrections found anew on the calibration inputs."""
+    def plain(self) -> None:
+        """As planned, after exact products."""
         self._unhook()
         for name, layer in self.net.layers().items():
             layer.restate(self.rules[name])
-        if corrected and any(rule.recovery != "none" for rule in self.rules.values()):
+            layer.correct(self._corrections.pop(name))
+        if any(rule.recovery != "none" for rule in self.rules.values()):
             for name, found in recover(self.net, data=self.inputs, size=len(self.inputs)).layers().items():
-                _correct_like(self.net.layers()[name], found)
+                if self.rules[name].recovery != "none":
+                    self.net.layers()[name].correct(_correction_of(found))
 
     def exact(self) -> None:
         """Exact products of the same codes, no corrections."""
         self._unhook()
         for name, layer in self.net.layers().items():
+            self._corrections.setdefault(name, _correction_of(layer))
             layer.restate(self.rules[name].but(multiplier="exact", accumulator="exact", gradient="straight_through"))
             layer.correct(_nothing(layer))
 
@@ -63,7 +68,7 @@ class Modes:
             if not torch.is_grad_enabled():
                 return None
             drawn = torch.randn(output.shape, generator=self.generator).to(output)
-            return output + spread(layer, mean) + spread(layer, deviation) * drawn
+            return output + spread(layer, mean.to(output)) + spread(layer, deviation.to(output)) * drawn
 
         return add
 
@@ -82,8 +87,8 @@ def _nothing(layer: Emulated) -> Correction:
     return Correction(bias=torch.zeros_like(layer.fold), gain=torch.ones_like(layer.gain))
 
 
-def _correct_like(layer: Emulated, other: Emulated) -> None:
-    layer.correct(Correction(bias=other.fold, gain=other.gain, column=other.column if other.has_column else None))
+def _correction_of(layer: Emulated) -> Correction:
+    return Correction(bias=layer.fold.clone(), gain=layer.gain.clone(), column=layer.column.clone() if layer.has_column else None)
 
 
 @torch.no_grad()

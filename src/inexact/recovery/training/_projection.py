@@ -39,8 +39,12 @@ def _supported(spec: str, coding: Coding, b_bits: int) -> NDArray[np.int64]:
 
 
 def check_projectable(net: ApproxModel) -> None:
-    """Raise PlanError unless every approximate layer's unit is exact on two weights or more."""
+    """Raise PlanError unless every approximate layer has integer codes and a unit that is exact on two weights or more."""
     for name, layer in net.layers().items():
+        if layer.rule.format.b_grid is not None:
+            raise PlanError(
+                f"projection is for integer weights; {layer.rule.precision} in layer {name} rounds to its own values: leave projection away"
+            )
         if isinstance(layer, ApproxLayer) and not layer.rule.exact and len(supported_codes(layer.rule)) < 2:
             raise PlanError(
                 f"projection needs a unit that is exact on some weights (asm, powers, csd); {layer.rule.multiplier} in layer {name} is "

@@ -68,6 +68,7 @@ class Run:
         trained = net.parameters() if self.affine is None else self.affine.parameters()
         net.requires_grad_(self.affine is None)
         self.parameters = [parameter for parameter in trained if parameter.requires_grad]
+        self.masks = [(layer.weight, layer.weight.detach() != 0) for layer in self.layers if _pruned(layer)]
         self.optimizer = _optimizer(self.settings, self.parameters)
         self.loss = losses.get(self.settings.loss)
         plain = task.teacher is not None and not (self.settings.shift or self.settings.mirror)
@@ -162,8 +163,12 @@ class Run:
         return None if self.task.teacher is None else scores_of(self.task.teacher, inputs)
 
     def _follow(self) -> None:
+        """After an update: pruned weights stay zero; weights are projected, or their scales follow them."""
         if self.settings.trained != "all":
             return
+        with torch.no_grad():
+            for weight, mask in self.masks:
+                weight.mul_(mask)
         if self.settings.projection == "step":
             project(self.net)
             return
@@ -220,6 +225,10 @@ def rate_at(settings: Settings, step: int, steps: int) -> float:
     if settings.schedule == "constant":
         return settings.rate
     return settings.rate * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def _pruned(layer: ApproxLayer) -> bool:
+    return layer.reducer is not None and layer.reducer.reduction.mask(layer.weight.detach()) is not None
 
 
 def _optimizer(settings: Settings, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

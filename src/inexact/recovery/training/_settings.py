@@ -103,6 +103,11 @@ class Settings(Training):
     def _check_combination(self) -> None:
         if self.projection != "none" and self.trained != "all":
             raise SpecError(f"projection={self.projection} moves weights, so trained must be 'all', not {self.trained!r}")
+        if self.trained != "all" and (self.forward == "noise" or self.exact_epochs):
+            raise SpecError(
+                f"trained={self.trained} fits factors and constants to the unit itself: it needs forward=emulated and exact_epochs=0, "
+                f"not {self.forward} and {self.exact_epochs}"
+            )
         if losses.get(self.loss).differentiates_twice and self.trained != "all":
             raise SpecError(f"{self.loss} looks at trained weights, so trained must be 'all', not {self.trained!r}")
 

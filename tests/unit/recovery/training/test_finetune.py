@@ -12,7 +12,7 @@ from torch import nn
 
 import inexact as ix
 from inexact.core.errors import CheckpointError, DataError, PlanError, SpecError
-from inexact.nn import ApproxModel, Plan, approximate, evaluate
+from inexact.nn import ApproxModel, Correction, Plan, Rule, approximate, evaluate
 from inexact.recovery.training import Epoch, Outcome, run_finetune
 
 from .cases import data, emulated, images, layer, same, trained, weights
@@ -173,6 +173,24 @@ def test_exact_epochs_see_no_unit() -> None:
     assert not torch.equal(layer(first, "0").fold, layer(second, "0").fold)  # each unit's own correction, found on the new weights
     one = ix.finetune(nets[0], data(), "finetune(epochs=2,exact_epochs=1)")
     assert not torch.equal(layer(one, "0").weight, layer(first, "0").weight)
+
+
+def test_pruned_weights_stay_zero() -> None:
+    net = emulated(Plan({"default": Rule(multiplier="trunc(cut=8)", coding="sign_magnitude", reduction="structured_sparsity(n=1,m=2)")}))
+    tuned = ix.finetune(net, data(), "finetune(epochs=2,rate=0.05,weight_decay=0.01)")
+    for name in net.layers():
+        before, after = layer(net, name).weight, layer(tuned, name).weight
+        assert bool((before == 0).any())
+        assert bool((after[before == 0] == 0).all())
+        assert not torch.equal(before, after)
+
+
+def test_a_correction_that_no_rule_names_survives_exact_epochs() -> None:
+    net = emulated()
+    fold = torch.arange(6)
+    layer(net, "0").correct(Correction(bias=fold, gain=torch.ones(6, dtype=torch.float64)))
+    for training in ("finetune(exact_epochs=1)", "finetune(forward=noise)", "finetune(trained=bias)"):
+        assert torch.equal(layer(ix.finetune(net, data(64), training), "0").fold, fold)
 
 
 def test_a_finished_network_goes_through_a_state_dict() -> None:

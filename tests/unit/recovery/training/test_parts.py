@@ -197,6 +197,14 @@ def test_projection_needs_weights_on_which_the_unit_is_exact() -> None:
     nowhere = units.from_table((a * b + 1).astype(np.int32), signed=False)
     with pytest.raises(PlanError, match=r"projection needs a unit that is exact on some weights .* in layer 0 is exact on 0: leave proj"):
         ix.finetune(emulated(Plan(multiplier=nowhere)), data(), "finetune(projection=end)")
+    with pytest.raises(PlanError, match="projection is for integer weights; apot in layer 0 rounds to its own values"):
+        ix.finetune(emulated(Plan(precision="apot", coding="sign_magnitude")), data(), "finetune(projection=end)")
+
+
+def test_weights_of_additive_powers_of_two_are_trained() -> None:
+    net = emulated(Plan(precision="apot", coding="sign_magnitude"))
+    outcome = run_finetune(net, data(), "finetune(epochs=2,rate=0.002)")
+    assert outcome.epochs[2].loss < outcome.epochs[1].loss
 
 
 def test_the_smallest_sufficient_alphabet() -> None:
@@ -257,6 +265,8 @@ def test_specs() -> None:
         ("finetune(trained=bn)", "trained must be one of all, affine, bias, not 'bn'."),
         ("finetune(trained=bias,projection=end)", "projection=end moves weights, so trained must be 'all', not 'bias'"),
         ("finetune(trained=bias,loss=sensitivity)", "sensitivity looks at trained weights, so trained must be 'all', not 'bias'"),
+        ("finetune(trained=bias,forward=noise)", "trained=bias fits factors and constants to the unit itself: it needs forward=emulated"),
+        ("finetune(trained=affine,exact_epochs=1)", "and exact_epochs=0, not emulated and 1"),
         ("finetune(loss='distillation(alpha=2)')", "alpha must be 0..1, not 2"),
         ("finetune(loss='distillation(temperature=0)')", "temperature must be above 0, not 0"),
         ("finetune(loss='cross_entropy(smoothing=1)')", "smoothing must be at least 0 and below 1, not 1"),
