@@ -230,6 +230,13 @@ def test_what_cannot_be_trained_is_refused() -> None:
         ix.finetune(emulated(Plan(multiplier="mitchell", precision="int(requantisation=integer)")), data(), "finetune(trained=bias)")
 
 
+@pytest.mark.parametrize("precision", ["block", "e4m3", "outlier", "two_scale"])
+def test_other_formats_are_trained(precision: str) -> None:
+    net = emulated(Plan(precision=precision, coding="sign_magnitude" if precision == "two_scale" else "signed"))
+    outcome = run_finetune(net, data(), "finetune(epochs=2,rate=0.005,ranges=each_epoch)")
+    assert outcome.epochs[2].loss < outcome.epochs[1].loss
+
+
 def test_exact_products_of_few_bits_can_be_trained() -> None:
     net = emulated(Plan(precision="w2a8", coding="sign_magnitude"))
     outcome = run_finetune(net, data(), "finetune(epochs=3,rate=0.05)")
