@@ -16,6 +16,7 @@ COMMANDS = {
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
+    "forecast": ("inexact.cli.forecast", "Forecast the accuracy drop of plans without running them."),
     "net": ("inexact.cli.net", "Train, evaluate and cost networks."),
     "study": ("inexact.cli.study", "Search for the accelerator that saves most within an accuracy budget."),
     "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare, import."),

@@ -83,6 +83,25 @@ def silicon(as_json: bool) -> None:
     click.echo(json.dumps(found) if as_json else _silicon_speed.text(found))
 
 
+@bench.command("forecast")
+@click.option("--network", default="resnet8", show_default=True, help="Network of the zoo or module:function.")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@click.option("--plans", type=click.IntRange(min=10), default=120, show_default=True, help="Random plans that judge.")
+@click.option("--calibration-plans", type=click.IntRange(min=18), default=60, show_default=True, help="Other random plans that calibrate.")
+@click.option("--images", type=click.IntRange(min=1), default=2000, show_default=True, help="Validation images drops are measured on.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the plans.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def bench_forecast(network: str, data: str, plans: int, calibration_plans: int, images: int, seed: int, as_json: bool) -> None:
+    """Simulate random plans of the default search space and compare forecasts with what they lose.
+
+    Plans a second, rank correlation (beside weighted NMED and one-population noise), coverage of the intervals, errors of layers.
+    """
+    from inexact.cli import _forecast_quality
+
+    found = _forecast_quality.measure(network, data, plans=plans, calibration_plans=calibration_plans, images=images, seed=seed)
+    click.echo(json.dumps(found) if as_json else _forecast_quality.text(found))
+
+
 def measure_memory(*, threads: int | None = None, part: str = "", unit: str = "arbitrary") -> dict[str, Any]:
     """What `bench memory --json` prints: the machine, and for each network peaks in MB and their ratio."""
     from inexact import kernels

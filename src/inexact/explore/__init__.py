@@ -7,7 +7,9 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from inexact.explore.conformal import Conformal
 from inexact.explore.face import explore
+from inexact.explore.forecast import Forecast, Forecaster
 from inexact.explore.network_problem import NetworkProblem, Pool
 from inexact.explore.problem import Candidate, Problem
 from inexact.explore.result import Accuracy, DesignReport, LayerReport, PairedAccuracy, StudyReport, TrialReport, UnitReport
@@ -21,7 +23,10 @@ from inexact.explore.watch import Silent, Watch
 __all__ = [
     "Accuracy",
     "Candidate",
+    "Conformal",
     "DesignReport",
+    "Forecast",
+    "Forecaster",
     "Front",
     "LayerReport",
     "NetworkProblem",

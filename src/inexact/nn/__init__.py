@@ -4,7 +4,7 @@ from inexact.nn._approximate import ApproxModel, approximate
 from inexact.nn._columns import COEFFICIENT_BITS, COLUMNS, Columns, planned_columns
 from inexact.nn._correction import Correction, Probe
 from inexact.nn._data import Data, batches, device_of, first_inputs
-from inexact.nn._dissect import plannable
+from inexact.nn._dissect import Dissected, dissect, plannable
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._exit_routes import Routes, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
@@ -34,6 +34,7 @@ __all__ = [
     "Columns",
     "Correction",
     "Data",
+    "Dissected",
     "Emulated",
     "Evaluation",
     "ExitHead",
@@ -50,6 +51,7 @@ __all__ = [
     "batches",
     "correct_answers",
     "device_of",
+    "dissect",
     "estimate",
     "evaluate",
     "exits_of",

@@ -1,0 +1,89 @@
+"""`inexact forecast`: the accuracy drop of plans, without running them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from inexact.explore.forecast import Forecaster
+    from inexact.explore.network_problem import NetworkProblem
+
+
+@click.command()
+@click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights instead of those that come with the package.")
+@click.option("--plan", "plans", type=click.Path(path_type=Path), multiple=True, required=True, help="Plan (TOML); repeatable.")
+@click.option(
+    "--calibration", "file", type=click.Path(path_type=Path), help="File that keeps the calibration: written, or read when it exists."
+)
+@click.option(
+    "--plans", "count", type=click.IntRange(min=0), default=40, show_default=True, help="Random plans to simulate; 0: no interval."
+)
+@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images drops are counted on.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random plans.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def forecast(
+    *,
+    network: str,
+    data: str,
+    weights: Path | None,
+    plans: tuple[Path, ...],
+    file: Path | None,
+    count: int,
+    images: int,
+    seed: int,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Forecast the accuracy drop of plans against float32, in points, with a 90 % interval and the layers that cost most.
+
+    Calibration simulates random plans once; it is the slow part, and --calibration keeps it.
+    """
+    from inexact.cli.study import _progress, _use_threads
+    from inexact.explore import Settings
+    from inexact.explore.forecast_trials import forecaster_of
+    from inexact.explore.stored import open_problem
+    from inexact.nn import Plan
+
+    _use_threads(threads)
+    wanted = {str(path): Plan.load(path) for path in plans}
+    settings = Settings(network=network, data=data, weights=None if weights is None else str(weights))
+    with _progress() as watch:
+        watch.stage("load network and data", 0)
+        problem = open_problem(settings)
+        forecaster = forecaster_of(problem, images)
+        _calibrate(problem, forecaster, file, count=count, images=images, seed=seed, watch=watch)
+        found = {name: forecaster.forecast(plan).to_json() for name, plan in wanted.items()}
+    known = None if forecaster.calibrated is None else forecaster.calibrated.to_json()
+    if as_json:
+        click.echo(json.dumps({"network": network, "data": data, "calibration": known, "plans": found}))
+    else:
+        _show(found)
+
+
+def _calibrate(
+    problem: NetworkProblem, forecaster: Forecaster, file: Path | None, *, count: int, images: int, seed: int, watch: Any
+) -> None:
+    from inexact.explore import forecast_file
+
+    if file is not None and file.exists():
+        forecaster.calibrated = forecast_file.kept(file, problem).conformal()
+    elif count:
+        measured = forecast_file.measured(problem, forecaster, plans=count, images=images, seed=seed, watch=watch)
+        forecaster.calibrated = measured.conformal()
+        if file is not None:
+            measured.save(file)
+
+
+def _show(found: dict[str, dict[str, Any]]) -> None:
+    for name, one in found.items():
+        interval = "" if one["interval"] is None else " [{:+.2f}, {:+.2f}], 90 % interval".format(*one["interval"])
+        click.echo(f"{name}: drop {one['drop']:+.2f} points{interval}")
+        for layer, points in list(one["alone"].items())[:5]:
+            click.echo(f"  {layer} alone {points:+.2f}")
