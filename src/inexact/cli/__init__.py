@@ -17,6 +17,7 @@ COMMANDS = {
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
     "forecast": ("inexact.cli.forecast", "Forecast the accuracy drop of plans without running them."),
+    "metrics": ("inexact.cli.metrics", "Which error metric tells what a unit costs a network."),
     "net": ("inexact.cli.net", "Train, evaluate and cost networks."),
     "study": ("inexact.cli.study", "Search for the accelerator that saves most within an accuracy budget."),
     "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare, import."),

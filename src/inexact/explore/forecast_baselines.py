@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inexact.metrics import profile
 from inexact.nn import ApproxLayer, ApproxModel, Correction, Probe, Rule, workload
+from inexact.units import Multiplier
 
 
 @final
@@ -44,13 +45,16 @@ class _Spy:
 
 @torch.no_grad()
 def simple(net: ApproxModel, received: Mapping[str, Tensor]) -> dict[str, Simple]:
-    """The baselines' numbers of every layer with weights. received: its float32 inputs on calibration images."""
+    """The baselines' numbers of every layer with weights and integer operands. received: its float32 inputs on calibration images."""
     macs = {layer.name: float(layer.macs) for layer in workload(net).multiplying}
-    layers = {name: layer for name, layer in net.layers().items() if isinstance(layer, ApproxLayer)}
-    return {name: _simple(layer, received[name], macs[name]) for name, layer in layers.items()}
+    return {
+        name: _simple(layer, layer.rule.unit, received[name], macs[name])
+        for name, layer in net.layers().items()
+        if isinstance(layer, ApproxLayer) and isinstance(layer.rule.unit, Multiplier)
+    }
 
 
-def _simple(layer: ApproxLayer, x: Tensor, macs: float) -> Simple:
+def _simple(layer: ApproxLayer, unit: Multiplier, x: Tensor, macs: float) -> Simple:
     spy = _Spy()
     layer.recoverer = spy
     signal = float(layer(x).double().std(correction=0))
@@ -69,12 +73,11 @@ def _simple(layer: ApproxLayer, x: Tensor, macs: float) -> Simple:
     rounding = (a.square().mean() + b.square().mean()) / 12
     step = float((layer.a_scale.double() * layer.b_scale.double().square().mean().sqrt()).item())
     std = step * float((layer.weight[0].numel() * (variance + rounding)).sqrt())
-    return Simple(nmed=_nmed(rule, layer, probe, p), macs=macs, std=std, signal=signal)
+    return Simple(nmed=_nmed(rule, unit, probe, p), macs=macs, std=std, signal=signal)
 
 
-def _nmed(rule: Rule, layer: ApproxLayer, probe: Probe, p: Tensor) -> float:
+def _nmed(rule: Rule, unit: Multiplier, probe: Probe, p: Tensor) -> float:
     """Of the unit as its operands come; under sign-magnitude coding those of b are magnitudes."""
-    unit = rule.unit
     b = probe.b.abs().to(torch.int64) if rule.coding == "sign_magnitude" else probe.patterns()
     q = torch.bincount(b.flatten(), minlength=2 ** unit.width[1])[: 2 ** unit.width[1]]
     return profile(unit, p.numpy(), q.double().numpy()).nmed

@@ -129,11 +129,21 @@ def _pruned(options: dict[str, dict[Rule, Option]], accounting: Accounting, keep
     for name, found in options.items():
         listed = list(found.values())
         front = [o for o, good in zip(listed, non_dominated([(o.impact, o.energy_pj) for o in listed]), strict=True) if good]
-        chosen = {front[i].rule for i in spread([o.energy_pj for o in front], keep)} | common
+        chosen = {front[i].rule for i in spread([o.energy_pj for o in front], keep)} | common | _precisions(listed, keep)
         exact = accounting.exact
         kept = [found[exact], *(o for o in listed if o.rule in chosen and o.rule != exact)]
         layers.append(LayerChoices(layer=name, options=tuple(kept)))
     return Space(layers=tuple(layers))
+
+
+def _precisions(listed: list[Option], count: int) -> set[Rule]:
+    """Rules of exact units no other of the same coding beats: one multiplier serves all of them, so that they cost less in company."""
+    found: set[Rule] = set()
+    for coding in dict.fromkeys(option.rule.coding for option in listed):
+        plain = [option for option in listed if option.rule.exact and option.rule.coding == coding]
+        good = [o for o, keep in zip(plain, non_dominated([(o.impact, o.energy_pj) for o in plain]), strict=True) if keep]
+        found |= {good[i].rule for i in spread([o.energy_pj for o in good], count)}
+    return found
 
 
 def _shared_rules(options: dict[str, dict[Rule, Option]], accounting: Accounting, count: int) -> set[Rule]:

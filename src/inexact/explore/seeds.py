@@ -1,4 +1,4 @@
-"""Where a search begins: plans the ranking predicts to be good, from one or two distinct rules network-wide up to a rule per layer.
+"""Where a search begins: plans the ranking predicts to be good, from one or two rules or units network-wide up to a rule per layer.
 
 For a set of allowed rules and a price on impact, the plan that minimises energy + price * impact splits into one choice per layer
 (Lagrangian relaxation), so thousands of plans cost a few array operations. Of those, the predicted Pareto front in
@@ -19,6 +19,7 @@ from inexact.explore.pareto import non_dominated
 from inexact.explore.samplers import Genome
 from inexact.explore.space import Option, Space
 from inexact.nn import Rule
+from inexact.units import Multiplier
 
 FIRST = 12
 """Genomes that span the predicted front."""
@@ -63,15 +64,16 @@ def _spread_by_impact(ranked: list[tuple[float, Genome]], count: int) -> list[Ge
 
 
 def _relaxed(space: Space) -> set[Genome]:
-    """Price-optimal genomes for every set of one or two rules (plus exact), and without restriction."""
+    """Price-optimal genomes for every set of one or two rules (plus exact), of few units, and without restriction."""
     rules = list(dict.fromkeys(option.rule for layer in space.layers for option in layer.options))
     energy, impact, gene = _tables(space, rules)
     prices = _prices(energy, impact)
+    every = range(1, len(rules))
     allowed: Iterable[tuple[int, ...]] = itertools.chain(
-        itertools.combinations(range(1, len(rules)), 1), itertools.combinations(range(1, len(rules)), 2), [tuple(range(1, len(rules)))]
+        itertools.combinations(every, 1), itertools.combinations(every, 2), _few_units(rules), [tuple(every)]
     )
     found: set[Genome] = set()
-    for members in allowed:
+    for members in dict.fromkeys(allowed):
         columns = np.array([0, *members])
         for price in prices:
             for start in (0, 1):  # with and without the exact unit: leaving it out spares its area
@@ -81,6 +83,25 @@ def _relaxed(space: Space) -> set[Genome]:
                 best = columns[start:][np.argmin(costs, axis=1)]
                 found.add(tuple(int(gene[layer, rule]) for layer, rule in enumerate(best)))
     return found
+
+
+def _few_units(rules: list[Rule]) -> Iterable[tuple[int, ...]]:
+    """Sets of rules one exact multiplier serves, narrow operands leaving its upper bits at rest; alone, and beside one other unit.
+
+    Plans of many small units look cheap layer by layer; what stands idle in every processing element, and chooses among them, is paid by
+    the whole plan.
+    """
+    served: dict[str, list[int]] = {}
+    others: dict[str | Multiplier, list[int]] = {}
+    for index, rule in enumerate(rules):
+        if index and rule.exact:
+            served.setdefault(rule.coding, []).append(index)
+        elif index:
+            others.setdefault(rule.multiplier, []).append(index)
+    for members in served.values():
+        yield tuple(members)
+        for more in others.values():
+            yield tuple(sorted((*members, *more)))
 
 
 def _tables(space: Space, rules: list[Rule]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:

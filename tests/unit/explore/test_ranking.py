@@ -163,3 +163,14 @@ def test_problem_keeps_calibration_apart(model: nn.Module, images: torch.Tensor)
     assert not seen & {image.sum().item() for image in problem.pools["validation"].images}
     other = NetworkProblem(model, data, data, hardware.load("edge-16x16"), settings, {"0": ["trunc(cut=4)"]})
     assert problem.fingerprint() != other.fingerprint()
+
+
+def test_every_precision_worth_it_stays_though_a_small_unit_beats_it(
+    model: nn.Module, images: torch.Tensor, accounting: Accounting
+) -> None:
+    """One exact multiplier serves all widths, which the energy of a layer by itself does not show."""
+    plain = [EXACT.but(precision=p, recovery="bias_correction(gain=true)") for p in ("w6a6", "w5a5", "w4a4")]
+    small = [rule.but(multiplier=f"trunc(cut=1,width=({rule.format.a_bits},{rule.format.b_bits - 1}))") for rule in plain]
+    found = rank(model, {"5": [EXACT, *plain, *small]}, images, accounting, seed=0, watch=Silent(), keep=3, shared=1)
+    kept = {option.rule for option in found.layers[0].options}
+    assert len(kept & set(plain)) >= 2

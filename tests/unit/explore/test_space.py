@@ -13,7 +13,7 @@ from inexact.explore.accounts import Total
 from inexact.explore.pareto import non_dominated, spread
 from inexact.explore.plot import plot_front
 from inexact.explore.seeds import initial_genomes
-from inexact.explore.space import EXACT, Option, SpaceText
+from inexact.explore.space import EXACT, LayerChoices, Option, SpaceText
 from inexact.nn import Rule
 
 from .conftest import made_up_space
@@ -154,3 +154,31 @@ def test_settings() -> None:
         Settings(network="n", data="d", max_drop=float("nan"))
     with pytest.raises(StudyError, match="written by another version"):
         Settings.from_json({"network": "n"})
+
+
+def test_plans_of_one_exact_unit_in_many_widths_are_among_the_seeds() -> None:
+    """Each layer tolerates another width, and small units save a little more there; in company they cost more than they save."""
+    widths = ("w4a4", "w5a5", "w6a6")
+    wide = [Rule(coding="sign_magnitude", precision=precision) for precision in widths]
+    small = [Rule(coding="sign_magnitude", precision=p, multiplier=f"trunc(cut=1,width=({p[3]},{int(p[1]) - 1}))") for p in widths]
+    layers = []
+    for place, name in enumerate(("one", "two", "three")):
+        options = [Option(rule=Rule(coding="sign_magnitude"), energy_pj=100.0)]
+        for index in range(3):
+            harm = 1e-3 if index >= place else 1.0
+            options.append(Option(rule=wide[index], impact=harm, energy_pj=50.0 + 10 * index))
+            options.append(Option(rule=small[index], impact=harm, energy_pj=49.0 + 10 * index))
+        layers.append(LayerChoices(layer=name, options=tuple(options)))
+    space = Space(layers=tuple(layers))
+
+    def cost(options: dict[str, Option]) -> Total:
+        chosen = {option.rule.multiplier for option in options.values() if not option.rule.exact}
+        units = len(chosen) + any(option.rule.exact for option in options.values())
+        return Total(energy_pj=sum(option.energy_pj for option in options.values()) + 20 * (units - 1), area_um2=units, cycles=1.0)
+
+    def worth(genome: tuple[int, ...]) -> float:
+        chosen = space.choose(genome)
+        return 1e3 * sum(option.impact > 0.1 for option in chosen.values()) + cost(chosen).energy_pj
+
+    best = min(initial_genomes(space, cost, 60), key=worth)
+    assert [option.rule for option in space.choose(best).values()] == wide
