@@ -33,8 +33,8 @@ class Conformal:
     plans: int
 
     def drop(self, raw: float) -> float:
-        """The forecast drop in points."""
-        return self.factor * max(raw, 0.0)
+        """The forecast drop in points, 0..100."""
+        return min(100.0, self.factor * max(raw, 0.0))
 
     def interval(self, raw: float) -> tuple[float, float]:
         """(low, high) in points."""
