@@ -21,6 +21,10 @@ OPERANDS = tuple(name for name, system in SYSTEMS.items() if system.width <= 8)
 """Systems of at most 8 bits, which layers can compute with."""
 
 
+SEARCHED = 1 << 15
+"""Values of a tensor or channel that a scale is searched on."""
+
+
 @formats.register("number")
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +117,7 @@ class Number(Format):
 
     def _best(self, plain: Tensor, rows: Tensor) -> Tensor:
         steps = range(-2, 2 * math.ceil(math.log2(self.a_grid.values[-1])) + 1)
+        rows = rows[:, :: max(1, rows.shape[1] // SEARCHED)]
         tried = [plain * 2 ** (step / 2) for step in steps]
         errors = []
         for scale in tried:
