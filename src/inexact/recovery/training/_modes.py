@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from inexact.core.errors import PlanError
 from inexact.nn import ApproxLayer, ApproxModel, Correction, Emulated, Rule
 from inexact.precision import Observer
+from inexact.recovery._base import recoveries
 from inexact.recovery._recover import recover
 
 Noise = dict[str, tuple[Tensor, Tensor]]
@@ -29,6 +31,7 @@ class Modes:
         self.net = net
         self.inputs = inputs
         self.rules: Mapping[str, Rule] = {name: layer.rule for name, layer in net.layers().items()}
+        _check_weights_stay(self.rules)
         self.noise: Noise = {}
         self.generator = torch.Generator()
         self._corrections: dict[str, Correction] = {}
@@ -88,7 +91,17 @@ def _nothing(layer: Emulated) -> Correction:
 
 
 def _correction_of(layer: Emulated) -> Correction:
-    return Correction(bias=layer.fold.clone(), gain=layer.gain.clone(), column=layer.column.clone() if layer.has_column else None)
+    return layer.correction()
+
+
+def _check_weights_stay(rules: Mapping[str, Rule]) -> None:
+    for name, rule in rules.items():
+        for stage in recoveries.get(rule.recovery).stages:
+            if "weights" in stage.facts.changes:
+                raise PlanError(
+                    f"a recovery under training must leave the weights alone, but {stage.family_name} in layer {name} chooses them: "
+                    "plan bias_correction, and recover() after training"
+                )
 
 
 @torch.no_grad()

@@ -258,3 +258,9 @@ def test_a_teacher_is_asked_once_or_about_each_shifted_image() -> None:
     ix.finetune(net, data(64), "finetune(epochs=2,loss=distillation,shift=1)", teacher=Counted())
     assert calls == [64, 64, 64]
     assert weights(net).keys() == weights(emulated()).keys()
+
+
+def test_a_recovery_that_chooses_weights_is_refused_under_training() -> None:
+    net = emulated(Plan(multiplier="mitchell", coding="unsigned", recovery="weight_tuning + bias_correction"))
+    with pytest.raises(PlanError, match="must leave the weights alone, but weight_tuning in layer 0 chooses them: plan bias_correction"):
+        ix.finetune(net, data(64))
