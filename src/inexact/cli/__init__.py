@@ -19,6 +19,7 @@ COMMANDS = {
     "forecast": ("inexact.cli.forecast", "Forecast the accuracy drop of plans without running them."),
     "metrics": ("inexact.cli.metrics", "Which error metric tells what a unit costs a network."),
     "net": ("inexact.cli.net", "Train, evaluate and cost networks."),
+    "recover": ("inexact.cli.recover", "Win accuracy back without training."),
     "study": ("inexact.cli.study", "Search for the accelerator that saves most within an accuracy budget."),
     "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare, import."),
 }
