@@ -300,7 +300,7 @@ class ApproxLayer(nn.Module, ABC):
 
     def correction(self) -> Correction:
         """The one installed, without weight codes."""
-        found = Correction(bias=self.fold.clone(), gain=self.gain.clone(), column=self.column if self.has_column else None)
+        found = Correction(bias=self.fold.clone(), gain=self.gain.clone(), column=self.column.clone() if self.has_column else None)
         if not self.has_control:
             return found
         return replace(found, factors=self.control_tables, coefficients=self.control_coefficients, shift=int(self.control_shift))
