@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import final
 
@@ -91,7 +92,7 @@ def _nothing(layer: Emulated) -> Correction:
 
 
 def _correction_of(layer: Emulated) -> Correction:
-    return layer.correction()
+    return copy.deepcopy(layer.correction())  # its tables may share memory with the layer
 
 
 def _check_weights_stay(rules: Mapping[str, Rule]) -> None:

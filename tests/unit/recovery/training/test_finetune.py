@@ -193,6 +193,14 @@ def test_a_correction_that_no_rule_names_survives_exact_epochs() -> None:
         assert torch.equal(layer(ix.finetune(net, data(64), training), "0").fold, fold)
 
 
+@pytest.mark.parametrize("training", ["finetune", "finetune(epochs=2,exact_epochs=1)", "finetune(forward=noise)"])
+def test_columns_with_coefficients_are_kept(training: str) -> None:
+    net = ix.recover(emulated(), "control_variate", data=images(128, 2)[0])
+    outcome = run_finetune(net, data(), f"{training}", validation=data(64, seed=7))
+    assert layer(outcome.net, "0").has_control
+    assert outcome.stopped is None
+
+
 def test_a_finished_network_goes_through_a_state_dict() -> None:
     net = emulated()
     tuned = ix.finetune(net, data(), "finetune(trained=affine)")
