@@ -10,13 +10,13 @@ from typing import Any, final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from inexact.core.errors import DataError
 from inexact.explore import forecast_baselines as baselines
 from inexact.explore.conformal import Conformal, calibrate
 from inexact.explore.effects import Isolation
 from inexact.explore.forecast import Forecaster
+from inexact.explore.metric_scores import spearman
 from inexact.explore.network_problem import NetworkProblem
 from inexact.explore.watch import Silent, Watch
 from inexact.nn import Plan, Rule, approximate, correct_answers
@@ -188,11 +188,15 @@ def _points(known: Conformal, raw: Floats, drops: Floats) -> tuple[Point, ...]:
 
 
 def _spearman(values: Floats, drops: Floats, seed: int) -> tuple[float, float, float]:
+    """Rank correlation and its 95 % bootstrap interval; resamples in which nothing varies are left out."""
+    if np.ptp(drops) == 0:
+        raise DataError("plans that judge a forecast must differ in what they lose; draw more plans, or count on more images")
     generator = np.random.default_rng(seed)
     draws = [generator.integers(len(drops), size=len(drops)) for _ in range(RESAMPLES)]
-    spread = [float(spearmanr(values[draw], drops[draw]).statistic) for draw in draws]
-    low, high = np.nanpercentile(spread, [2.5, 97.5])
-    return float(spearmanr(values, drops).statistic), float(low), float(high)
+    spread = [float(spearman(values[draw, None], drops[draw])[0]) for draw in draws]
+    low, high = np.percentile([one for one in spread if np.isfinite(one)] or [0.0], [2.5, 97.5])
+    found = float(spearman(values[:, None], drops)[0])
+    return found if np.isfinite(found) else 0.0, float(low), float(high)
 
 
 def _speed(forecaster: Forecaster, seed: int, count: int = 2000) -> float:
