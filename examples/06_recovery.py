@@ -15,15 +15,15 @@ import inexact as ix
 
 NETWORK = "bias_correction(gain=true,target=network)"
 FOUR = "control_variate(columns=4,gain=true,target=network)"
+TWO = "control_variate(columns=2,gain=true,target=network)"
 CASES = [
     *((unit, "sign_magnitude", NETWORK) for unit in ("mitchell", "kulkarni", "drum(k=4)", "drum(k=3)")),
     *((unit, "sign_magnitude", NETWORK) for unit in ("mul8u_2HH", "mul8u_1CMB", "mul8u_L40")),
     *((unit, "unsigned", FOUR) for unit in ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")),
-    ("trunc(cut=8)", "unsigned", "shared_column(gain=true)"),
+    *((unit, "unsigned", "shared_column(gain=true)") for unit in ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")),
+    *((unit, "sign_magnitude", TWO) for unit in ("mul8u_L40", "drum(k=4)", "mul8u_1CMB", "drum(k=3)")),
     ("trunc(cut=8)", "unsigned", "weight_tuning(weighted=true) + bias_correction(gain=true)"),
     ("trunc(cut=8)", "sign_magnitude", "weight_tuning(weighted=true) + bias_correction(gain=true)"),
-    ("mul8u_17KS", "unsigned", "shared_column(gain=true)"),
-    ("mul8u_1AGV", "unsigned", "shared_column(gain=true)"),
     ("trunc(cut=8)", "sign_magnitude", "reconstruction"),
     ("drum(k=3)", "sign_magnitude", "reconstruction"),
     ("mul8u_17KS", "sign_magnitude", "reconstruction"),

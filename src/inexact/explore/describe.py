@@ -14,6 +14,7 @@ from inexact.explore.accounts import Accounting, components, layer_energies, wri
 from inexact.explore.space import Space
 from inexact.metrics import profile
 from inexact.nn import Plan, Rule
+from inexact.units import Multiplier
 
 HEATMAP = 32
 """Side of an error map at most; larger tables are averaged in blocks."""
@@ -23,7 +24,7 @@ def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: 
     """layers, units, ceiling, baseline_components, provenance as plain JSON. accounts: of the design, as `Accounting.judge` gives them."""
     rules = {} if plan is None else plan.rules
     codings = {rule.unit.spec: rule.coding for rule in rules.values() if rule is not None}
-    specs = list(codings)
+    specs = [spec for spec in codings if isinstance(units.of_any_system(spec), Multiplier)]  # the others have no table of integers
     return {
         "layers": [] if plan is None else _layers(accounting, rules, space, accounts),
         "units": [_unit(spec, codings[spec]) for spec in specs],

@@ -17,6 +17,7 @@ from inexact.core.errors import PlanError, SpecError, StudyError, near
 from inexact.explore.samplers import Genome
 from inexact.nn import Plan, Rule
 from inexact.reduction import Work
+from inexact.units import FloatMultiplier
 
 EXACT = Rule(coding="signed")
 """The rule of the exact 8-bit design every saving is measured against; always the first option of a layer."""
@@ -132,7 +133,9 @@ def candidates(space: SpaceInput, layers: Mapping[str, str], exact: Rule = EXACT
 
 def rules_for(spec: str) -> list[Rule]:
     """The rules a bare unit spec stands for: every coding it can serve at its width, with the correction that suits the coding."""
-    unit = units.get(spec)
+    unit = units.of_any_system(spec)
+    if isinstance(unit, FloatMultiplier):
+        return [Rule(multiplier=unit.spec, precision=unit.format)]
     a_bits, b_bits = unit.width
     if unit.spec == "exact":
         return [EXACT]
@@ -200,12 +203,13 @@ def _group(group: dict[str, Any], where: str) -> tuple[tuple[str, ...], list[Rul
 def _fitted(multiplier: str, precision: str, coding: str, recovery: str, accumulator: str, reduction: str, *, padding: str) -> Rule | None:
     """The rule with the unit at the width the format and coding need, None when the unit cannot have that width."""
     form = precision_formats.get(precision)
+    unit = units.of_any_system(multiplier)
     if form.system is not None or form.block is not None:  # elements carry their sign, blocks are not corrected
-        unit = units.of_any_system(multiplier)
         if coding != "signed" or accumulator != "exact" or (multiplier != "exact" and getattr(unit, "format", None) != form.system):
             return None
         return Rule(multiplier=multiplier, precision=precision, coding=coding, padding=padding, reduction=reduction)
-    unit = units.get(multiplier)
+    if isinstance(unit, FloatMultiplier):
+        return None
     if "width" not in multiplier:
         width = (form.a_bits, form.b_bits - (coding == "sign_magnitude"))
         try:

@@ -182,3 +182,21 @@ def test_plans_of_one_exact_unit_in_many_widths_are_among_the_seeds() -> None:
 
     best = min(initial_genomes(space, cost, 60), key=worth)
     assert [option.rule for option in space.choose(best).values()] == wide
+
+
+def test_numbers_and_blocks_take_units_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "space.toml"
+    path.write_text(
+        '[[group]]\nlayers = ["type:Linear"]\nmultipliers = ["exact", "lmul(format=e2m3)"]\nprecisions = ["e2m3", "e4m3", "mxint8", "int8"]\n'
+        'codings = ["signed", "sign_magnitude"]\nrecoveries = ["bias_correction"]\n'
+    )
+    rules = candidates(path, LAYERS)["fc"][1:]
+    found = [(rule.precision, rule.multiplier, rule.coding, rule.recovery) for rule in rules]
+    assert found == [
+        ("e2m3", "exact", "signed", "none"),
+        ("e4m3", "exact", "signed", "none"),
+        ("mxint8", "exact", "signed", "none"),
+        ("int8", "exact(signed=true)", "signed", "bias_correction"),
+        ("int8", "exact(width=(8,7))", "sign_magnitude", "bias_correction"),
+        ("e2m3", "lmul(format=e2m3)", "signed", "none"),
+    ]
