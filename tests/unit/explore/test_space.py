@@ -187,8 +187,8 @@ def test_plans_of_one_exact_unit_in_many_widths_are_among_the_seeds() -> None:
 def test_numbers_and_blocks_take_units_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "space.toml"
     path.write_text(
-        '[[group]]\nlayers = ["type:Linear"]\nmultipliers = ["exact", "lmul(format=e2m3)"]\nprecisions = ["e2m3", "e4m3", "mxint8", "int8"]\n'
-        'codings = ["signed", "sign_magnitude"]\nrecoveries = ["bias_correction"]\n'
+        '[[group]]\nlayers = ["type:Linear"]\nmultipliers = ["exact", "lmul(format=e2m3)"]\n'
+        'precisions = ["e2m3", "e4m3", "mxint8", "int8"]\ncodings = ["signed", "sign_magnitude"]\nrecoveries = ["bias_correction"]\n'
     )
     rules = candidates(path, LAYERS)["fc"][1:]
     found = [(rule.precision, rule.multiplier, rule.coding, rule.recovery) for rule in rules]
