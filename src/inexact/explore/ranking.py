@@ -99,9 +99,10 @@ def _record(net: ApproxModel, images: Tensor, seed: int) -> dict[str, Recording]
             handle.remove()
     power = (logits - logits.mean(1, keepdim=True)).detach().double().square().sum(1).mean().clamp(min=1e-30)
     gradients = _gradient_power(logits, list(produced.values()), seed)
-    found = {}
+    found, layers = {}, net.layers()
     with torch.no_grad():
-        for (name, layer), gradient in zip(net.layers().items(), gradients, strict=True):
+        for name, gradient in zip(produced, gradients, strict=True):  # in the order they ran, which modules need not be listed in
+            layer = layers[name]
             sensitivity = layer.channels_first(gradient).double().sum(1) / len(images) / power
             found[name] = Recording(received=received[name], target=layer.float_output(*received[name]).detach(), sensitivity=sensitivity)
     return found

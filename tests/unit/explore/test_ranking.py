@@ -174,3 +174,22 @@ def test_every_precision_worth_it_stays_though_a_small_unit_beats_it(
     found = rank(model, {"5": [EXACT, *plain, *small]}, images, accounting, seed=0, watch=Silent(), keep=3, shared=1)
     kept = {option.rule for option in found.layers[0].options}
     assert len(kept & set(plain)) >= 2
+
+
+def test_layers_need_not_be_listed_in_the_order_they_run(images: torch.Tensor) -> None:
+    class Backwards(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(3)
+            self.head = nn.Linear(16, 10)
+            self.body = nn.Conv2d(1, 16, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.head(torch.relu(self.body(x)).mean((2, 3)))
+            return scores
+
+    model = Backwards().eval()
+    own = Accounting.of(hardware.load("edge-16x16"), workload(model, (1, 12, 12)))
+    space = rank(model, {"head": [EXACT, HARSH], "body": [EXACT, HARSH]}, images, own, seed=0, watch=Silent())
+    assert {layer.layer for layer in space.layers} == {"head", "body"}
+    assert all(option.impact >= 0 for layer in space.layers for option in layer.options)
