@@ -39,7 +39,7 @@ known = {tuple(found[key] for key in ("network", "n", "unit", "coding", "recover
 precision = "int(granularity=per_channel)"
 exact = ix.approximate(model, ix.Plan(coding="signed", precision=precision), calibrate=calibration)
 reference = ix.evaluate(exact, images)
-print(f"{name}: exact 8 bit {reference.top1:.2f} % on {reference.n} images; drop in points [95 %]")
+print(f"{name}: top-1 of exact 8 bit {reference.top1:.2f} % on {reference.n} images; drop in points [95 %]")
 for unit, coding, recovery in CASES:
     if (name, reference.n, unit, coding, recovery) in known or (unit.startswith("mul8u") and not tables):
         continue
