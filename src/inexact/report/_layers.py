@@ -50,7 +50,8 @@ def _row(layer: Json, index: int, columns: tuple[list[float | None], ...], *, no
     largest = max((value for value in (*before, *after) if value is not None), default=0.0)
     cells = f"<th scope=row>{text(layer.get('name'))}<small>{text(layer.get('kind'), '')}</small></th>"
     cells += f"<td class=macs>{_bar(macs[index], max(value or 0.0 for value in macs), 'mac')}{fixed(macs[index], 0)}</td>"
-    cells += f"<td class=spec>{text(layer.get('multiplier'), 'float32, outside the array').replace(',', ',<wbr>')}</td>"
+    outside = "float32, outside the array" if layer.get("macs") else "–"
+    cells += f"<td class=spec>{text(layer.get('multiplier'), outside).replace(',', ',<wbr>')}</td>"
     coding = layer.get("coding")
     cells += f"<td>{short(layer.get('precision'))}{f'<small>{short(coding)}</small>' if coding else ''}</td>"
     cells += f"<td>{short(layer.get('recovery'))}</td>"
