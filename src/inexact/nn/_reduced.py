@@ -32,7 +32,8 @@ class Reducer(nn.Module):
     def __init__(self, spec: str, channels: int) -> None:
         super().__init__()
         self.reduction: Reduction = reductions.get(spec)
-        self.register_buffer("threshold", torch.full((channels,), torch.nan, dtype=torch.float64))
+        unknown = torch.nan if isinstance(self.reduction, Prediction) else 0.0  # others have none, and files of weights hold numbers
+        self.register_buffer("threshold", torch.full((channels,), unknown, dtype=torch.float64))
         self.register_buffer("work", torch.zeros(len(SHARES) + 1, dtype=torch.float64))
         self.counting = False
         self.fitting = False

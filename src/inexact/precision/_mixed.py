@@ -73,7 +73,7 @@ class MixedFormat(Format):
 
     def threshold(self, observer: Observer) -> float:
         """What tells the inputs of a layer apart, where something beside their codes does."""
-        return float("nan")
+        return 0.0
 
     def parts(self, codes: Codes) -> tuple[tuple[Tensor, Tensor], ...] | None:
         """Operands (a less its zero point, b) whose sums of products add up to the layer's; None where codes say it all."""

@@ -215,6 +215,13 @@ def test_thresholds_travel_with_the_weights(model: nn.Module, images: Tensor) ->
     assert torch.equal(fresh(images), net(images))
 
 
+@pytest.mark.parametrize("spec", ["zero_skipping", "weight_reuse", "magnitude_pruning", "output_perforation", "msb_prediction"])
+def test_files_of_weights_hold_numbers_alone(model: nn.Module, images: Tensor, spec: str) -> None:
+    """What is not finite is refused when weights are read."""
+    state = planned(model, images, spec, "first", coding="signed").state_dict()
+    assert all(bool(torch.isfinite(value).all()) for value in state.values() if value.is_floating_point())
+
+
 @torch.no_grad()
 def test_a_correction_settles_thresholds_and_work_anew(model: nn.Module, images: Tensor) -> None:
     rule = {"coding": "sign_magnitude", "multiplier": "trunc(cut=6,width=(8,7))", "recovery": "bias_correction(gain=true)"}
