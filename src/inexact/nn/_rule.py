@@ -12,11 +12,15 @@ from inexact.core.errors import FormatError, PlanError, near
 from inexact.core.numbers import SYSTEMS
 from inexact.core.registry import parse_call
 from inexact.core.workload import CODINGS
+from inexact.nn._numbers import factors
 from inexact.nn._tables import coded_table
 from inexact.nn.gradients import gradients
 from inexact.precision import Format, MixedFormat
 from inexact.reduction import reductions
 from inexact.units import Accumulator, FloatMultiplier, Multiplier, float_multipliers, multipliers
+
+LONGEST_CORRECTED = 53
+"""Bits of a product from which on corrections, which are integers of 64 bits, cannot hold sums."""
 
 PADDINGS = ("multiplied", "skipped")
 
@@ -152,6 +156,8 @@ class Rule:
         object.__setattr__(self, "coding", "signed")
         if self.accumulator != "exact":
             raise PlanError(f"sums of {self.precision} are exact: leave the accumulator {self.accumulator} away")
+        if self.recovery != "none" and factors(self.unit.spec).product_bits >= LONGEST_CORRECTED:
+            raise PlanError(f"sums of {self.precision} are too long for the integers of {self.recovery}: leave the recovery away")
         if self.gradient != "straight_through":
             raise PlanError(f"the gradient of {self.precision} must be straight_through, not {self.gradient}")
 

@@ -230,6 +230,7 @@ def test_plans_keep_the_names(tmp_path: Path) -> None:
         ({"precision": "e4m3", "multiplier": "lmul(format=e5m2)"}, PlanError, "e4m3 needs a unit of e4m3, lmul.format=e5m2. is not"),
         ({"precision": "e4m3", "coding": "sign_magnitude"}, PlanError, "e4m3 has its own coding"),
         ({"precision": "e4m3", "accumulator": "accumulator(width=24)"}, PlanError, "sums of e4m3 are exact"),
+        ({"precision": "e5m2", "recovery": "bias_correction"}, PlanError, "sums of e5m2 are too long for the integers of bias_correction"),
         ({"precision": "e4m3", "gradient": "linear_fit"}, PlanError, "the gradient of e4m3 must be straight_through, not linear_fit"),
     ],
 )
