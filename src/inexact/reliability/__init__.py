@@ -1,0 +1,1 @@
+"""What breaks in an approximate accelerator, how often it matters, and what helps."""
