@@ -7,7 +7,21 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_SUBMODULES = ("core", "explore", "hardware", "kernels", "metrics", "nn", "precision", "recovery", "reliability", "report", "security", "units", "zoo")
+_SUBMODULES = (
+    "core",
+    "explore",
+    "hardware",
+    "kernels",
+    "metrics",
+    "nn",
+    "precision",
+    "recovery",
+    "reliability",
+    "report",
+    "security",
+    "units",
+    "zoo",
+)
 _FUNCTIONS = {
     "Plan": "inexact.nn",
     "Rule": "inexact.nn",
