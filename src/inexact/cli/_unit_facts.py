@@ -146,9 +146,12 @@ def _of_multiplier(unit: Multiplier | Adder, operands: Operands | None) -> dict[
 
 
 def engine(unit: Multiplier | Adder) -> dict[str, Any]:
-    """The emulation engine `auto` picks for an ordinary layer, and why; None for adders and for operands too wide for one."""
-    if isinstance(unit, Adder) or max(unit.width) > 8:
+    """The emulation engine an ordinary layer runs on, and why; None for adders."""
+    if isinstance(unit, Adder):
         return {"engine": None, "engine_why": None}
+    if max(unit.width) > 8:
+        how = "function, one by one" if unit.circuit() is None else "netlist, gate by gate"
+        return {"engine": "circuit", "engine_why": f"operands of more than 8 bits have no table; products are formed by the {how}"}
     from inexact import kernels
 
     choice = kernels.choice_for(unit)

@@ -22,7 +22,8 @@ from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._reduced import Reducer, check, gate_zeros
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, straight_through
-from inexact.nn._tables import code_values, coded_table, error_table
+from inexact.nn._tables import code_values, coded_table, errors_with
+from inexact.nn._wide import wide_sums
 from inexact.nn.gradients._attach import slopes_of, with_slopes
 from inexact.nn.gradients._contraction import Contraction
 from inexact.precision import Block, Observer, Quantiser, fixed_point, requantise
@@ -96,7 +97,12 @@ class ApproxLayer(nn.Module, ABC):
     def restate(self, rule: Rule) -> None:
         """Compute by `rule` from now on, of the same format and coding as before; weights, scales and corrections stay."""
         self.rule = rule
-        self.tabulated = rule.format.system is None and (not rule.exact or _sums_of_table_fit(rule, self.weight[0].numel()))
+        if rule.wide and not self.takes_blocks:
+            raise PlanError(
+                f"{rule.unit.spec} is for Conv2d and Linear layers, not for layer {self.name}: give it operands of at most 8 bits"
+            )
+        integers = rule.format.system is None and not rule.wide
+        self.tabulated = integers and (not rule.exact or _sums_of_table_fit(rule, self.weight[0].numel()))
         self.factors = None if rule.format.system is None else factors(rule.unit.spec)
         table = coded_table(rule.unit.spec, rule.coding, rule.format.b_bits) if self.tabulated else np.zeros((0, 0), np.int32)
         self.table = torch.from_numpy(table.copy()).to(self.weight.device)
@@ -161,11 +167,10 @@ class ApproxLayer(nn.Module, ABC):
         """Whether padded positions reach no unit."""
         return self.rule.padding == "skipped" and self.pads
 
-    def padding_errors(self, patterns: Tensor) -> Tensor:
-        """float64, shaped as the weight: each weight's error with the code of zero."""
-        errors = torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)).to(patterns.device)
-        at_zero = errors[self.a_zero.long() & (2**self.rule.format.a_bits - 1)]
-        return at_zero[patterns.long()].double()
+    def padding_errors(self, b: Tensor) -> Tensor:
+        """float64, shaped as the weight: the error of each of its codes b (or their bit patterns) with the code of zero."""
+        at_zero = errors_with(int(self.a_zero), self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)
+        return torch.from_numpy(at_zero).to(b.device)[b.long() & (2**self.rule.format.b_bits - 1)].double()
 
     def _emulated(self, x: Tensor) -> Tensor:
         """The layer by torch operators, on any device: what `compiled` must equal bit for bit."""
@@ -251,8 +256,7 @@ class ApproxLayer(nn.Module, ABC):
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum (a-za)(b-zb)` with the products through unit and accumulator, float64 integers; the correction sums are exact."""
-        patterns = self.b_patterns(b)
-        total = self.table_sums(self.a_patterns(a), patterns).double()
+        total = wide_sums(self, a, b) if self.rule.wide else self.table_sums(self.a_patterns(a), self.b_patterns(b)).double()
         b_sums = b.double().reshape(b.shape[0], -1).sum(1)
         if self.rule.coding == "unsigned":  # sum ab - zb sum a - za sum b + K za zb, with zb per tensor or per channel
             zb = self.b_zero.double().reshape(-1).expand(b.shape[0])
@@ -260,7 +264,7 @@ class ApproxLayer(nn.Module, ABC):
             b_sums = b_sums - b[0].numel() * zb
         total -= self.per_channel(self.a_zero.double() * b_sums)
         if self.skips_padding:
-            total -= self.padding_sums(self.padding_errors(patterns), a.shape)
+            total -= self.padding_sums(self.padding_errors(b), a.shape)
         return total
 
     def a_patterns(self, a: Tensor) -> Tensor:
@@ -383,6 +387,10 @@ class ApproxLayer(nn.Module, ABC):
     def contraction_groups(self) -> int:
         """Groups of output channels that see inputs of their own."""
         return 1
+
+    def rolled(self, rows: Tensor, a: Tensor) -> Tensor:
+        """Values [P, O] of the windows of padded codes a, as `unrolled` orders them, shaped as the output."""
+        return rows
 
     def unrolled(self, a: Tensor) -> Tensor:
         """Padded codes as windows, [P, groups, K] in the order of the flattened weight. FormatError for layers without a reduction."""

@@ -173,6 +173,8 @@ def check(layer: ApproxLayer) -> None:
         raise PlanError(
             f"{reduction.spec} in layer {layer.name} adds products of integers of one scale, which {rule.precision} has not: take int"
         )
+    if rule.wide and (reduction.changes or reduction.skips_zeros):
+        raise PlanError(f"{reduction.spec} in layer {layer.name} looks products up in a table, which {rule.unit.spec} is too wide for")
     if reduction.needs_signs and rule.coding == "unsigned":
         raise PlanError(
             f"{reduction.spec} in layer {layer.name} must see products with signs: use coding 'signed' or 'sign_magnitude', not 'unsigned'"

@@ -22,6 +22,9 @@ from inexact.units import Accumulator, FloatMultiplier, Multiplier, float_multip
 LONGEST_CORRECTED = 53
 """Bits of a product from which on corrections, which are integers of 64 bits, cannot hold sums."""
 
+WIDEST_TABLE = 8
+"""Bits of an operand up to which layers run on a unit's table."""
+
 PADDINGS = ("multiplied", "skipped")
 
 
@@ -66,6 +69,7 @@ class Rule:
             self._check_numbers()
             return
         self._check_unit()
+        self._check_wide()
         self._check_mixed()
         self._check_accumulator()
         self._check_gradient()
@@ -112,6 +116,11 @@ class Rule:
         if self.format.system is not None:
             return self.unit.spec == self.exact_unit
         return self.unit.family_name == "exact" and self.accumulator == "exact"
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether integer operands are too wide for a table of the unit: its products are then formed one by one."""
+        return self.format.system is None and self.unit.family_name != "exact" and max(self.unit.width) > WIDEST_TABLE
 
     @cached_property
     def sums(self) -> Accumulator | None:
@@ -178,6 +187,14 @@ class Rule:
             raise PlanError(
                 f"unit and format must agree in width: {self.precision} under {self.coding} coding needs a {wanted} unit, "
                 f"{unit.spec} is {unit.width[0]}x{unit.width[1]}; give the unit width=({a_bits},{b_bits}) or change the precision"
+            )
+
+    def _check_wide(self) -> None:
+        if self.wide and self.accumulator != "exact":
+            raise PlanError(f"sums of {self.unit.spec}, wider than {WIDEST_TABLE} bits, are exact: leave the accumulator away")
+        if self.wide and self.gradient != "straight_through":
+            raise PlanError(
+                f"the gradient of {self.unit.spec}, wider than {WIDEST_TABLE} bits, must be straight_through, not {self.gradient}"
             )
 
     def _check_mixed(self) -> None:

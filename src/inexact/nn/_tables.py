@@ -22,7 +22,8 @@ def coded_table(spec: str, coding: Coding, b_bits: int) -> NDArray[np.int32]:
     unit = multipliers.get(spec)
     if max(unit.width) > 8:
         raise FormatError(
-            f"an approximate unit is emulated by its table, for operands of at most 8 bits; {spec} is {unit.width[0]}x{unit.width[1]}"
+            f"this needs the table of an approximate unit, which only those of at most 8-bit operands have; {spec} is "
+            f"{unit.width[0]}x{unit.width[1]}"
         )
     table = unit.table()
     if coding != "sign_magnitude":
@@ -43,6 +44,17 @@ def error_table(spec: str, coding: Coding, b_bits: int) -> NDArray[np.int32]:
     a = signed_values(a_bits) if coding == "signed" else np.arange(2**a_bits)
     b = np.arange(2**b_bits) if coding == "unsigned" else signed_values(b_bits)
     return (coded_table(spec, coding, b_bits).astype(np.int64) - np.multiply.outer(a, b)).astype(np.int32)
+
+
+@lru_cache(maxsize=1024)
+def errors_with(a: int, spec: str, coding: Coding, b_bits: int) -> NDArray[np.int64]:
+    """int64 [2**b_bits]: approximate minus exact product of the activation code a and the weight of every bit pattern."""
+    unit = multipliers.get(spec)
+    b = code_values(b_bits, signed=coding != "unsigned")
+    if coding != "sign_magnitude":
+        return unit(a, b) - a * b
+    magnitude = np.minimum(np.abs(b), 2 ** (b_bits - 1) - 1)
+    return unit(a, magnitude) * np.sign(b) - a * b
 
 
 def signed_values(bits: int) -> NDArray[np.int64]:

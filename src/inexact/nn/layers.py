@@ -76,6 +76,12 @@ class ApproxConv2d(ApproxLayer):
         columns = F.unfold(a, self.weight.shape[2:], self.dilation, 0, self.stride)  # [N, C kh kw, L]
         return columns.transpose(1, 2).reshape(-1, self.groups, columns.shape[1] // self.groups)
 
+    def rolled(self, rows: Tensor, a: Tensor) -> Tensor:
+        """[N, O, H', W']."""
+        spans = zip(a.shape[2:], self.weight.shape[2:], self.dilation, self.stride, strict=True)
+        height, width = ((size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, dilation, stride in spans)
+        return rows.reshape(a.shape[0], height, width, -1).permute(0, 3, 1, 2)
+
     takes_blocks = True
 
     def as_convolution(self, padded: Tensor) -> AsConvolution:
@@ -171,6 +177,10 @@ class ApproxLinear(ApproxLayer):
     def unrolled(self, a: Tensor) -> Tensor:
         """[rows, 1, K]."""
         return a.reshape(-1, 1, a.shape[-1])
+
+    def rolled(self, rows: Tensor, a: Tensor) -> Tensor:
+        """[..., O]."""
+        return rows.reshape(*a.shape[:-1], -1)
 
     takes_blocks = True
 

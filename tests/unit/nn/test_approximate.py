@@ -157,8 +157,3 @@ def test_layers_calibration_never_reaches_are_named() -> None:
 
     with pytest.raises(PlanError, match="calibration must reach every planned layer; it never entered spare"):
         approximate(network(Unused), "exact", calibrate=X)
-
-
-def test_approximate_units_wider_than_a_table_are_refused() -> None:
-    with pytest.raises(FormatError, match=r"operands of at most 8 bits; trunc\(cut=3,width=10\) is 10x10"):
-        approximate(network(), Plan(multiplier="trunc(cut=3,width=10)", precision="int10"), calibrate=X)
