@@ -66,6 +66,10 @@ class NoDesignError(StudyError):
     exit_code = 3
 
 
+class FaultError(InexactError, ValueError):
+    """A fault that the network cannot have, or a campaign that cannot give the answer that is asked for."""
+
+
 class OutputError(InexactError, OSError):
     """A file or folder that cannot be written."""
 
