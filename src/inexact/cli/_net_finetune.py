@@ -65,18 +65,18 @@ def finetune_network(
     The result is evaluated by `inexact net evaluate` with the same --plan and --weights OUT.
     """
     from inexact import zoo
-    from inexact.cli import net
+    from inexact.cli import _network
     from inexact.recovery.training import run_finetune
 
     if out.suffix != ".safetensors":
         raise OutputError(f"the weights file must end with .safetensors, not {out.name!r}")
     ensure_folder(out.parent)
-    net._use_threads(threads)
+    _network.use_threads(threads)
     settings = _settings(training, overrides)
     images = zoo.data(data, "train", limit)
     held = zoo.data(data, "validation", validation_limit) if validation_limit else None
-    original, emulated = net._networks(network, data, images, plan, weights, calibrate)
-    with net._bar() as bar:
+    original, emulated = _network.networks(network, data, images, plan, weights, calibrate)
+    with _network.progress_bar() as bar:
         task = bar.add_task(f"fine-tuning {network}", total=None)
 
         def show(moment: Epoch) -> None:

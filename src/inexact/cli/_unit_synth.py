@@ -10,12 +10,12 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from inexact.circuits import Circuit
 from inexact.circuits.cells import library
 from inexact.circuits.synthesis import RECIPES, Operands, Setup, Silicon, mapped_verilog, netlist, pareto, ratios, synthesise
+from inexact.cli._network import progress_bar
 from inexact.cli._operands import operands_of
 from inexact.cli._unit_facts import resolve
 from inexact.core.errors import SpecError
@@ -79,7 +79,7 @@ def synthesised(
         setup = replace(setup, operands=Operands(name=weighted.source, weights=counts, pairs=setup.operands.pairs))
     wanted = [unit for pair in ((reference_of(unit), unit) for unit in units) for unit in pair]
     distinct = {unit.spec: circuit_of(unit) for unit in wanted}
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("synthesis", total=len(distinct) * len(recipes))
         by_recipe = []
         for place, name in enumerate(recipes):
@@ -146,8 +146,3 @@ def _conditions(record: Silicon) -> str:
     energy = record.energy
     spread = f" Energy is +-{(energy.spread[1] - energy.value) / energy.value:.1%} (95 %)." if energy.spread and energy.value else ""
     return f"{record.level}: {record.conditions}.{spread}"
-
-
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -45,13 +45,14 @@ def forecast(
 
     Calibration simulates random plans once; it is the slow part, and --calibration keeps it.
     """
-    from inexact.cli.study import _progress, _use_threads
+    from inexact.cli._network import use_threads
+    from inexact.cli.study import _progress
     from inexact.explore import Settings
     from inexact.explore.forecast_trials import forecaster_of
     from inexact.explore.stored import open_problem
     from inexact.nn import Plan
 
-    _use_threads(threads)
+    use_threads(threads)
     wanted = {str(path): Plan.load(path) for path in plans}
     settings = Settings(network=network, data=data, weights=None if weights is None else str(weights))
     with _progress() as watch:

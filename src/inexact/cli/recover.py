@@ -52,13 +52,13 @@ def recover(
     from torch.utils.data import Subset
 
     from inexact import nn, zoo
-    from inexact.cli import net as commands
+    from inexact.cli import _network
     from inexact.recovery import automatic
 
     if out.suffix != ".safetensors":
         raise OutputError(f"the weights file must end with .safetensors, not {out.name!r}")
     ensure_folder(out.parent)
-    commands._use_threads(threads)
+    _network.use_threads(threads)
     held = zoo.data(data, "validation", calibration + decide)
     if len(held) <= calibration:
         raise DataError(f"--calibration must leave validation images to decide: {data} has {len(held)}, not more than {calibration}")
@@ -68,7 +68,7 @@ def recover(
     emulated = nn.approximate(original, nn.Plan.load(plan), calibrate=seen)
     exact = nn.approximate(original, nn.Plan(precision="int(granularity=per_channel)", coding="signed"), calibrate=seen)
     record = out.with_suffix(".trials.json")
-    with commands._bar() as bar:
+    with _network.progress_bar() as bar:
         task = bar.add_task("exact 8-bit network", total=None)
         choice = automatic.choose(
             emulated,

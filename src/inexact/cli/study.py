@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from inexact.cli._network import use_threads
 from inexact.core.errors import NoDesignError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def run_study(
     from inexact.explore.space import read_space
     from inexact.explore.study import STORE
 
-    _use_threads(threads)
+    use_threads(threads)
     text = None if space is None else read_space(space).text
     asked = explore.Settings(weights=None if weights is None else str(weights), space=text, **settings)
     with explore.Store(folder / STORE) as store:
@@ -83,7 +84,7 @@ def resume_study(out: Path, trials: int | None, as_json: bool, no_report: bool, 
 
     from inexact.explore.stored import open_store, stored_settings
 
-    _use_threads(threads)
+    use_threads(threads)
     with open_store(out) as store:
         settings = stored_settings(store)
         settings = settings if trials is None else dataclasses.replace(settings, trials=trials)
@@ -205,10 +206,3 @@ def _command() -> str:
     import sys
 
     return shlex.join(["inexact", *sys.argv[1:]])
-
-
-def _use_threads(threads: int | None) -> None:
-    if threads is not None:
-        import torch
-
-        torch.set_num_threads(threads)
