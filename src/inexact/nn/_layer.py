@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -28,11 +29,17 @@ from inexact.nn.gradients._attach import slopes_of, with_slopes
 from inexact.nn.gradients._contraction import Contraction
 from inexact.precision import Block, Observer, Quantiser, fixed_point, requantise
 
+Disturbance = Callable[[Tensor, Tensor], Tensor]
+"""float64 integers shaped as the output, from padded activation codes and weight codes."""
+
 
 class ApproxLayer(nn.Module, ABC):
     """A layer computed as the planned array computes it: float in, float out, integers between.
 
     Parameters `weight`, `bias` stay in float32 and trainable; buffers hold scales, zero points and the correction.
+
+    disturbance: what hardware that does not work adds to the sums of padded codes. full_range: two's complement codes go down to
+    -2**(bits-1), which no value has but a broken bit can make.
     """
 
     weight: nn.Parameter
@@ -58,6 +65,8 @@ class ApproxLayer(nn.Module, ABC):
         self.name = name
         self.rule = rule
         self.recoverer: Recoverer | None = None
+        self.disturbance: Disturbance | None = None
+        self.full_range = False
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
         channels, a_bits = weight.shape[0], rule.format.a_bits
@@ -155,7 +164,8 @@ class ApproxLayer(nn.Module, ABC):
     def _compiles(self, x: Tensor) -> bool:
         plain = self.rule.format.block is None if self.mixture is None else self.mixture.plain
         integers = plain and self.tabulated and self.rule.sums is None and not self.has_control
-        return integers and self.recoverer is None and not torch.compiler.is_compiling() and compiled_layer_serves(x)
+        undisturbed = self.recoverer is None and self.disturbance is None
+        return integers and undisturbed and not torch.compiler.is_compiling() and compiled_layer_serves(x)
 
     def _prepared(self) -> Prepared:
         scales = (self.a_scale, self.a_zero, self.b_scale, self.b_zero, self.out_scale, self.out_zero)
@@ -180,6 +190,8 @@ class ApproxLayer(nn.Module, ABC):
         a, b = self.a_codes(x), self.b_codes()
         # float64 holds every integer here exactly (all are below 2**53, or rounded once) and is scaled in place
         total = self.sums(a, b) if self.mixture is None else self.mixture.sums(self, x, a, b)
+        if self.disturbance is not None:
+            total = total + self.disturbance(a, b)
         if self.recoverer is not None:
             correction = self.recoverer(Probe(self, a, b, total.to(torch.int64), x=x))
             self.correct(correction)
@@ -330,13 +342,21 @@ class ApproxLayer(nn.Module, ABC):
         """float32 to activation codes."""
         bits, signed = self.rule.format.a_bits, self.rule.coding == "signed"
         return Quantiser(
-            self.a_scale, self.a_zero, *_code_range(bits, signed), self.rule.format.a_grid if self.mixture is None else self.mixture.grid
+            self.a_scale,
+            self.a_zero,
+            *self._range(bits, signed=signed),
+            self.rule.format.a_grid if self.mixture is None else self.mixture.grid,
         )
 
     def b_quantiser(self) -> Quantiser:
         """float32 to weight codes."""
         bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
-        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed), self.rule.format.b_grid)
+        return Quantiser(self.b_scale, self.b_zero, *self._range(bits, signed=signed), self.rule.format.b_grid)
+
+    def _range(self, bits: int, *, signed: bool) -> tuple[int, int]:
+        """The least and the largest code. full_range: with the pattern that only a broken bit can make."""
+        low, high = _code_range(bits, signed)
+        return (low - 1 if signed and self.full_range else low), high
 
     def _check_calibrated(self) -> None:
         if not self.calibrated:
