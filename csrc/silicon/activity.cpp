@@ -75,16 +75,35 @@ class Events {
     }
   }
 
+  // What registers see of the pairs that follow.
+  void watch(const Sampling& sampling) {
+    sampling_ = &sampling;
+    changed_.assign(static_cast<size_t>(n_.nets), 0);
+  }
+
+  // Row `pair` of the sampling.
+  void sample(const std::vector<uint64_t>& settled, int lane, const uint8_t* after, const Counts& counts, int64_t pair_number) {
+    const Sampling& s = *sampling_;
+    for (int64_t i = 0; i < s.count; ++i) changed_[static_cast<size_t>(s.nets[i])] = 0;
+    words_ = s.words + pair_number * s.instants;
+    taken_ = 0;
+    pair(settled, lane, after, counts);
+    take_before(INT64_MAX);
+    if (!s.latest) return;
+    for (int64_t i = 0; i < s.count; ++i) s.latest[pair_number * s.count + i] = static_cast<int32_t>(changed_[static_cast<size_t>(s.nets[i])]);
+  }
+
   // Returns the time of the last change in ticks.
   int64_t pair(const std::vector<uint64_t>& settled, int lane, const uint8_t* after, const Counts& counts) {
     for (int64_t net = 0; net < n_.nets; ++net) value_[static_cast<size_t>(net)] = settled[static_cast<size_t>(net)] >> lane & 1;
-    int64_t now = 0, last = 0;
+    int64_t now = now_ = 0, last = 0;
     for (int64_t i = 0; i < n_.inputs; ++i) {
       if (value_[static_cast<size_t>(2 + i)] != (after[i] & 1)) change(static_cast<int32_t>(2 + i), counts);
     }
     evaluate(now);
     while (waiting_ > 0) {
-      now = next_time(now);
+      now = now_ = next_time(now);
+      if (sampling_) take_before(now);
       std::vector<int32_t>& bucket = wheel_[static_cast<size_t>(now & kMaxDelay)];
       waiting_ -= static_cast<int64_t>(bucket.size());
       for (const int32_t net : bucket) {
@@ -105,10 +124,20 @@ class Events {
     int32_t cell, input;
   };
 
+  // Registers whose clock came before `now` hold what their nets are.
+  void take_before(int64_t now) {
+    for (; taken_ < sampling_->instants && sampling_->edges[taken_] < now; ++taken_) {
+      uint64_t word = 0;
+      for (int64_t i = 0; i < sampling_->count; ++i) word |= static_cast<uint64_t>(value_[static_cast<size_t>(sampling_->nets[i])]) << i;
+      words_[taken_] = word;
+    }
+  }
+
   // The net takes its other value; its readers are to be evaluated.
   void change(int32_t net, const Counts& counts) {
     const size_t at = static_cast<size_t>(net);
     value_[at] ^= 1;
+    if (sampling_) changed_[at] = now_;
     ++(value_[at] ? counts.rises : counts.falls)[net];
     for (int32_t r = readers_[at]; r < readers_[at + 1]; ++r) {
       const Reader& reader = fan_[static_cast<size_t>(r)];
@@ -171,7 +200,11 @@ class Events {
   std::vector<Reader> fan_;
   std::array<std::vector<int32_t>, kMaxDelay + 1> wheel_;
   std::array<uint64_t, (kMaxDelay + 1) / 64> used_{};
-  int64_t waiting_ = 0;
+  int64_t waiting_ = 0, now_ = 0;
+  const Sampling* sampling_ = nullptr;
+  std::vector<int64_t> changed_;
+  uint64_t* words_ = nullptr;
+  int64_t taken_ = 0;
 };
 
 }  // namespace
@@ -237,6 +270,27 @@ void timed(const Netlist& n, const int32_t* delays, const uint8_t* before, const
       counts.falls[net] += falls[task][static_cast<size_t>(net)];
     }
   }
+}
+
+void sampled(const Netlist& n, const int32_t* delays, const uint8_t* before, const uint8_t* after, int64_t pairs, int threads, const Sampling& sampling) {
+  const int64_t tasks = std::max<int64_t>(1, std::min<int64_t>(threads, pairs / 64));
+  const int64_t share = (pairs + tasks - 1) / tasks;
+  parallel_for(tasks, threads, [&](int64_t task) {
+    std::vector<int64_t> rises(static_cast<size_t>(n.nets)), falls(static_cast<size_t>(n.nets));
+    const Counts own{rises.data(), falls.data(), nullptr};
+    Events events(n, delays);
+    events.watch(sampling);
+    std::vector<uint64_t> words(static_cast<size_t>(n.nets));
+    const int64_t end = std::min(pairs, (task + 1) * share);
+    for (int64_t first = task * share; first < end; first += kBlock) {
+      const int64_t lanes = std::min(kBlock, end - first);
+      load(n, before + first * n.inputs, lanes, words);
+      run(n, words, 0, nullptr);
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        events.sample(words, static_cast<int>(lane), after + (first + lane) * n.inputs, own, first + lane);
+      }
+    }
+  });
 }
 
 }  // namespace inexact::silicon

@@ -136,20 +136,59 @@ void settled(const Mapped& m, Array<const uint8_t, 2> before, Array<const uint8_
   silicon::settled(m.get(), before.data(), after.data(), dim(before, 0), counts);
 }
 
+void check_delays(const Mapped& m, const Array<const int32_t, 2>& delays) {
+  require(dim(delays, 0) == m.get().count && dim(delays, 1) == silicon::kMaxInputs * 4, "24 delays per cell");
+  for (int64_t i = 0; i < dim(delays, 0) * dim(delays, 1); ++i) {
+    require(delays.data()[i] >= 1 && delays.data()[i] <= silicon::kMaxDelay, "delays must be 1..4095 ticks");
+  }
+}
+
 int64_t timed(const Mapped& m, Array<const int32_t, 2> delays, Array<const uint8_t, 2> before, Array<const uint8_t, 2> after,
               Array<int64_t, 2> toggles, int threads) {
   check_pairs(m, before, after);
   require(dim(toggles, 0) == 2 && threads >= 1 && threads <= 4096, "two rows of toggles, 1..4096 threads");
   check_nets(m, dim(toggles, 1));
-  require(dim(delays, 0) == m.get().count && dim(delays, 1) == silicon::kMaxInputs * 4, "24 delays per cell");
-  for (int64_t i = 0; i < dim(delays, 0) * dim(delays, 1); ++i) {
-    require(delays.data()[i] >= 1 && delays.data()[i] <= silicon::kMaxDelay, "delays must be 1..4095 ticks");
-  }
+  check_delays(m, delays);
   const silicon::Counts counts{toggles.data(), toggles.data() + m.get().nets, nullptr};
   int64_t last = 0;
   const nb::gil_scoped_release unlocked;
   silicon::timed(m.get(), delays.data(), before.data(), after.data(), dim(before, 0), threads, counts, &last);
   return last;
+}
+
+void sampled(const Mapped& m, Array<const int32_t, 2> delays, Array<const uint8_t, 2> before, Array<const uint8_t, 2> after,
+             Array<const int32_t, 1> nets, Array<const int64_t, 1> edges, Array<uint64_t, 2> words, Array<int32_t, 2> latest, int threads) {
+  check_pairs(m, before, after);
+  check_delays(m, delays);
+  require(dim(nets, 0) >= 1 && dim(nets, 0) <= 64 && threads >= 1 && threads <= 4096, "1..64 nets, 1..4096 threads");
+  for (int64_t i = 0; i < dim(nets, 0); ++i) require(nets.data()[i] >= 0 && nets.data()[i] < m.get().nets, "registers must be at nets");
+  for (int64_t i = 1; i < dim(edges, 0); ++i) require(edges.data()[i] >= edges.data()[i - 1], "edges must rise");
+  require(dim(words, 0) == dim(before, 0) && dim(words, 1) == dim(edges, 0), "one word per pair and edge");
+  require((dim(latest, 0) == dim(before, 0) || dim(latest, 0) == 0) && dim(latest, 1) == dim(nets, 0), "one time per pair and net, or none");
+  const silicon::Sampling sampling{nets.data(), dim(nets, 0), edges.data(), dim(edges, 0), words.data(), dim(latest, 0) ? latest.data() : nullptr};
+  const nb::gil_scoped_release unlocked;
+  silicon::sampled(m.get(), delays.data(), before.data(), after.data(), dim(before, 0), threads, sampling);
+}
+
+nb::tuple late_sums(Array<const uint8_t, 4> a, Array<const int32_t, 2> rows, Array<const uint64_t, 2> late, Array<const int32_t, 2> errors,
+                    Array<const int32_t, 2> products, int64_t array_rows, bool drop, Array<int64_t, 3> out, int threads) {
+  const int64_t codes = dim(products, 1), tables = dim(products, 0);
+  const silicon::Stationary s{a.data(), rows.data(), late.data(), errors.data(), products.data(), dim(a, 0), dim(a, 1), dim(a, 2), dim(a, 3) - 1,
+                              dim(rows, 0), codes, array_rows};
+  require(codes >= 1 && codes <= 256 && array_rows >= 1 && threads >= 1 && threads <= 4096, "1..256 codes, a row, a thread");
+  require(s.steps >= 0 && dim(rows, 1) == s.window && s.groups >= 1 && s.channels % s.groups == 0, "a and rows must agree");
+  require(dim(errors, 0) == tables && dim(errors, 1) == codes * codes && dim(late, 0) == tables && dim(late, 1) == (codes * codes + 63) / 64,
+          "tables must agree");
+  require(dim(out, 0) == s.images && dim(out, 1) == s.channels && dim(out, 2) == s.steps, "shape of out must agree");
+  for (int64_t i = 0; i < s.channels * s.window; ++i) require(rows.data()[i] >= 0 && rows.data()[i] < tables, "tables must exist");
+  const int64_t operands = s.images * s.groups * s.window * dim(a, 3);
+  for (int64_t i = 0; codes < 256 && i < operands; ++i) require(a.data()[i] < codes, "activations must be codes");
+  silicon::Tally found{0, 0};
+  {
+    const nb::gil_scoped_release unlocked;
+    found = silicon::late_sums(s, drop, threads, out.data());
+  }
+  return nb::make_tuple(found.late, found.dropped);
 }
 
 void outputs(const Mapped& m, Array<const uint8_t, 2> inputs, Array<const int32_t, 1> nets, Array<uint8_t, 2> out) {
@@ -175,6 +214,10 @@ void bind_silicon(nb::module_& m) {
   m.def("silicon_settled", &settled, "mapped"_a, "before"_a, "after"_a, "toggles"_a, "states"_a, "Toggles of settled values, states of cells.");
   m.def("silicon_timed", &timed, "mapped"_a, "delays"_a, "before"_a, "after"_a, "toggles"_a, "threads"_a,
         "Toggles of an event-driven simulation; returns the largest settling time in ticks.");
+  m.def("silicon_sampled", &sampled, "mapped"_a, "delays"_a, "before"_a, "after"_a, "nets"_a, "edges"_a, "words"_a, "latest"_a, "threads"_a,
+        "What registers at nets take at clock edges, and when each net last changed.");
+  m.def("silicon_late_sums", &late_sums, "a"_a, "rows"_a, "late"_a, "errors"_a, "products"_a, "array_rows"_a, "drop"_a, "out"_a, "threads"_a,
+        "Errors of sums whose products were taken too early; returns how many were late and how many were left out.");
   m.def("silicon_outputs", &outputs, "mapped"_a, "inputs"_a, "nets"_a, "out"_a, "Values of nets for patterns of the inputs.");
 }
 

@@ -76,6 +76,37 @@ constexpr int32_t kMaxDelay = 4095;
 void timed(const Netlist& n, const int32_t* delays, const uint8_t* before, const uint8_t* after, int64_t pairs, int threads, const Counts& counts,
            int64_t* last);
 
+// What registers take when their clock comes before everything has settled, pair by pair as in `timed`.
+// nets [count], at most 64: where they look. edges [instants], rising: ticks; a change at the edge itself is taken.
+// words [pairs, instants]: bit i is net i as it stands then. latest [pairs, count]: ticks of its last change, 0 without one; or null.
+struct Sampling {
+  const int32_t* nets;
+  int64_t count;
+  const int64_t* edges;
+  int64_t instants;
+  uint64_t* words;
+  int32_t* latest;
+};
+void sampled(const Netlist& n, const int32_t* delays, const uint8_t* before, const uint8_t* after, int64_t pairs, int threads, const Sampling& sampling);
+
+// Products that registers of a weight-stationary array took too early. Everything is an index: nothing is multiplied here.
+// a [images, groups, window, steps + 1]: activation patterns at every row of the array in the order of time, the first what was there before.
+// rows [channels, window]: which table a weight uses. late [tables, codes * codes / 64]: whether the transition from one code to another is
+// too slow. errors [tables, codes * codes]: then what is taken minus what is right. products [tables, codes]: what is right.
+struct Stationary {
+  const uint8_t* a;
+  const int32_t* rows;
+  const uint64_t* late;
+  const int32_t *errors, *products;
+  int64_t images, groups, window, steps, channels, codes, array_rows;
+};
+struct Tally {
+  int64_t late, dropped;
+};
+// out [images, channels, steps]: the error of each sum. drop: a late product is corrected, and that of the next row of the array's column is
+// left out, which then is not late itself; the last row has none after it.
+Tally late_sums(const Stationary& s, bool drop, int threads, int64_t* out);
+
 // Delays in ticks for `timed`, at the slews and loads of `timing`: means over arcs of the same pins and edge.
 void event_delays(const Netlist& n, const double* loads, const double* slew, double tick, int32_t* delays);
 

@@ -14,6 +14,7 @@ from inexact.circuits.synthesis._mapped import Mapped, Placed
 from inexact.circuits.synthesis._measure import Operands, Surroundings, critical_path, delay, event_delays, measured, timing, toggles
 from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES, cell_areas
 from inexact.circuits.synthesis._run import Setup, netlist, synthesise
+from inexact.circuits.synthesis._sampling import Sampled, Sampler
 from inexact.circuits.synthesis._silicon import FIGURES, Conditions, Silicon, pareto, ratios, require_comparable
 from inexact.circuits.synthesis._text import mapped_verilog
 from inexact.circuits.synthesis._yosys import Yosys
@@ -28,6 +29,8 @@ __all__ = [
     "Mapped",
     "Operands",
     "Placed",
+    "Sampled",
+    "Sampler",
     "Setup",
     "Silicon",
     "Surroundings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import heapq
 import re
 import shutil
@@ -14,7 +15,8 @@ import pytest
 from inexact import units
 from inexact.circuits import Circuit, adder, multiplier
 from inexact.circuits.cells import Library
-from inexact.circuits.synthesis import Mapped, Operands, Setup, netlist, toggles
+from inexact.circuits.synthesis import Mapped, Operands, Sampler, Setup, Surroundings, event_delays, netlist, toggles
+from inexact.core.errors import SynthesisError
 
 SEED = 5
 
@@ -30,11 +32,20 @@ def _delays(mapped: Mapped, *, per_pin: bool) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(generator.integers(1, 61, shape), (len(mapped.cells), 6, 2, 2))).astype(np.int32)
 
 
-def _simulated(  # noqa: PLR0912  one loop, kept in sight
-    mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray
-) -> np.ndarray:
-    """Rises and falls of every net, one heap of events a pair; all changes of one time are seen together."""
+def _simulated(mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Rises and falls of every net."""
     found = np.zeros((2, mapped.nets), np.int64)
+    for changes in _changes(mapped, delays, before, after):
+        for _, net, value in changes:
+            found[1 - value, net] += 1
+    return found
+
+
+def _changes(  # noqa: PLR0912  one loop, kept in sight
+    mapped: Mapped, delays: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> list[list[tuple[int, int, int]]]:
+    """(time, net, new value) of every change of every pair, one heap of events a pair; all changes of one time are seen together."""
+    found: list[list[tuple[int, int, int]]] = []
     tables = [[function or 0 for function in mapped.library.cells[placed.cell].functions] for placed in mapped.cells]
     readers: dict[int, list[tuple[int, int]]] = {}
     for index, placed in enumerate(mapped.cells):
@@ -46,6 +57,7 @@ def _simulated(  # noqa: PLR0912  one loop, kept in sight
             state = sum(value[net] << pin for pin, net in enumerate(placed.inputs))
             for place, table in enumerate(tables[index]):
                 value[placed.output + place] = table >> state & 1
+        changes: list[tuple[int, int, int]] = []
         pending: dict[int, tuple[int, int]] = {}
         heap = [(0, 2 + bit, int(bit_value)) for bit, bit_value in enumerate(new)]
         pending.update({net: (time, v) for time, net, v in heap})
@@ -60,7 +72,7 @@ def _simulated(  # noqa: PLR0912  one loop, kept in sight
                 if value[net] == v:
                     continue
                 value[net] = v
-                found[1 - v, net] += 1
+                changes.append((now, net, v))
                 for index, pin in readers.get(net, ()):
                     touched.setdefault(index, set()).add(pin)
             for index, pins in touched.items():
@@ -75,6 +87,7 @@ def _simulated(  # noqa: PLR0912  one loop, kept in sight
                         at = now + min(int(delays[index, pin, place, 1 - wanted]) for pin in pins)
                         pending[net] = (at, wanted)
                         heapq.heappush(heap, (at, net, wanted))
+        found.append(changes)
     return found
 
 
@@ -95,6 +108,34 @@ def test_toggles_equal_a_plain_event_simulation(spec: str, per_pin: bool, small_
     delays = _delays(mapped, per_pin=per_pin)
     got = toggles(mapped, before, after, delays.reshape(len(mapped.cells), -1))
     assert (got == _simulated(mapped, delays, before, after)).all()
+
+
+@pytest.mark.parametrize("spec", CIRCUITS)
+def test_registers_take_what_a_plain_event_simulation_has_at_their_edge(spec: str, small_library: Library) -> None:
+    mapped = _netlist(_circuit(spec), small_library)
+    before, after = Operands(pairs=80, seed=SEED).drawn(mapped.inputs)
+    sampler = Sampler(mapped, Surroundings())
+    delays, tick = event_delays(mapped, Surroundings())
+    edges = [300, 60, 0, 550, 100_000]
+    got = sampler.sample(before, after, [edge * tick for edge in edges], latest=True)
+    pairs = zip(before, _changes(mapped, delays.reshape(-1, 6, 2, 2), before, after), strict=True)
+    for row, (old, changes) in enumerate(pairs):
+        settled = mapped.values(old[None])[0]
+        for place, net in enumerate(mapped.output_nets):
+            own = [(time, value) for time, changed, value in changes if changed == net]
+            assert got.latest[row, place] == pytest.approx(max((time for time, _ in own), default=0) * tick)
+            for column, edge in enumerate(edges):
+                taken = [int(settled[place]), *(value for time, value in own if time <= edge)][-1]
+                assert int(got.words[row, column]) >> place & 1 == taken
+    assert (got.words[:, 4] == got.right).all()
+    assert (got.words[:, 1] != got.right).any()
+
+
+def test_a_result_too_wide_for_a_register_is_refused(small_library: Library) -> None:
+    wide = _netlist(_circuit("exact(width=4)"), small_library)
+    many = dataclasses.replace(wide, output_nets=wide.output_nets * 9)
+    with pytest.raises(SynthesisError, match=r"must have at most 64 bits, but .* has 72"):
+        Sampler(many, Surroundings())
 
 
 def test_settled_toggles_are_never_more_than_timed_ones_and_end_alike(small_library: Library) -> None:
