@@ -4,13 +4,14 @@
 """
 
 from inexact.hardware._accelerator import Accelerator, load
-from inexact.hardware._constants import Constant, Technology
+from inexact.hardware._constants import Constant, Technology, technology
 from inexact.hardware._cost import BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings
 from inexact.hardware._description import DATAFLOWS, presets
 from inexact.hardware._evaluate import baseline, leanest_baseline, reference_multiplier
 from inexact.hardware._mapping import Mapping, array_accesses, compute_cycles
 from inexact.hardware._operating import OperatingPoint, operating_points
 from inexact.hardware._pe import ElementCost, element_cost
+from inexact.hardware._rates import slowdown
 from inexact.hardware.carbon import embodied_carbon
 
 __all__ = [
@@ -38,4 +39,6 @@ __all__ = [
     "presets",
     "reference_multiplier",
     "savings",
+    "slowdown",
+    "technology",
 ]

@@ -101,19 +101,23 @@ def _scale(node: Technology, voltage: float | None) -> Scale:
 
 
 @lru_cache(maxsize=4096)
-def _slowdown(volts: float, nominal: float, threshold: float, exponent: float) -> float:
-    return float((volts / (volts - threshold) ** exponent) / (nominal / (nominal - threshold) ** exponent))
+def _slowdown(volts: float, nominal: float, threshold: float, exponent: float, drift: float) -> float:
+    return float((volts / (volts - threshold - drift) ** exponent) / (nominal / (nominal - threshold) ** exponent))
 
 
-def slowdown(node: Technology, volts: float) -> float:
-    """Gate delay at a voltage over that at the nominal one. Raises HardwareError near or below the threshold voltage.
+def slowdown(node: Technology, volts: float, drift: float = 0.0) -> float:
+    """Gate delay at a voltage over that at the nominal one. drift: V by which the threshold has risen since. Raises HardwareError near or
+    below the threshold voltage.
 
     Reference: Sakurai, Newton, Alpha-power law MOSFET model, IEEE JSSC 25(2), 1990, doi:10.1109/4.52187
     """
     threshold = node["threshold_voltage"].value
-    if volts <= threshold + 0.1:
-        raise HardwareError(f"a voltage must be above {threshold + 0.1:g} V (threshold of {threshold:g} V and 0.1 V), not {volts:g}")
-    return _slowdown(volts, node["nominal_voltage"].value, threshold, node["delay_exponent"].value)
+    if not volts > threshold + drift + 0.1:
+        risen = f", risen by {drift:g} V," if drift else ""
+        raise HardwareError(
+            f"a voltage must be above {threshold + drift + 0.1:g} V (threshold of {threshold:g} V{risen} and 0.1 V), not {volts:g}"
+        )
+    return _slowdown(volts, node["nominal_voltage"].value, threshold, node["delay_exponent"].value, drift)
 
 
 def voltage_for(node: Technology, delay_factor: float) -> float:

@@ -13,6 +13,7 @@ from inexact.nn._layer import ApproxLayer
 from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
+from inexact.nn._tables import coded_table
 from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
 from inexact.nn.exits import ExitHead, ExitNetwork, Exits, exits_of, with_exits
@@ -49,6 +50,7 @@ __all__ = [
     "approximate",
     "arithmetic",
     "batches",
+    "coded_table",
     "correct_answers",
     "device_of",
     "dissect",

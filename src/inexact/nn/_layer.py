@@ -38,8 +38,8 @@ class ApproxLayer(nn.Module, ABC):
 
     Parameters `weight`, `bias` stay in float32 and trainable; buffers hold scales, zero points and the correction.
 
-    disturbance: what hardware that does not work adds to the sums of padded codes. full_range: two's complement codes go down to
-    -2**(bits-1), which no value has but a broken bit can make.
+    disturbance: what hardware that does not work adds to the sums of padded codes. a_full_range, b_full_range: two's complement codes of
+    activations or weights go down to -2**(bits-1), which no value has but a broken bit can make.
     """
 
     weight: nn.Parameter
@@ -66,7 +66,7 @@ class ApproxLayer(nn.Module, ABC):
         self.rule = rule
         self.recoverer: Recoverer | None = None
         self.disturbance: Disturbance | None = None
-        self.full_range = False
+        self.a_full_range = self.b_full_range = False
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
         channels, a_bits = weight.shape[0], rule.format.a_bits
@@ -344,19 +344,14 @@ class ApproxLayer(nn.Module, ABC):
         return Quantiser(
             self.a_scale,
             self.a_zero,
-            *self._range(bits, signed=signed),
+            *_code_range(bits, signed, full=self.a_full_range),
             self.rule.format.a_grid if self.mixture is None else self.mixture.grid,
         )
 
     def b_quantiser(self) -> Quantiser:
         """float32 to weight codes."""
         bits, signed = self.rule.format.b_bits, self.rule.coding != "unsigned"
-        return Quantiser(self.b_scale, self.b_zero, *self._range(bits, signed=signed), self.rule.format.b_grid)
-
-    def _range(self, bits: int, *, signed: bool) -> tuple[int, int]:
-        """The least and the largest code. full_range: with the pattern that only a broken bit can make."""
-        low, high = _code_range(bits, signed)
-        return (low - 1 if signed and self.full_range else low), high
+        return Quantiser(self.b_scale, self.b_zero, *_code_range(bits, signed, full=self.b_full_range), self.rule.format.b_grid)
 
     def _check_calibrated(self) -> None:
         if not self.calibrated:
@@ -468,8 +463,9 @@ class ApproxLayer(nn.Module, ABC):
         """An output-shaped tensor as [O, everything else]."""
 
 
-def _code_range(bits: int, signed: bool) -> tuple[int, int]:
-    return (-(2 ** (bits - 1) - 1), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+def _code_range(bits: int, signed: bool, *, full: bool = False) -> tuple[int, int]:
+    """The least and the largest code. full: with the pattern that only a broken bit can make."""
+    return (-(2 ** (bits - 1) - 1 + full), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
 
 
 def _sums_of_table_fit(rule: Rule, window: int) -> bool:

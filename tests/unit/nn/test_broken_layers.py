@@ -51,7 +51,7 @@ def test_a_disturbance_acts_before_integer_requantisation() -> None:
 def test_full_range_codes_reach_the_pattern_that_only_a_broken_bit_makes(emulated: bool) -> None:
     whole, x = layer("signed")
     broken = copy.deepcopy(whole)
-    broken.full_range = True
+    broken.b_full_range = True
     if emulated:
         broken.disturbance = lambda a, b: torch.zeros(2, 4, 6, 6, dtype=torch.float64)
     with torch.no_grad():

@@ -9,12 +9,12 @@
 
 from __future__ import annotations
 
-from inexact.circuits.synthesis._mac import LEVELS, Level, mac_core
+from inexact.circuits.synthesis._mac import LEVELS, Level, Registers, core_surroundings, cycle_time, mac_core, registers
 from inexact.circuits.synthesis._mapped import Mapped, Placed
 from inexact.circuits.synthesis._measure import Operands, Surroundings, critical_path, delay, event_delays, measured, timing, toggles
 from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES, cell_areas
 from inexact.circuits.synthesis._run import Setup, netlist, synthesise
-from inexact.circuits.synthesis._sampling import Sampled, Sampler
+from inexact.circuits.synthesis._sampling import LateSums, Sampled, Sampler, late_sums
 from inexact.circuits.synthesis._silicon import FIGURES, Conditions, Silicon, pareto, ratios, require_comparable
 from inexact.circuits.synthesis._text import mapped_verilog
 from inexact.circuits.synthesis._yosys import Yosys
@@ -25,10 +25,12 @@ __all__ = [
     "LEVELS",
     "RECIPES",
     "Conditions",
+    "LateSums",
     "Level",
     "Mapped",
     "Operands",
     "Placed",
+    "Registers",
     "Sampled",
     "Sampler",
     "Setup",
@@ -36,15 +38,19 @@ __all__ = [
     "Surroundings",
     "Yosys",
     "cell_areas",
+    "core_surroundings",
     "critical_path",
+    "cycle_time",
     "delay",
     "event_delays",
+    "late_sums",
     "mac_core",
     "mapped_verilog",
     "measured",
     "netlist",
     "pareto",
     "ratios",
+    "registers",
     "require_comparable",
     "synthesise",
     "timing",

@@ -59,3 +59,40 @@ class Sampler:
         found[:, order] = words
         right = self.mapped.values(after).astype(np.uint64) @ self._places
         return Sampled(words=found, right=right, latest=last.astype(np.float64) * self.tick)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LateSums:
+    """sums: int64 [images, channels, steps], the error of every sum. late, dropped: products."""
+
+    sums: NDArray[np.int64]
+    late: int
+    dropped: int
+
+
+def late_sums(
+    a: NDArray[np.uint8],
+    rows: NDArray[np.int32],
+    late: NDArray[np.bool_],
+    errors: NDArray[np.int32],
+    products: NDArray[np.int32],
+    array_rows: int,
+    *,
+    drop: bool,
+) -> LateSums:
+    """Errors of sums of a weight-stationary array whose registers take some products too early.
+
+    a: patterns [images, groups, window, steps + 1], the first step is what stood there before. rows: which table the weight uses
+    [channels, window]. late, errors: [tables, codes * codes], by pattern before and after; products: right ones, [tables, codes].
+    drop: a late product is corrected, that of the next row left out; the last of `array_rows` rows has none after it.
+    """
+    tables, transitions = late.shape
+    padded = np.zeros((tables, -(-transitions // 64) * 64), np.bool_)
+    padded[:, :transitions] = late
+    words = np.packbits(padded, axis=1, bitorder="little").view(np.uint64)
+    sums = np.empty((a.shape[0], rows.shape[0], a.shape[3] - 1), np.int64)
+    found = compiled_core().silicon_late_sums(
+        np.ascontiguousarray(a), np.ascontiguousarray(rows), words, errors, products, array_rows, drop, sums, threads()
+    )
+    return LateSums(sums=sums, late=found[0], dropped=found[1])
