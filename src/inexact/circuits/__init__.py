@@ -20,6 +20,7 @@ from inexact.circuits.adders import ADDERS, adder
 from inexact.circuits.blif import from_blif, read_blif, to_blif, write_blif
 from inexact.circuits.columns import TREES, Columns, Compressor, add_columns, table_compressor
 from inexact.circuits.equivalence import Equivalence, equivalent
+from inexact.circuits.fault_facts import FaultFacts, FaultList, coverage, fault_facts
 from inexact.circuits.logic import synthesize
 from inexact.circuits.multipliers import multiplier, partial_products
 from inexact.circuits.verilog import from_verilog, read_verilog, to_verilog, write_verilog
@@ -39,13 +40,17 @@ __all__ = [
     "Compressor",
     "Equivalence",
     "ErrorRows",
+    "FaultFacts",
+    "FaultList",
     "Op",
     "Wires",
     "add_columns",
     "adder",
+    "coverage",
     "equivalent",
     "error_rows",
     "evaluate",
+    "fault_facts",
     "from_blif",
     "from_verilog",
     "gemm",
