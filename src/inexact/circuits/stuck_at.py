@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import final
@@ -146,7 +147,7 @@ def find(circuit: Circuit, name: str, value: int) -> StuckAt:
     """The fault of this name, see `name_of`. Raises CircuitError when the circuit has no such net or branch, or value is not 0 or 1."""
     if value not in {0, 1}:
         raise CircuitError(f"a net can be stuck at 0 or 1, not at {value!r}")
-    known = {name_of(circuit, fault): fault for fault in faults(circuit, collapse=False) if not fault.value}
+    known = _sites(circuit)
     if name not in known:
         stems = [other for other, fault in known.items() if fault.stem]
         raise CircuitError(
@@ -154,6 +155,11 @@ def find(circuit: Circuit, name: str, value: int) -> StuckAt:
             "branches of net n57 are written n57->g12.1 (input 1 of cell 12) and n57->y[5]"
         )
     return replace(known[name], value=value)
+
+
+@functools.lru_cache(maxsize=64)
+def _sites(circuit: Circuit) -> dict[str, StuckAt]:
+    return {name_of(circuit, fault): fault for fault in faults(circuit, collapse=False) if not fault.value}
 
 
 def faulty(circuit: Circuit, fault: StuckAt) -> Circuit:

@@ -6,6 +6,7 @@
 array([[34]], dtype=int32)
 """
 
+from inexact.kernels._adders import addition
 from inexact.kernels._batched import exact_matmul, matmul
 from inexact.kernels._choice import Choice, choice_for, engine_for
 from inexact.kernels._dispatch import engines, isa, isas, threads
@@ -23,6 +24,7 @@ __all__ = [
     "Factors",
     "Geometry",
     "Surroundings",
+    "addition",
     "choice_for",
     "compiled_layer_serves",
     "conv2d",

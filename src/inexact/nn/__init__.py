@@ -12,6 +12,7 @@ from inexact.nn._kinds import Emulated
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._plan import Plan
+from inexact.nn._restricted import restricted, sharing_copy
 from inexact.nn._rule import Rule
 from inexact.nn._tables import coded_table
 from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
@@ -64,8 +65,10 @@ __all__ = [
     "plannable",
     "planned_columns",
     "planned_workload",
+    "restricted",
     "routes",
     "settle_exits",
+    "sharing_copy",
     "with_exits",
     "workload",
     "workload_of_onnx",

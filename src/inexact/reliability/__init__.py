@@ -1,6 +1,21 @@
 """What breaks in an approximate accelerator, how often it matters, and what helps."""
 
 from inexact.reliability._base import ChipFault, Fault, ImageFault, Site, Stratum, Struck, faults
+from inexact.reliability._broken import ElementFault, placements, with_broken_element, with_stuck_unit
 from inexact.reliability._subject import Place, Subject
 
-__all__ = ["ChipFault", "Fault", "ImageFault", "Place", "Site", "Stratum", "Struck", "Subject", "faults"]
+__all__ = [
+    "ChipFault",
+    "ElementFault",
+    "Fault",
+    "ImageFault",
+    "Place",
+    "Site",
+    "Stratum",
+    "Struck",
+    "Subject",
+    "faults",
+    "placements",
+    "with_broken_element",
+    "with_stuck_unit",
+]
