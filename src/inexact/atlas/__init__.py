@@ -1,0 +1,1 @@
+"""The field's works as a living catalogue: what each did, on what, how it is rebuilt here, and what it claims."""
