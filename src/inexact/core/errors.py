@@ -70,6 +70,10 @@ class FaultError(InexactError, ValueError):
     """A fault that the network cannot have, or a campaign that cannot give the answer that is asked for."""
 
 
+class CatalogueError(InexactError, ValueError):
+    """A record of the atlas that breaks its schema, or a link that leads nowhere."""
+
+
 class OutputError(InexactError, OSError):
     """A file or folder that cannot be written."""
 

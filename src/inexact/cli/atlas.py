@@ -1,0 +1,158 @@
+"""`inexact atlas`: the field's works as a catalogue: list, show, search, cite, what runs here, taxonomy, clusters, complexity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from inexact.atlas.works import Work
+
+
+@click.group()
+def atlas() -> None:
+    """The field's works: what each did, on what, and what of it runs here."""
+
+
+def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--family", help="computation_reduction, approximate_units, precision_scaling, or what stands beside them."),
+        click.option("--subclass", help="As `atlas taxonomy` lists them."),
+        click.option("--from", "first", type=int, metavar="YEAR", help="First year."),
+        click.option("--to", "last", type=int, metavar="YEAR", help="Last year."),
+        click.option("--dataset", help="Evaluated on, as ImageNet."),
+        click.option("--network", help="Evaluated on, as ResNet-50."),
+        click.option("--recovery", help="A word of how accuracy is won back, as bias."),
+        click.option("--granularity", help="uniform or heterogeneous."),
+        click.option("--adaptivity", help="static, or runtime: reconfigurable while it runs."),
+        click.option("--retraining", help="none, part, optional or required."),
+        click.option("--status", help="What of it runs here: here, part, absent, none (surveys)."),
+    ):
+        command = option(command)
+    return command
+
+
+@atlas.command("list")
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_works(as_json: bool, **wanted: Any) -> None:
+    """Works, all or those that options choose, in the catalogue's order."""
+    from inexact.atlas.search import Filter
+    from inexact.atlas.works import works
+
+    _show(filter(Filter(**wanted), works().values()), as_json)
+
+
+@atlas.command("search")
+@click.argument("words", nargs=-1, required=True)
+@_filters
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def search_works(words: tuple[str, ...], as_json: bool, **wanted: Any) -> None:
+    """Works whose texts hold all WORDS, or words that begin so; best first."""
+    from inexact.atlas.search import Filter, search
+    from inexact.atlas.works import works
+
+    _show(search(" ".join(words), within=filter(Filter(**wanted), works().values())), as_json)
+
+
+def _show(found: Iterable[Work], as_json: bool) -> None:
+    from inexact.atlas.describe import brief
+
+    rows = list(found)
+    if as_json:
+        click.echo(json.dumps({"works": [brief(work) for work in rows]}))
+        return
+    table = _table("key", "year", "family", "sub-class", "runs here", "title")
+    for work in rows:
+        row = brief(work)
+        names = [str(row[name]).replace("_", " ") for name in ("family", "subclass")]
+        table.add_row(work.key, str(work.year), *names, row["here"]["status"], work.title)
+    _print(table)
+    click.echo(f"{len(rows)} works. `inexact atlas show KEY` says what is known of one.")
+
+
+@atlas.command("show")
+@click.argument("key")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show_work(key: str, as_json: bool) -> None:
+    """What is known of one work, what of it runs here, and the commands that run it."""
+    from inexact.atlas.describe import full, text
+    from inexact.atlas.works import get
+
+    work = get(key)
+    click.echo(json.dumps(full(work)) if as_json else text(work))
+
+
+@atlas.command("recipe")
+@click.argument("key")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the plan or space file; printed otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def write_recipe(key: str, out: Path | None, as_json: bool) -> None:
+    """The plan or search space that runs a work's technique on a network of the zoo, and the commands."""
+    from inexact.atlas.describe import commands
+    from inexact.atlas.links import recipe_of
+    from inexact.core.files import ensure_folder, write_text
+
+    recipe = recipe_of(key)
+    path = None if out is None or not recipe.kind else ensure_folder(out) / f"{recipe.kind}.toml"
+    if path is not None:
+        write_text(path, recipe.to_toml())
+    found = {"work": key, "recipe": recipe.name, recipe.kind or "plan": recipe.to_toml() or None}
+    run = commands(recipe, out)
+    if as_json:
+        click.echo(json.dumps(found | {"commands": run, "file": None if path is None else str(path)}))
+        return
+    if path is None:
+        click.echo(recipe.to_toml())
+    click.echo("\n".join(run))
+
+
+@atlas.command("bibtex")
+@click.argument("keys", nargs=-1)
+def print_bibtex(keys: tuple[str, ...]) -> None:
+    """BibTeX of some works, or of all."""
+    from inexact.atlas.bibtex import bibliography
+    from inexact.atlas.works import get, works
+
+    click.echo(bibliography([get(key) for key in keys] or works().values()), nl=False)
+
+
+@atlas.command("coverage")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show_coverage(as_json: bool) -> None:
+    """How many of the field's works run here, by family, and what that means."""
+    from inexact.atlas.coverage import coverage
+
+    found = coverage().to_json()
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    table = _table("family", "works", "here", "part", "absent", "with a recipe", "here, %", "here or part, %")
+    for share in [*found["families"], found["three_families"], found["everything"]]:
+        counts = [str(share[name]) for name in ("works", "here", "part", "absent", "recipes")]
+        shares = [f"{share['here_percent']:.0f}", f"{share['here_percent'] + share['part_percent']:.0f}"]
+        table.add_row(share["name"].replace("_", " "), *counts, *shares)
+    _print(table)
+    click.echo(f"{found['surveys']} surveys are left out. {found['definition']}")
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE)
+    for column in columns:
+        table.add_column(column, no_wrap=column == "key")
+    return table
+
+
+def _print(content: Table | str) -> None:
+    from rich.console import Console
+
+    Console(highlight=False).print(content)
