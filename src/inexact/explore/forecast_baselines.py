@@ -63,9 +63,9 @@ def _simple(layer: ApproxLayer, unit: Multiplier, x: Tensor, macs: float) -> Sim
     rule, probe = layer.rule, spy.probe
     a_patterns = layer.a_patterns(probe.a).flatten().long()
     p = torch.bincount(a_patterns, minlength=2**rule.format.a_bits).double()
-    q = torch.bincount(probe.patterns().flatten(), minlength=2**rule.format.b_bits).double()
-    p, q = p / p.sum(), q / q.sum()
     errors = probe.error_table().double()
+    q = torch.bincount(probe.answers().flatten(), minlength=errors.shape[1]).double()
+    p, q = p / p.sum(), q / q.sum()
     mean = p @ errors @ q
     variance = p @ (errors - mean).square() @ q
     a, b = probe.a.double() - layer.a_zero, probe.b.double() - layer.b_zero

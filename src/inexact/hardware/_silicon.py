@@ -13,6 +13,7 @@ from inexact.hardware._pe import ElementCost, adder_ratio, element_cost, flip_fl
 from inexact.hardware._rates import column_table
 from inexact.hardware._schemes import additional_elements, beside_element, shifted_bits
 from inexact.hardware._subword import WIDTH, overhead
+from inexact.units import Multiplier
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 from inexact.units.cost import relative_cost
 
@@ -98,18 +99,14 @@ def _distinct(found: set[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
 def circuit_of_modes(spec: str) -> str:
     """The mode of a run-time reconfigurable unit that holds the whole circuit; any other unit's own spec."""
     unit = units.of_any_system(spec)
-    modes = getattr(unit, "modes", None)
-    if modes is None:
-        return spec
-    held = modes()
-    specs: list[str] = [mode.spec for mode in (held.values() if isinstance(held, dict) else held)]
-    return max(specs, key=lambda mode: (element_cost(mode).multiplier.area, mode))
+    modes = unit.modes() if isinstance(unit, Multiplier) else {}
+    return max((mode.spec for mode in modes.values()), key=lambda mode: (element_cost(mode).multiplier.area, mode), default=spec)
 
 
 def mode_switches(spec: str) -> float:
     """Area of the switches that choose a mode over that of the exact multiplier, by the gate-count model; 0 without modes."""
     unit = units.of_any_system(spec)
-    return max(0.0, relative_cost(unit).area.value - 1) if hasattr(unit, "modes") else 0.0
+    return max(0.0, relative_cost(unit).area.value - 1) if isinstance(unit, Multiplier) and unit.modes() else 0.0
 
 
 def elements(wanted: Demands) -> list[ElementCost]:

@@ -13,7 +13,7 @@ from torch import Tensor
 from inexact.core.errors import DataError, FormatError
 from inexact.nn._probed import Probed
 from inexact.nn._rule import Rule
-from inexact.nn._tables import coded_table, error_table
+from inexact.nn._tables import coded_table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +115,12 @@ class Probe:
         return found
 
     def error_table(self) -> Tensor:
-        """int64 [2**a_bits, 2**b_bits], approximate minus exact, indexed by bit pattern. FormatError for products that are no integers."""
-        rule = self._with_integers()
-        return torch.from_numpy(error_table(rule.unit.spec, rule.coding, rule.format.b_bits).astype(np.int64))
+        """int64 [2**a_bits, N], approximate minus exact, by the activation's bit pattern and as `answers` says.
+
+        FormatError for products that are no integers.
+        """
+        self._with_integers()
+        return self.layer.errors().to(torch.int64)
 
     def _with_integers(self) -> Rule:
         rule = self.layer.rule
@@ -135,6 +138,15 @@ class Probe:
     def patterns(self) -> Tensor:
         """int64 [O, …], the weights' bit patterns."""
         return torch.bitwise_and(self.b.to(torch.int64), 2**self.layer.rule.format.b_bits - 1)
+
+    def answers(self) -> Tensor:
+        """int64 [O, …], the column of `error_table` that each weight runs: its bit pattern, and its mode where weights have modes."""
+        return self.layer.answers(self.patterns())
+
+    def renewed(self) -> Probe:
+        """The probe of the layer as it computes now, after its modes were changed."""
+        sums = None if self._a is None else self.layer.approximate_sums(self._a, self.b).to(torch.int64)
+        return Probe(self.layer, self._a, self.b, sums, x=self.x, reference=self.reference, correction=self.correction)
 
     def by_channel(self, sums: Tensor) -> Tensor:
         """`sums` as [O, outputs of that channel over the calibration set]."""

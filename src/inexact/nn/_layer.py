@@ -17,6 +17,7 @@ from inexact.nn._blocks import AsConvolution, blocked_sums
 from inexact.nn._columns import add_columns, planned_columns, set_columns, weighted_columns
 from inexact.nn._correction import Correction, Probe, Recoverer
 from inexact.nn._mixed import Mixture, mixture_of
+from inexact.nn._modes import Part, checked_modes, first_modes, modal_errors, pairs, parts_of
 from inexact.nn._numbers import factors, number_patterns, number_sums
 from inexact.nn._pass_through import pass_through
 from inexact.nn._prepared import Cache, Prepared, prepare
@@ -58,6 +59,7 @@ class ApproxLayer(nn.Module, ABC):
     control_tables: Tensor
     control_coefficients: Tensor
     control_shift: Tensor
+    modes: Tensor | None
     weighted = True
 
     def __init__(self, name: str, rule: Rule, weight: Tensor, bias: Tensor | None) -> None:
@@ -82,6 +84,9 @@ class ApproxLayer(nn.Module, ABC):
         self.register_buffer("table", torch.zeros((0, 0), dtype=torch.int32), persistent=False)
         if rule.format.block is not None and not self.takes_blocks:
             raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for layer {name}: give it another precision")
+        if rule.modes != "uniform" and not self.takes_modes:
+            raise PlanError(f"modes of weights are for convolutions and Linear layers, not for layer {name}: leave its rule's modes away")
+        self.register_buffer("modes", first_modes(rule.modes, rule.unit.spec, weight))
         self.restate(rule)
         self.calibrated = False
         self.has_column = False
@@ -149,11 +154,21 @@ class ApproxLayer(nn.Module, ABC):
                 chosen = self.b_quantiser().dequantise(correction.codes)
                 self.weight.copy_(chosen if self.reducer is None else torch.where(self.weight == 0, 0, chosen))  # left out stays out
 
+    def set_modes(self, modes: Tensor) -> None:
+        """Give each weight (or filter) a mode of the rule's unit by its code, shaped as `modes` is; PlanError for anything else."""
+        found = checked_modes(modes, self.modes, self.rule.unit.spec, self.name)
+        assert self.modes is not None
+        self.modes.copy_(found)
+
     def forward(self, x: Tensor) -> Tensor:
         """The emulated layer; x float32, shaped as the original layer's input. Raises FormatError for NaN or infinity."""
         self._check_calibrated()
         with torch.no_grad():
-            result = self.compiled(x.detach(), self._prepared()) if self._compiles(x) else self._emulated(x.detach())
+            prepared = self._prepared() if self._compiles(x) else None
+            if prepared is not None and prepared.whole:
+                result = self.compiled(x.detach(), prepared)
+            else:
+                result = self._emulated(x.detach())
             if self.reducer is not None and self.reducer.changes:
                 result = self.reducer.apply_to(self, x.detach(), result)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
@@ -169,7 +184,7 @@ class ApproxLayer(nn.Module, ABC):
 
     def _prepared(self) -> Prepared:
         scales = (self.a_scale, self.a_zero, self.b_scale, self.b_zero, self.out_scale, self.out_zero)
-        sources = (self.weight, *scales, self.fold, self.gain, self.column)
+        sources = (self.weight, *scales, self.fold, self.gain, self.column, *(() if self.modes is None else (self.modes,)))
         return self._cache.get(sources if self.bias is None else (*sources, self.bias), lambda: prepare(self))
 
     @property
@@ -179,8 +194,30 @@ class ApproxLayer(nn.Module, ABC):
 
     def padding_errors(self, b: Tensor) -> Tensor:
         """float64, shaped as the weight: the error of each of its codes b (or their bit patterns) with the code of zero."""
-        at_zero = errors_with(int(self.a_zero), self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)
-        return torch.from_numpy(at_zero).to(b.device)[b.long() & (2**self.rule.format.b_bits - 1)].double()
+        patterns = b.long() & (2**self.rule.format.b_bits - 1)
+        if self.rule.modes != "uniform":
+            at_zero = self.errors()[int(self.a_zero) & (2**self.rule.format.a_bits - 1)].to(b.device)
+        else:
+            found = errors_with(int(self.a_zero), self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits)
+            at_zero = torch.from_numpy(found).to(b.device)
+        return at_zero[self.answers(patterns)].double()
+
+    def errors(self) -> Tensor:
+        """int32 [2**a_bits, N], approximate minus exact product; `answers` says which column a weight runs."""
+        find = error_table if self.rule.modes == "uniform" else modal_errors
+        return torch.from_numpy(find(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits))
+
+    def answers(self, patterns: Tensor) -> Tensor:
+        """int64, shaped as the weight: columns of `errors` for the weights' bit patterns."""
+        if self.rule.modes == "uniform" or self.modes is None:
+            return patterns.long()
+        return pairs(self.modes, patterns, self.rule.format.b_bits)
+
+    def parts(self, patterns: Tensor) -> list[Part]:
+        """Tables, and codes into them, whose sums add up to those of the weights' bit patterns."""
+        if self.rule.modes == "uniform":
+            return [Part(self.table, patterns)]
+        return parts_of(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits, self.answers(patterns))
 
     def _emulated(self, x: Tensor) -> Tensor:
         """The layer by torch operators, on any device: what `compiled` must equal bit for bit."""
@@ -195,7 +232,7 @@ class ApproxLayer(nn.Module, ABC):
         if self.recoverer is not None:
             correction = self.recoverer(Probe(self, a, b, total.to(torch.int64), x=x))
             self.correct(correction)
-            if correction.codes is not None:
+            if correction.codes is not None or self.modes is not None:
                 a, b = self.a_codes(x), self.b_codes()
                 total = self.sums(a, b)
         if self.has_column or self.has_control:
@@ -268,7 +305,7 @@ class ApproxLayer(nn.Module, ABC):
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum (a-za)(b-zb)` with the products through unit and accumulator, float64 integers; the correction sums are exact."""
-        total = wide_sums(self, a, b) if self.rule.wide else self.table_sums(self.a_patterns(a), self.b_patterns(b)).double()
+        total = wide_sums(self, a, b) if self.rule.wide else self._looked_up(a, b)
         b_sums = b.double().reshape(b.shape[0], -1).sum(1)
         if self.rule.coding == "unsigned":  # sum ab - zb sum a - za sum b + K za zb, with zb per tensor or per channel
             zb = self.b_zero.double().reshape(-1).expand(b.shape[0])
@@ -277,6 +314,14 @@ class ApproxLayer(nn.Module, ABC):
         total -= self.per_channel(self.a_zero.double() * b_sums)
         if self.skips_padding:
             total -= self.padding_sums(self.padding_errors(b), a.shape)
+        return total
+
+    def _looked_up(self, a: Tensor, b: Tensor) -> Tensor:
+        activations = self.a_patterns(a)
+        first, *more = self.parts(self.b_patterns(b))
+        total = self.table_sums(activations, first.codes, first.table).double()
+        for part in more:
+            total += self.table_sums(activations, part.codes, part.table)
         return total
 
     def a_patterns(self, a: Tensor) -> Tensor:
@@ -422,8 +467,11 @@ class ApproxLayer(nn.Module, ABC):
         """Sums [N, O, H', W'] of `as_convolution` as the output for input x."""
         return sums
 
+    takes_modes = True
+    """Whether weights of layers of this kind may have modes of their own."""
+
     @abstractmethod
-    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def table_sums(self, a: Tensor, b: Tensor, table: Tensor) -> Tensor:
         """int32 `sum_k table[a, b]` of padded uint8 patterns, by the rule's accumulator."""
 
     @abstractmethod

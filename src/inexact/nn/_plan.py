@@ -46,11 +46,13 @@ class Plan:
         accumulator: str | Accumulator | None = None,
         gradient: str | None = None,
         reduction: str | None = None,
+        modes: str | None = None,
         exits: Exits | None = None,
     ) -> None:
         self.exits = exits
         given: dict[str, Any] = {"multiplier": multiplier, "precision": precision, "coding": coding}
         given |= {"padding": padding, "recovery": recovery, "accumulator": accumulator, "gradient": gradient, "reduction": reduction}
+        given["modes"] = modes
         keywords = {name: value for name, value in given.items() if value is not None}
         self._rules: dict[str, Choice] = {_checked_key(key): _as_rule(value) for key, value in (rules or {}).items()}
         if keywords:

@@ -20,10 +20,13 @@ _AT_ONCE = 1 << 16  # weights
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """patterns: uint8, shaped as the weight. padding_errors: float64, shaped as the weight: each tap's error on the code of zero, where
-    padding is skipped."""
+    """patterns: uint8, shaped as the weight, codes of `table`. whole: whether that one table gives the layer's sums, which the modes of
+    weights may need several for. padding_errors: float64, shaped as the weight: each tap's error on the code of zero, where padding is
+    skipped."""
 
     patterns: Tensor
+    table: Tensor
+    whole: bool
     around: Surroundings
     padding_errors: Tensor | None
 
@@ -90,7 +93,14 @@ def prepare(layer: ApproxLayer) -> Prepared:
         integer_out=(float(layer.out_zero), float(layer.out_scale), 0.0, float(2**form.a_bits - 1)),
     )
     differs = layer.skips_padding and not layer.rule.exact
-    return Prepared(patterns=patterns, around=around, padding_errors=layer.padding_errors(patterns) if differs else None)
+    parts = layer.parts(patterns)
+    return Prepared(
+        patterns=parts[0].codes,
+        table=parts[0].table,
+        whole=len(parts) == 1,
+        around=around,
+        padding_errors=layer.padding_errors(patterns) if differs else None,
+    )
 
 
 def _weight_codes(layer: ApproxLayer) -> tuple[Tensor, Tensor]:

@@ -26,6 +26,12 @@ class Probed(Protocol):
     def approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 integers, the sums of the probe's codes through the unit."""
 
+    def errors(self) -> Tensor:
+        """int32 [2**a_bits, N], approximate minus exact product."""
+
+    def answers(self, patterns: Tensor) -> Tensor:
+        """int64, columns of `errors` for the weights' bit patterns."""
+
     def columns_of(self, a: Tensor, correction: Correction) -> Tensor:
         """float64 integers, what the columns of a correction take off every output."""
 

@@ -12,6 +12,7 @@ from inexact.core.errors import FormatError, PlanError, near
 from inexact.core.numbers import SYSTEMS
 from inexact.core.registry import parse_call
 from inexact.core.workload import CODINGS
+from inexact.nn._modes import GRANULARITIES
 from inexact.nn._numbers import factors
 from inexact.nn._tables import coded_table
 from inexact.nn.gradients import gradients
@@ -40,6 +41,8 @@ class Rule:
     accumulator: "exact", or a `units.Accumulator` or its spec: the raw products of codes are summed by it, in its order; the corrections by
     zero points stay exact and are added after.
     reduction: spec of what products are left out, such as "structured_sparsity(n=2,m=4)" or "sign_termination"; "none".
+    modes: "uniform", the mode the spec names; or "per_weight", "per_filter": a mode of the unit's circuit for each, which is stored with the
+        weights (a recovery chooses them, or `set_modes` of the layer).
     gradient: spec of the unit's derivative in training: "straight_through", "smoothed_difference(half_window=16)", "linear_fit",
         "low_rank(rank=2)".
 
@@ -54,15 +57,19 @@ class Rule:
     accumulator: str | Accumulator = "exact"
     gradient: str = "straight_through"
     reduction: str = "none"
+    modes: str = "uniform"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "precision", precision_formats.get(self.precision).spec)
         object.__setattr__(self, "multiplier", self._canonical_multiplier())
         _one_of("coding", self.coding, CODINGS)
         _one_of("padding", self.padding, PADDINGS)
+        _one_of("modes", self.modes, GRANULARITIES)
         if self.accumulator != "exact":
             object.__setattr__(self, "accumulator", Accumulator.get(self.accumulator).spec)
         object.__setattr__(self, "reduction", reductions.get(self.reduction).spec)
+        if self.modes != "uniform":
+            self._check_modes()
         if self.format.block is not None:
             self._check_blocks()
         if self.format.system is not None:
@@ -210,6 +217,16 @@ class Rule:
             )
         if self.reduction != "none":
             raise PlanError(f"{self.precision} and {self.reduction} do not go together in one layer: leave one of them away")
+
+    def _check_modes(self) -> None:
+        unit = self.unit
+        if not isinstance(unit, Multiplier) or not unit.modes():
+            raise PlanError(
+                f"modes {self.modes!r} need a reconfigurable unit, such as pn or lvrm, but {unit.spec} has one mode: leave modes away"
+            )
+        for entry, plain in (("accumulator", "exact"), ("reduction", "none"), ("gradient", "straight_through")):
+            if getattr(self, entry) != plain:
+                raise PlanError(f"{entry} must be {plain} where weights have modes, not {getattr(self, entry)}: leave one of them away")
 
     def _check_accumulator(self) -> None:
         if self.sums is None:

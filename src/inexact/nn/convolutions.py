@@ -52,13 +52,13 @@ class LiftedConvolution(ApproxLayer):
             return self._emulated(x)
         image = self.lifted(self.padded(x)).contiguous()
         geometry = kernels.Geometry.of(self.stride, 0, self.dilation, self.groups)
-        sums = kernels.conv2d_layer(image, self.lifted_weight(prepared.patterns), self.table, prepared.around, geometry)
+        sums = kernels.conv2d_layer(image, self.lifted_weight(prepared.patterns), prepared.table, prepared.around, geometry)
         return self.lowered(sums, len(x))
 
-    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def table_sums(self, a: Tensor, b: Tensor, table: Tensor) -> Tensor:
         """int32, shaped as the output."""
         image, kernel = self.lifted(a), self.lifted_weight(b)
-        sums = conv2d(self.rule, image, kernel, self.table, self.stride, self.dilation, self.groups)
+        sums = conv2d(self.rule, image, kernel, table, self.stride, self.dilation, self.groups)
         return self.lowered(sums, len(a))
 
     def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:

@@ -59,7 +59,7 @@ class ApproxConv2d(ApproxLayer):
             reach = torch.Size((*x.shape[:2], x.shape[2] + top + bottom, x.shape[3] + left + right))
             errors = self.padding_sums(prepared.padding_errors, reach)
             around = replace(around, padding=errors.reshape(errors.shape[1], -1))
-        return kernels.conv2d_layer(x, prepared.patterns, self.table, around, geometry)
+        return kernels.conv2d_layer(x, prepared.patterns, prepared.table, around, geometry)
 
     @property
     def has_image(self) -> bool:
@@ -88,9 +88,9 @@ class ApproxConv2d(ApproxLayer):
         """Itself."""
         return AsConvolution(image=padded, weight=self.weight, stride=self.stride, dilation=self.dilation, groups=self.groups)
 
-    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def table_sums(self, a: Tensor, b: Tensor, table: Tensor) -> Tensor:
         """int32 [N, O, H', W']."""
-        return conv2d(self.rule, a, b, self.table, self.stride, self.dilation, self.groups)
+        return conv2d(self.rule, a, b, table, self.stride, self.dilation, self.groups)
 
     def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
         """float64 [N, O, H', W']."""
@@ -171,7 +171,7 @@ class ApproxLinear(ApproxLayer):
 
     def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
         """float32 [..., O]."""
-        rows = kernels.linear_layer(x.reshape(-1, x.shape[-1]), prepared.patterns, self.table, prepared.around)
+        rows = kernels.linear_layer(x.reshape(-1, x.shape[-1]), prepared.patterns, prepared.table, prepared.around)
         return rows.reshape(*x.shape[:-1], -1)
 
     def unrolled(self, a: Tensor) -> Tensor:
@@ -192,9 +192,9 @@ class ApproxLinear(ApproxLayer):
         """float32 [..., O]."""
         return sums.reshape(*x.shape[:-1], -1)
 
-    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def table_sums(self, a: Tensor, b: Tensor, table: Tensor) -> Tensor:
         """int32 [..., O]."""
-        return gemm(self.rule, a.reshape(-1, a.shape[-1]), b, self.table).reshape(*a.shape[:-1], -1)
+        return gemm(self.rule, a.reshape(-1, a.shape[-1]), b, table).reshape(*a.shape[:-1], -1)
 
     def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
         """float64 [..., O]."""

@@ -16,7 +16,7 @@ from inexact.nn._correction import Correction, Probe, Recoverer
 from inexact.nn._numbers import factors, number_sums
 from inexact.nn._rule import Rule
 from inexact.nn._sums import matmul
-from inexact.nn._tables import code_values, coded_table
+from inexact.nn._tables import code_values, coded_table, error_table
 from inexact.precision import Observer, Quantiser, fixed_point, requantise
 
 
@@ -68,6 +68,8 @@ class ApproxProduct(nn.Module):
         self.register_buffer("table", torch.zeros((0, 0), dtype=torch.int32), persistent=False)
         if rule.format.block is not None:
             raise PlanError(f"{rule.precision} is for Conv2d and Linear layers, not for product {name}: give it another precision")
+        if rule.modes != "uniform":
+            raise PlanError(f"modes are stored with weights, which product {name} has none of: leave its rule's modes away")
         self.restate(rule)
         self.calibrated = False
         self.has_column = False
@@ -175,6 +177,14 @@ class ApproxProduct(nn.Module):
         """float64 integers [..., M, 1], `sum_k f(a_k)`."""
         values = column.to(a.device).double()[self._patterns(a, self.rule.format.a_bits).int()]
         return values.sum(-1, keepdim=True)
+
+    def errors(self) -> Tensor:
+        """int32 [2**a_bits, 2**b_bits], approximate minus exact product by bit patterns."""
+        return torch.from_numpy(error_table(self.rule.unit.spec, self.rule.coding, self.rule.format.b_bits))
+
+    def answers(self, patterns: Tensor) -> Tensor:
+        """int64, the patterns themselves."""
+        return patterns.long()
 
     def activation_codes(self) -> Tensor:
         """int64 [2**a_bits], the value of every bit pattern of the left operand."""

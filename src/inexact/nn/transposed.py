@@ -38,6 +38,8 @@ class ApproxConvTranspose2d(ApproxLayer):
         self.padding: tuple[int, int] = source.padding  # type: ignore[assignment]
         self.output_padding = source.output_padding
 
+    takes_modes = False
+
     @property
     def pads(self) -> bool:
         """Always False: the padding of a transposed convolution crops its output."""
@@ -53,12 +55,12 @@ class ApproxConvTranspose2d(ApproxLayer):
         """The portable path: the compiled layer does not add overlapping results."""
         return self._emulated(x)
 
-    def table_sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def table_sums(self, a: Tensor, b: Tensor, table: Tensor) -> Tensor:
         """[N, O, H', W'], float64 integers. Taps that meet no pixel count as `za (b - zb)`, which the zero-point terms take away."""
         n, _, height, width = a.shape
         rows = a.reshape(n, self.groups, -1, height * width).permute(1, 0, 3, 2).flatten(1, 2)
         columns = b.reshape(self.groups, -1, *b.shape[1:]).permute(0, 1, 3, 4, 2).flatten(1, 3)
-        sums = [kernels.gemm(r.contiguous(), c.contiguous(), self.table) for r, c in zip(rows, columns, strict=True)]
+        sums = [kernels.gemm(r.contiguous(), c.contiguous(), table) for r, c in zip(rows, columns, strict=True)]
         taps = torch.stack(sums).reshape(self.groups, n, height * width, -1).permute(1, 0, 3, 2).flatten(1, 2)
         return self._overlapped(taps.double(), (height, width)) + self.a_zero.double() * self._absent(b, a.shape)
 

@@ -46,7 +46,7 @@ class Recovery(ABC):
 class Chain(Recovery):
     """Recoveries one after another in every layer, written `first + second`: each sees the weights and columns of those before it.
 
-    Ranges come first, because weights and columns are found for given codes; a map of weight codes comes before anything else that changes
+    Modes and ranges come first, because weights and columns are found for given codes; a map of weight codes comes before anything else that changes
     weights. Each stage fits bias (and gain) anew, so the last one's stand. Raises SpecError for stages that undo each other.
     """
 
@@ -62,6 +62,8 @@ class Chain(Recovery):
             raise SpecError(f"{stage.spec} cannot be combined with another recovery: leave it out of {self.spec!r}")
         if any(type(stage) is type(other) for other in before):
             raise SpecError(f"a recovery must stand once in a chain, but {stage.family_name} stands twice in {self.spec!r}: leave one out")
+        if "modes" in stage.facts.changes and place:
+            raise SpecError(f"{stage.family_name} must come first in {self.spec!r}: what stands before it was found for other modes")
         if "ranges" in stage.facts.changes and place:
             raise SpecError(f"{stage.family_name} must come first in {self.spec!r}: what stands before it was found for other codes")
         rivals = [other for other in before if "columns" in other.facts.changes & stage.facts.changes]
@@ -91,7 +93,8 @@ class Chain(Recovery):
     def correct(self, probe: Probe) -> Correction:
         """What the last stage leaves."""
         for stage in self.parts:
-            probe = probe.after(stage.correct(probe))
+            correction = stage.correct(probe)
+            probe = (probe.renewed() if "modes" in stage.facts.changes else probe).after(correction)
         return probe.correction
 
 

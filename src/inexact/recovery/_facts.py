@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-CHANGES = ("ranges", "weights", "columns", "gain", "bias")
+CHANGES = ("modes", "ranges", "weights", "columns", "gain", "bias")
 """What a recovery may change in a layer, in the order in which stages of a chain should change it."""
 
 

@@ -26,3 +26,17 @@ def of_channels(probe: Probe) -> Tensor:
 
 def _patterns(probe: Probe, a: Tensor) -> Tensor:
     return torch.bitwise_and(a.to(torch.int64), 2**probe.layer.rule.format.a_bits - 1)
+
+
+def mean_errors(probe: Probe, answers: Tensor, errors: Tensor, *, by_channel: bool) -> Tensor:
+    """float64, shaped as `answers`: the mean of each weight's errors over the activations it meets.
+
+    answers: int64 [O, …], the column of `errors` (float64 [2**a_bits, N]) that each weight runs. by_channel: with the histogram of its input
+    channel, where weights have as many as the layer (not in groups), else with that of the layer.
+    """
+    if by_channel:
+        shares = of_channels(probe)
+        if len(shares) == answers.shape[1]:
+            channels = torch.arange(len(shares), device=answers.device).reshape(1, -1, *[1] * (answers.dim() - 2))
+            return (shares @ errors)[channels, answers]
+    return (of_layer(probe) @ errors)[answers]

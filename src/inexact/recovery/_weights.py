@@ -12,6 +12,8 @@ def with_weights(probe: Probe, name: str) -> ApproxLayer | None:
     if not isinstance(layer, ApproxLayer):
         return None
     form = layer.rule.format
+    if layer.modes is not None:
+        raise PlanError(f"{name} in layer {layer.name} needs a unit of one mode, but its weights have modes: take bias_correction there")
     if layer.mixture is not None or form.system is not None or form.block is not None:
         raise PlanError(
             f"{name} in layer {layer.name} needs integers of one width and scale, not {layer.rule.precision}: take bias_correction there"

@@ -73,11 +73,12 @@ class ControlVariate(Recovery):
 
 def functions(probe: Probe, columns: int) -> Tensor:
     """float64 [columns, 2**a_bits], zero at the code of zero; zero where the filters' errors have fewer directions."""
-    size = 2**probe.layer.rule.format.b_bits
-    flat = probe.patterns().reshape(len(probe.b), -1)
+    table = probe.error_table()
+    size = table.shape[1]
+    flat = probe.answers().reshape(len(probe.b), -1)
     rows = torch.arange(len(flat), device=flat.device)[:, None] * size
     shares = torch.bincount((flat + rows).flatten(), minlength=size * len(flat)).reshape(len(flat), size).double() / flat.shape[1]
-    errors = shares @ probe.error_table().to(shares.device).double().T  # [O, A]
+    errors = shares @ table.to(shares.device).double().T  # [O, A]
     met = of_layer(probe)
     centred = (errors - (errors @ met)[:, None]) * met.sqrt()
     right = torch.linalg.svd(centred, full_matrices=False)[2][:columns]

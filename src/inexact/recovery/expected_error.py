@@ -12,7 +12,7 @@ from inexact.core.errors import SpecError, near
 from inexact.nn import Correction, Probe
 from inexact.recovery._base import Recovery, recoveries
 from inexact.recovery._facts import Facts
-from inexact.recovery._histograms import of_channels, of_layer
+from inexact.recovery._histograms import mean_errors
 
 SOURCES = ("channel", "layer")
 
@@ -46,11 +46,5 @@ class ExpectedError(Recovery):
         return replace(neutral, bias=torch.round(self._expected(probe)).to(torch.int64))
 
     def _expected(self, probe: Probe) -> Tensor:
-        patterns, errors = probe.patterns(), probe.error_table().to(probe.b.device).double()
-        if self.histogram == "channel":
-            shares = of_channels(probe)
-            if len(shares) == patterns.shape[1]:
-                mean = shares @ errors  # [C, 2**b_bits]
-                channels = torch.arange(len(shares), device=patterns.device).reshape(1, -1, *[1] * (patterns.dim() - 2))
-                return mean[channels, patterns].flatten(1).sum(1)
-        return (of_layer(probe) @ errors)[patterns].flatten(1).sum(1)
+        errors = probe.error_table().to(probe.b.device).double()
+        return mean_errors(probe, probe.answers(), errors, by_channel=self.histogram == "channel").flatten(1).sum(1)

@@ -43,12 +43,12 @@ class SharedColumn(Recovery):
 
     def correct(self, probe: Probe) -> Correction:
         """Column, bias and gain of one layer."""
-        column = mean_error(probe.error_table(), probe.patterns())
+        column = mean_error(probe.error_table(), probe.answers())
         return fold(probe.after(replace(probe.correction, column=column)), gain=self.gain, target=self.target)
 
 
-def mean_error(errors: Tensor, patterns: Tensor) -> Tensor:
-    """f(a), int32 [2**a_bits]: the mean of errors[a, b] over the weight patterns b, rounded to an integer."""
-    histogram = torch.bincount(patterns.reshape(-1), minlength=errors.shape[1]).double()
+def mean_error(errors: Tensor, answers: Tensor) -> Tensor:
+    """f(a), int32 [2**a_bits]: the mean of errors[a, b] over the columns b that the weights run, rounded to an integer."""
+    histogram = torch.bincount(answers.reshape(-1), minlength=errors.shape[1]).double()
     mean = errors.to(histogram.device).double() @ histogram / histogram.sum()
     return torch.round(mean).to(torch.int32)

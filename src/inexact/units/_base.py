@@ -189,6 +189,25 @@ class Multiplier(Unit):
     def product(self, a: Integers, b: Integers) -> Integers:
         """Hook: products of checked operand values, int64 arrays of one shape."""
 
+    def modes(self) -> dict[str, Multiplier]:
+        """Hook: the units of a run-time reconfigurable circuit by mode, in the order of its control code; empty for a unit of one mode."""
+        return {}
+
+    def place_switched(self, b: Builder, x: Wires, y: Wires, code: Wires) -> Wires | None:
+        """Hook: the circuit that holds all modes, `code` the number of the mode in binary; None = no circuit, or one mode only."""
+        return None
+
+    @final
+    @property
+    def mode_bits(self) -> int:
+        """Bits of the control code; 0 for a unit of one mode."""
+        return max(0, len(self.modes()) - 1).bit_length()
+
+    @final
+    def switched_circuit(self) -> Circuit | None:
+        """The netlist that holds all modes, cached: inputs `a` and `b`, whose upper `mode_bits` bits are the control code; output `y`."""
+        return _switched_circuit(self)
+
     @final
     def exact(self, a: Integers, b: Integers) -> Integers:
         """The exact product."""
@@ -258,6 +277,19 @@ def _circuit(unit: Unit) -> Circuit | None:
     if result is None:
         return None
     b.output("y", result, signed=unit.signed)
+    return b.build()
+
+
+@functools.lru_cache(maxsize=64)
+def _switched_circuit(unit: Multiplier) -> Circuit | None:
+    if not unit.mode_bits:
+        return None
+    b = Builder(re.sub(r"\W+", "_", f"{unit.spec} switched").strip("_"))
+    x, y = b.input("a", unit.width[0]), b.input("b", unit.width[1] + unit.mode_bits)
+    result = unit.place_switched(b, x, y[: unit.width[1]], y[unit.width[1] :])
+    if result is None:
+        return None
+    b.output("y", result)
     return b.build()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.circuits import Builder, Wires
+from inexact.circuits.columns import Columns, add_columns
 from inexact.circuits.multipliers import multiply
 from inexact.core.errors import SpecError, require_range
 from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
@@ -51,9 +52,9 @@ class LowVariance(Multiplier):
         """Columns tied in this mode."""
         return (0, self.first, self.second)[self.mode]
 
-    def modes(self) -> list[LowVariance]:
+    def modes(self) -> dict[str, Multiplier]:
         """The three units of this circuit."""
-        return [LowVariance(mode=mode, first=self.first, second=self.second, width=self.width) for mode in range(3)]
+        return {str(mode): LowVariance(mode=mode, first=self.first, second=self.second, width=self.width) for mode in range(3)}
 
     def _kept(self) -> NDArray[np.bool_]:
         return np.add.outer(np.arange(self.width[0]), np.arange(self.width[1])) >= self.cut
@@ -70,6 +71,18 @@ class LowVariance(Multiplier):
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
         """The array in this mode, without the tied cells."""
         return multiply(b, x, y, kind="dadda", kept=self._kept())
+
+    def place_switched(self, b: Builder, x: Wires, y: Wires, code: Wires) -> Wires:
+        """The whole array; a further AND in the cells of the columns that mode 2 ties, and in those that both modes tie."""
+        exact, below = b.nor_(code[0], code[1]), b.not_(code[1])
+        columns: Columns = [[] for _ in range(sum(self.width))]
+        for i, p in enumerate(x):
+            for j, q in enumerate(y):
+                cell = b.and_(p, q)
+                if i + j < self.second:
+                    cell = b.and_(cell, exact if i + j < self.first else below)
+                columns[i + j].append(cell)
+        return add_columns(b, columns, tree="dadda")
 
     def gates(self) -> GateCount:
         """The whole array and a switch per cell that a mode ties; what a mode saves is switching, not area."""

@@ -43,7 +43,7 @@ class PositiveNegative(Multiplier):
             raise SpecError(f"mode must be exact, positive or negative, not {self.mode!r}{near(str(self.mode), MODES)}")
         require_range("bits", self.bits, 1, self.width[1], bound="1..bits of b")
 
-    def modes(self) -> dict[str, PositiveNegative]:
+    def modes(self) -> dict[str, Multiplier]:
         """The three units of this circuit by mode."""
         return {mode: PositiveNegative(mode=mode, bits=self.bits, width=self.width) for mode in MODES}
 
@@ -70,6 +70,12 @@ class PositiveNegative(Multiplier):
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
         """The array in this mode, its constants worked in."""
         low = {"exact": y[: self.bits], "positive": (ONE,) * self.bits, "negative": (ZERO,) * self.bits}[self.mode]
+        return multiply(b, x, (*low, *y[self.bits :]), kind="dadda")
+
+    def place_switched(self, b: Builder, x: Wires, y: Wires, code: Wires) -> Wires:
+        """The whole array behind an OR and an AND for each switched bit of b; code 1 is positive, 2 negative."""
+        up, kept = code[0], b.not_(code[1])
+        low = [b.and_(b.or_(wire, up), kept) for wire in y[: self.bits]]
         return multiply(b, x, (*low, *y[self.bits :]), kind="dadda")
 
     def gates(self) -> GateCount:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from inexact import units
+from inexact import circuits, units
 from inexact.core.errors import SpecError
 from inexact.metrics import profile
+from inexact.units import multipliers
 from inexact.units.compressor import COMPRESSORS
 from inexact.units.csd import leading_digits
 from inexact.units.lvrm import LowVariance
@@ -151,10 +152,10 @@ def test_lvrm_modes_hold_the_published_rule_and_one_more_column_breaks_it() -> N
         return float((error.var(axis=0) <= bound**2).mean())
 
     modes = LowVariance().modes()
-    assert [mode.cut for mode in modes] == [0, 3, 4]
+    assert [LowVariance(mode=mode).cut for mode in range(3)] == [0, 3, 4]
     assert share(3, 8) >= 0.9 > share(4, 8)
     assert share(4, 20) >= 0.9 > share(5, 20)
-    assert modes[2].sha256 == units.get("trunc(cut=4)").sha256
+    assert modes["2"].sha256 == units.get("trunc(cut=4)").sha256
 
 
 @pytest.mark.parametrize(
@@ -262,3 +263,20 @@ def test_blocks_of_one_bit_are_segments_and_all_pairs_are_exact() -> None:
     assert units.get("axbxp(mode=dynamic,block=1,kept=4)").sha256 == units.get("dsm(m=4)").sha256
     assert units.get("axbxp(block=3,kept=9)").sha256 == units.get("exact").sha256
     assert units.get("axbxp(block=4,kept=3)").pairs()[:3] == [(1, 1), (1, 0), (0, 1)]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("spec", ["pn", "pn(mode=positive,bits=1,width=(4,4))", "lvrm", "lvrm(first=2,second=3,width=(8,4))"])
+def test_the_switched_circuit_is_every_mode_by_its_code(spec: str) -> None:
+    unit = multipliers.get(spec)
+    circuit, (wa, wb) = unit.switched_circuit(), unit.width
+    assert circuit is not None
+    assert unit.mode_bits == 2
+    a, b = (grid.ravel() for grid in np.meshgrid(np.arange(1 << wa), np.arange(1 << wb), indexing="ij"))
+    for code, mode in enumerate(unit.modes().values()):
+        assert (circuits.evaluate(circuit, a, b + (code << wb)) == mode.table().ravel()).all()
+
+
+def test_units_of_one_mode_have_no_switched_circuit() -> None:
+    assert multipliers.get("trunc(cut=4)").modes() == {}
+    assert multipliers.get("trunc(cut=4)").mode_bits == 0
+    assert multipliers.get("trunc(cut=4)").switched_circuit() is None

@@ -54,7 +54,7 @@ class Modes:
         self._unhook()
         for name, layer in self.net.layers().items():
             self._corrections.setdefault(name, _correction_of(layer))
-            layer.restate(self.rules[name].but(multiplier="exact", accumulator="exact", gradient="straight_through"))
+            layer.restate(self.rules[name].but(multiplier="exact", modes="uniform", accumulator="exact", gradient="straight_through"))
             layer.correct(_nothing(layer))
 
     def noisy(self, noise: Noise) -> None:
@@ -98,9 +98,9 @@ def _correction_of(layer: Emulated) -> Correction:
 def _check_weights_stay(rules: Mapping[str, Rule]) -> None:
     for name, rule in rules.items():
         for stage in recoveries.get(rule.recovery).stages:
-            if "weights" in stage.facts.changes:
+            if stage.facts.changes & {"weights", "modes"}:
                 raise PlanError(
-                    f"a recovery under training must leave the weights alone, but {stage.family_name} in layer {name} chooses them: "
+                    f"a recovery under training must leave weights and their modes alone, but {stage.family_name} in layer {name} chooses them: "
                     "plan bias_correction, and recover() after training"
                 )
 

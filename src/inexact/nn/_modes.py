@@ -1,0 +1,110 @@
+"""Units with modes that are chosen weight by weight: which row of which mode's table a weight runs, as one table or a few."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inexact.core.errors import PlanError
+from inexact.core.workload import Coding
+from inexact.nn._tables import coded_table, error_table
+from inexact.units import Multiplier, multipliers
+
+GRANULARITIES = ("uniform", "per_filter", "per_weight")
+"""How many weights share a mode: all of a layer, those of an output channel, none."""
+
+MOST_COLUMNS = 256
+"""Columns of a table, whose codes are bytes."""
+
+
+class Part(NamedTuple):
+    """Some of a layer's products: int32 table [2**a_bits, 256], and uint8 codes into it, shaped as the weight."""
+
+    table: Tensor
+    codes: Tensor
+
+
+class _Columns(NamedTuple):
+    """distinct: int32 [2**a_bits, D]. place: int64 [modes * 2**b_bits], of every pair (mode, weight pattern) among them."""
+
+    distinct: NDArray[np.int32]
+    place: NDArray[np.int64]
+
+
+@lru_cache(maxsize=64)
+def _columns(spec: str, coding: Coding, b_bits: int) -> _Columns:
+    whole = np.concatenate([coded_table(mode.spec, coding, b_bits) for mode in modes_of(spec)], axis=1)
+    distinct, place = np.unique(whole, axis=1, return_inverse=True)
+    return _Columns(np.ascontiguousarray(distinct), place.reshape(-1).astype(np.int64))
+
+
+@lru_cache(maxsize=64)
+def modal_errors(spec: str, coding: Coding, b_bits: int) -> NDArray[np.int32]:
+    """int32 [2**a_bits, modes * 2**b_bits], approximate minus exact product, a block of columns for each mode."""
+    return np.concatenate([error_table(mode.spec, coding, b_bits) for mode in modes_of(spec)], axis=1)
+
+
+def modes_of(spec: str) -> tuple[Multiplier, ...]:
+    """The units of a reconfigurable circuit in the order of their codes; none for a unit of one mode."""
+    return tuple(multipliers.get(spec).modes().values())
+
+
+def own_mode(spec: str) -> int:
+    """The code of the mode that a spec names."""
+    return [mode.spec for mode in modes_of(spec)].index(multipliers.get(spec).spec)
+
+
+def first_modes(granularity: str, spec: str, weight: Tensor) -> Tensor | None:
+    """uint8, shaped as the weight, or [O, 1, …] per filter: every weight in the mode that the spec names; None for layers of one mode."""
+    if granularity == "uniform":
+        return None
+    shape = weight.shape if granularity == "per_weight" else (len(weight), *[1] * (weight.dim() - 1))
+    return torch.full(tuple(shape), own_mode(spec), dtype=torch.uint8, device=weight.device)
+
+
+def checked_modes(modes: Tensor, like: Tensor | None, spec: str, name: str) -> Tensor:
+    """uint8. PlanError for a layer of one mode, a map of another shape than `like`, or codes that name no mode."""
+    if like is None:
+        raise PlanError(f"layer {name} has one mode for all its weights: give its rule modes = 'per_weight' or 'per_filter' first")
+    if modes.shape != like.shape:
+        raise PlanError(f"the modes of layer {name} must have the shape {list(like.shape)}, not {list(modes.shape)}")
+    count = len(modes_of(spec))
+    if modes.dtype.is_floating_point or modes.numel() and not 0 <= int(modes.min()) <= int(modes.max()) < count:
+        known = ", ".join(f"{code} ({mode})" for code, mode in enumerate(multipliers.get(spec).modes()))
+        raise PlanError(f"the modes of layer {name} must be integers among {known}")
+    return modes.to(torch.uint8)
+
+
+def pairs(modes: Tensor, patterns: Tensor, b_bits: int) -> Tensor:
+    """int64, shaped as the weight: columns of `modal_errors`."""
+    return modes.long() * (1 << b_bits) + patterns.long()
+
+
+def parts_of(spec: str, coding: Coding, b_bits: int, found: Tensor) -> list[Part]:
+    """Tables whose sums add up to the layer's, for columns as `pairs` gives them: one wherever the weights meet at most 256 answers.
+
+    Else each table holds a column of zeros, which the weights of the other tables run.
+    """
+    columns = _columns(spec, coding, b_bits)
+    used, inverse = torch.unique(torch.from_numpy(columns.place).to(found.device)[found], return_inverse=True)
+    if len(used) <= MOST_COLUMNS:
+        return [Part(_table(columns, used), inverse.to(torch.uint8))]
+    step = MOST_COLUMNS - 1
+    parts = []
+    for start in range(0, len(used), step):
+        inside = (inverse >= start) & (inverse < start + step)
+        codes = torch.where(inside, inverse - start + 1, 0).to(torch.uint8)
+        parts.append(Part(_table(columns, used[start : start + step], first=1), codes))
+    return parts
+
+
+def _table(columns: _Columns, used: Tensor, first: int = 0) -> Tensor:
+    table = torch.zeros((len(columns.distinct), MOST_COLUMNS), dtype=torch.int32)
+    table[:, first : first + len(used)] = torch.from_numpy(columns.distinct[:, used.cpu().numpy()])
+    placed: Tensor = table.to(used.device)
+    return placed
