@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
 @click.option("--plan", type=click.Path(path_type=Path), required=True, help="Plan (TOML): what is approximated in which layer.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Float32 weights of the network (default: those of the package).")
-@click.option("--method", default="auto", show_default=True, help="Recovery or chain for every layer; auto: the cheap ones first.")
+@click.option("--method", default="auto", show_default=True, help="Recovery or chain; auto: the cheap first; modes: those of pn and lvrm.")
 @click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points that may be lost; auto stops there.")
 @click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="First validation images: calibration.")
 @click.option("--decide", type=click.IntRange(min=1), default=1000, show_default=True, help="Next validation images: the choice.")
@@ -47,13 +47,16 @@ def recover(
 ) -> None:
     """Win accuracy back without training: validation images choose the recovery, test images report it against the exact 8-bit network.
 
-    Writes the recovered weights and the plan that names the recovery. Stopped, the same command goes on after the last finished trial.
+    `--method modes` chooses the mode of every weight of reconfigurable units, whose rules must have modes = "per_weight": as cheap as the
+    budget allows. Writes the recovered weights and the plan that names the recovery. Stopped, the same command goes on after the last
+    finished trial (with `--method modes` it begins anew).
     """
     from torch.utils.data import Subset
 
     from inexact import nn, zoo
     from inexact.cli import _network
     from inexact.recovery import automatic
+    from inexact.recovery.mode_search import choose_modes
 
     if out.suffix != ".safetensors":
         raise OutputError(f"the weights file must end with .safetensors, not {out.name!r}")
@@ -70,16 +73,24 @@ def recover(
     record = out.with_suffix(".trials.json")
     with _network.progress_bar() as bar:
         task = bar.add_task("exact 8-bit network", total=None)
-        choice = automatic.choose(
-            emulated,
-            nn.evaluate(exact, deciding),
-            calibration=seen,
-            decide=deciding,
-            max_drop=max_drop,
-            ladder=automatic.LADDER if method == "auto" else (method,),
-            record=record,
-            progress=lambda spec: bar.update(task, description=spec),
-        )
+
+        def progress(trial: str) -> None:
+            bar.update(task, description=trial)
+
+        reference = nn.evaluate(exact, deciding)
+        if method == "modes":
+            choice = choose_modes(emulated, reference, calibration=seen, decide=deciding, max_drop=max_drop, progress=progress)
+        else:
+            choice = automatic.choose(
+                emulated,
+                reference,
+                calibration=seen,
+                decide=deciding,
+                max_drop=max_drop,
+                ladder=automatic.LADDER if method == "auto" else (method,),
+                record=record,
+                progress=progress,
+            )
         bar.update(task, description="test images")
         images = zoo.data(data, "test", limit)
         report = nn.evaluate(choice.net, images, reference=original, reference_int8=exact).to_json()

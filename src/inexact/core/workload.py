@@ -55,6 +55,8 @@ class Arithmetic:
     system: number system of the operands, "" for integers. block: channels that share a scale; 0 = scales are fixed.
     scheme: one of `SCHEMES` that the elements must have; "" for operands of one width. parts: its products by width, where they differ;
     waits: cycles a product waits for its group besides; shift: bits that each operand's scale may shift a product by.
+    modes: of a reconfigurable unit whose mode comes with the weight, (spec, share of the products) by mode; mode_bits: bits of control code
+    that are stored with each weight, on average.
     """
 
     multiplier: str | None = "exact"
@@ -74,6 +76,8 @@ class Arithmetic:
     parts: tuple[Products, ...] = ()
     waits: float = 0.0
     shift: int = 0
+    modes: tuple[tuple[str, float], ...] = ()
+    mode_bits: float = 0.0
 
     @property
     def columns(self) -> int:

@@ -294,7 +294,7 @@ class Accelerator:
 
     def map(self, layer: LayerWorkload, *, input_resident: bool = False, output_resident: bool = False) -> LayerMapping:
         """The best mapping of one layer. Raises HardwareError when no tile of it fits the memories."""
-        arithmetic = dataclasses.replace(layer.arithmetic, multiplier="exact", adder="exact")
+        arithmetic = dataclasses.replace(layer.arithmetic, multiplier="exact", adder="exact", modes=())
         shape = dataclasses.replace(
             layer,
             name="",

@@ -11,6 +11,7 @@ from inexact.core.workload import CODINGS, VECTOR_KINDS, LayerWorkload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
 from inexact.hardware._deliveries import memory_bits, register_bits
 from inexact.hardware._mapping import Mapping, stored_bits
+from inexact.hardware._modes import switched_cost
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost
 from inexact.hardware._rates import column_table
 from inexact.hardware._schemes import beside_cycles, beside_energy, block_energy, check_scheme, energy_share, repeated_sums, shift_energy
@@ -106,6 +107,9 @@ def element(machine: Accelerator, layer: LayerWorkload, dataflow: str) -> Elemen
     """The processing element a layer runs on: its unit under its coding, with operands as the dataflow brings them."""
     spec, signs = unit_of(machine, layer)
     regime = HELD.get(dataflow, "network") if machine.words["pe.operands"] == "network" else "uniform"
+    if layer.arithmetic.modes:
+        measured = None if layer.a_histogram is None or layer.b_histogram is None else (layer.a_histogram, layer.b_histogram)
+        return switched_cost(layer.arithmetic.modes, signs=signs, regime=regime, histograms=measured)
     if layer.a_histogram is None or layer.b_histogram is None:
         return element_cost(spec, signs=signs, regime=regime)
     if machine.style in ("passes", "subword"):

@@ -100,14 +100,14 @@ def stored_bits(layer: LayerWorkload) -> float:
 def weight_bits(layer: LayerWorkload) -> float:
     """Bits of one weight in memory."""
     held = layer.arithmetic
-    return (held.b_bits if held.b_stored_bits is None else held.b_stored_bits) * layer.stored
+    return (held.b_bits if held.b_stored_bits is None else held.b_stored_bits) * layer.stored + held.mode_bits
 
 
 def travelling_bits(layer: LayerWorkload) -> tuple[float, float]:
     """Bits of an activation and of a weight on their way to an element, on average over products."""
     held = layer.arithmetic
     if not held.parts:
-        return held.a_bits + bool(held.shift), held.b_bits + bool(held.shift)  # which scale it has
+        return held.a_bits + bool(held.shift), held.b_bits + bool(held.shift) + held.mode_bits  # which scale, or mode, it has
     return sum(part.share * part.a_bits for part in held.parts), sum(part.share * part.b_bits for part in held.parts)
 
 

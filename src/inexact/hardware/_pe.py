@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from inexact import units
+from inexact.circuits import Circuit
 from inexact.circuits.cells import library
 from inexact.circuits.synthesis import Operands, Setup, Yosys, synthesise
 from inexact.core.errors import HardwareError, InexactError, SynthesisError
@@ -55,6 +56,8 @@ class ElementCost:
     accumulator_bits: int = PE_ACCUMULATOR_BITS
 
 
+MEASURED = "operands of each layer, measured"
+
 NETWORK = "network"
 """Regime of activity that accelerators are charged under by default, see `catalogue.REGIMES`."""
 
@@ -83,8 +86,8 @@ def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK, histo
         return measured
     entry, element = catalogue.entries().get(unit.spec), catalogue.elements().get((unit.spec, signs))
     if entry is not None and element is not None:
-        source = f"{SYNTHESIS} of its own netlist, {_conditions()}, {_operands(regime)}"
-        return _taken_apart(
+        source = f"{SYNTHESIS} of its own netlist, {conditions()}, {operands_named(regime)}"
+        return taken_apart(
             element.activity[regime],
             whole=Part(energy=0.0, area=element.area_um2, leakage=element.leakage_nw / 1000),
             unit=Part(energy=0.0, area=entry.silicon["area_um2"], leakage=entry.silicon["leakage_nw"] / 1000),
@@ -108,7 +111,8 @@ def reference() -> ElementCost:
     return element_cost(EXACT, regime="uniform")
 
 
-def _operands(regime: str) -> str:
+def operands_named(regime: str) -> str:
+    """The operands of a regime in words."""
     name, held = catalogue.REGIMES[regime]
     kind = "uniform operands" if name == "uniform" else "operands of trained networks"
     return kind + ("" if held is None else f", {'activation' if held == 0 else 'weight'} held")
@@ -136,12 +140,12 @@ def _adder(unit: Adder) -> Part:
 
 
 @cache
-def _conditions() -> str:
+def conditions() -> str:
     held = catalogue.conditions()
     return f"{held['library']}, recipe {held['recipe']} by {held['tool']}"
 
 
-def _taken_apart(
+def taken_apart(
     activity: Activity, *, whole: Part, unit: Part, delay: float, flops: int, source: str, accumulator: int = PE_ACCUMULATOR_BITS
 ) -> ElementCost:
     """What of an element is neither the multiplier nor a flip-flop is the adder."""
@@ -181,14 +185,24 @@ def _can_synthesise() -> bool:
 
 
 def _synthesised(unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> ElementCost | None:
-    circuit = unit.circuit()
+    how = operands_named(regime) if histograms is None else MEASURED
+    return synthesised(unit, unit.circuit(), operands_of(unit, signs, regime, histograms), signs=signs, how=how)
+
+
+def synthesised(
+    unit: Multiplier | FloatMultiplier, circuit: Circuit | None, operands: tuple[Operands, Operands], *, signs: bool, how: str
+) -> ElementCost | None:
+    """The element around a unit's circuit under operands of the circuit alone and of the element; None where that cannot be made here.
+
+    how: which operands, for the source.
+    """
     if circuit is None or not _can_synthesise():
         return None
     width = circuit.outputs[0].width
     accumulator = width + GUARD_BITS if isinstance(unit, FloatMultiplier) else PE_ACCUMULATOR_BITS
     if not width <= accumulator <= WIDEST_PRODUCT + GUARD_BITS:
         return None
-    plain, with_sign = operands_of(unit, signs, regime, histograms)
+    plain, with_sign = operands
     try:
         (alone,) = synthesise([circuit], Setup(operands=plain))
         (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=accumulator, sign_magnitude=signs, operands=with_sign))
@@ -196,7 +210,7 @@ def _synthesised(unit: Multiplier | FloatMultiplier, signs: bool, regime: str, h
         return None
     assert whole.register_energy is not None
     held = alone.conditions
-    return _taken_apart(
+    return taken_apart(
         Activity(
             energy_pj=whole.energy.value,
             register_energy_pj=whole.register_energy.value,
@@ -205,17 +219,19 @@ def _synthesised(unit: Multiplier | FloatMultiplier, signs: bool, regime: str, h
         whole=Part(energy=0.0, area=whole.area.value, leakage=whole.leakage.value / 1000),
         unit=Part(energy=0.0, area=alone.area.value, leakage=alone.leakage.value / 1000),
         delay=whole.delay.value,
-        flops=sum(unit.width) + signs + accumulator,
-        source=f"{SYNTHESIS} of its own netlist, {held.library}, recipe {held.recipe} by {held.tool}, "
-        + (_operands(regime) if histograms is None else "operands of each layer, measured"),
+        flops=circuit.input_bits + signs + accumulator,
+        source=f"{SYNTHESIS} of its own netlist, {held.library}, recipe {held.recipe} by {held.tool}, {how}",
         accumulator=accumulator,
     )
 
 
 def operands_of(
-    unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None
+    unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None, *, b_bits: int | None = None
 ) -> tuple[Operands, Operands]:
-    """Operands of a multiplier alone, and of its element, under a regime; signs are equally often negative."""
+    """Operands of a multiplier alone, and of its element, under a regime; signs are equally often negative.
+
+    b_bits: of the second operand where it is not the unit's own.
+    """
     name, held = catalogue.REGIMES[regime]
     if histograms is None and name == "uniform":
         return (Operands(held=held),) * 2
@@ -223,7 +239,7 @@ def operands_of(
     if isinstance(unit, FloatMultiplier):
         coding = unit.format
     a, b = histograms or catalogue.network_operands(coding, unit.width)
-    b = b[: 1 << unit.width[1]]  # magnitudes are counted in as many bins as the coded weight has
+    b = b[: 1 << (b_bits or unit.width[1])]  # magnitudes are counted in as many bins as the coded weight has
     name = name if histograms is None else "layer"
     plain = Operands(name=name, weights=(a, b), held=held)
     if not signs:

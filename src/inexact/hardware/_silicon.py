@@ -9,11 +9,12 @@ from inexact import units
 from inexact.core.workload import Workload
 from inexact.hardware._constants import ZERO, Triple, product, scaled, total
 from inexact.hardware._layer import unit_of
+from inexact.hardware._modes import switched_cost
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost, flip_flop
 from inexact.hardware._rates import column_table
 from inexact.hardware._schemes import additional_elements, beside_element, shifted_bits
 from inexact.hardware._subword import WIDTH, overhead
-from inexact.units import Multiplier
+from inexact.units import Multiplier, multipliers
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 from inexact.units.cost import relative_cost
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demands:
-    """What a plan asks of the hardware. units: distinct (multiplier, signs); bits: the widest; the rest: is it used anywhere."""
+    """What a plan asks of the hardware. units: distinct (multiplier, signs); bits: the widest; the rest: is it used anywhere.
+
+    switched: those of the multipliers whose mode comes with the weight. mode_bits: bits of such a mode.
+    """
 
     units: tuple[tuple[str, bool], ...]
     adders: tuple[str, ...]
@@ -37,6 +41,8 @@ class Demands:
     coefficient_bits: int
     beside: ElementCost | None = None
     shift_bits: int = 0
+    switched: frozenset[str] = frozenset()
+    mode_bits: int = 0
 
     @property
     def multipliers(self) -> tuple[str, ...]:
@@ -65,7 +71,10 @@ def demands(machine: Accelerator, workload: Workload) -> Demands:
     planned = [layer.arithmetic for layer in used]
     signed = any(arithmetic.coding == "sign_magnitude" for arithmetic in planned)
     beside = [cost for arithmetic in planned if (cost := beside_element(arithmetic)) is not None]
+    switched = {circuit_of_modes(arithmetic.multiplier or "") for arithmetic in planned if arithmetic.modes}
     return Demands(
+        switched=frozenset(switched),
+        mode_bits=max((multipliers.get(spec).mode_bits for spec in switched), default=0),
         units=_distinct({unit_of(machine, layer) for layer in used}),
         adders=tuple(sorted({arithmetic.adder for arithmetic in planned})),
         a_bits=max((arithmetic.a_bits for arithmetic in planned), default=8),
@@ -115,7 +124,10 @@ def elements(wanted: Demands) -> list[ElementCost]:
 
 
 def _in_array(wanted: Demands) -> list[ElementCost]:
-    return [element_cost(spec, signs=signs) for spec, signs in wanted.units]
+    return [
+        switched_cost(((spec, 1.0),), signs=signs) if spec in wanted.switched else element_cost(spec, signs=signs)
+        for spec, signs in wanted.units
+    ]
 
 
 def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
@@ -143,10 +155,11 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
         multiplier_area, adder_area = gate * constants["and_ratio"].value * row, gate * (row + 1)
         multiplier_leak = adder_leak = adder_leak * (row + 1) / wanted.accumulator_bits
     flop = flip_flop()
-    bits = (2 * WIDTH if machine.style == "subword" else wanted.a_bits + wanted.b_bits) + wanted.accumulator_bits
+    bits = (2 * WIDTH if machine.style == "subword" else wanted.a_bits + wanted.b_bits + wanted.mode_bits) + wanted.accumulator_bits
     register_area, register_leak = flop.area * scale.register_area, flop.leakage * scale.leakage
     bit_area = adder_area / wanted.accumulator_bits
-    switches = sum(mode_switches(spec) * element_cost(spec, signs=signs).multiplier.area for spec, signs in wanted.units)
+    uniform = [(spec, signs) for spec, signs in wanted.units if spec not in wanted.switched]
+    switches = sum(mode_switches(spec) * element_cost(spec, signs=signs).multiplier.area for spec, signs in uniform)
     logic = {} if tiled else _gate_bits(machine, wanted)
     column_step = (bit_area + register_area) * wanted.accumulator_bits * machine.rows
     table = column_table(constants, wanted.column_bits) if wanted.column_bits else None

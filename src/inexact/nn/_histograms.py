@@ -16,6 +16,7 @@ from inexact.core.errors import DataError
 from inexact.nn._approximate import ApproxModel
 from inexact.nn._data import Data, device_of, first_inputs
 from inexact.nn._layer import ApproxLayer
+from inexact.units import Multiplier
 
 Counts = NDArray[np.int64]
 
@@ -26,11 +27,13 @@ class OperandHistograms:
     """How often a layer's unit meets each operand, as `metrics.profile` takes it: int64 counts by bit pattern.
 
     a: [2**a_bits], activations with their padding, each as often as it is stored (not as often as windows reuse it). b: [2**b_bits],
-    weights; under sign-magnitude coding magnitudes, as the unit sees them.
+    weights; under sign-magnitude coding magnitudes, as the unit sees them. modal: [2**mode_bits * 2**width_b], weights by the code of their
+    mode and what the unit sees, where they have modes.
     """
 
     a: Counts
     b: Counts
+    modal: Counts | None = None
 
 
 @torch.no_grad()
@@ -65,10 +68,14 @@ def _counter(layer: ApproxLayer, counts: list[Tensor]) -> Callable[..., None]:
         b = layer.b_codes()
         patterns = b.abs() if rule.coding == "sign_magnitude" else layer.b_patterns(b)
         counts[:] = [a, torch.bincount(patterns.flatten().long(), minlength=2**rule.format.b_bits)]
+        if layer.modes is not None and isinstance(rule.unit, Multiplier):
+            size = 1 << rule.unit.width[1]
+            seen = layer.modes.expand(patterns.shape).long() * size + patterns.long().clamp(max=size - 1)
+            counts.append(torch.bincount(seen.flatten(), minlength=size << rule.unit.mode_bits))
 
     return count
 
 
 def _histograms(seen: list[Tensor]) -> OperandHistograms:
-    a, b = (counts.cpu().numpy().astype(np.int64) for counts in seen)
-    return OperandHistograms(a=a, b=b)
+    a, b, *modal = (counts.cpu().numpy().astype(np.int64) for counts in seen)
+    return OperandHistograms(a=a, b=b, modal=modal[0] if modal else None)

@@ -165,10 +165,8 @@ class ApproxLayer(nn.Module, ABC):
         self._check_calibrated()
         with torch.no_grad():
             prepared = self._prepared() if self._compiles(x) else None
-            if prepared is not None and prepared.whole:
-                result = self.compiled(x.detach(), prepared)
-            else:
-                result = self._emulated(x.detach())
+            whole = prepared is not None and prepared.whole
+            result = self.compiled(x.detach(), prepared) if prepared and whole else self._emulated(x.detach())
             if self.reducer is not None and self.reducer.changes:
                 result = self.reducer.apply_to(self, x.detach(), result)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,10 @@ from inexact.core.errors import PlanError
 from inexact.core.workload import Coding
 from inexact.nn._tables import coded_table, error_table
 from inexact.units import Multiplier, multipliers
+
+if TYPE_CHECKING:
+    from inexact.nn._layer import ApproxLayer
+    from inexact.nn.products import ApproxProduct
 
 GRANULARITIES = ("uniform", "per_filter", "per_weight")
 """How many weights share a mode: all of a layer, those of an output channel, none."""
@@ -67,6 +71,14 @@ def first_modes(granularity: str, spec: str, weight: Tensor) -> Tensor | None:
     return torch.full(tuple(shape), own_mode(spec), dtype=torch.uint8, device=weight.device)
 
 
+def mode_shares(layer: ApproxLayer | ApproxProduct) -> list[tuple[str, float]]:
+    """(spec, share of the layer's weights) of the modes in use, in the order of their codes. Every weight has as many products."""
+    assert isinstance(layer.modes, Tensor)
+    counts = torch.bincount(layer.modes.flatten().long(), minlength=len(modes_of(layer.rule.unit.spec))).double()
+    shares = (counts / counts.sum()).tolist()
+    return [(mode.spec, share) for mode, share in zip(modes_of(layer.rule.unit.spec), shares, strict=True) if share]
+
+
 def checked_modes(modes: Tensor, like: Tensor | None, spec: str, name: str) -> Tensor:
     """uint8. PlanError for a layer of one mode, a map of another shape than `like`, or codes that name no mode."""
     if like is None:
@@ -74,7 +86,7 @@ def checked_modes(modes: Tensor, like: Tensor | None, spec: str, name: str) -> T
     if modes.shape != like.shape:
         raise PlanError(f"the modes of layer {name} must have the shape {list(like.shape)}, not {list(modes.shape)}")
     count = len(modes_of(spec))
-    if modes.dtype.is_floating_point or modes.numel() and not 0 <= int(modes.min()) <= int(modes.max()) < count:
+    if modes.dtype.is_floating_point or not bool(((modes >= 0) & (modes < count)).all()):
         known = ", ".join(f"{code} ({mode})" for code, mode in enumerate(multipliers.get(spec).modes()))
         raise PlanError(f"the modes of layer {name} must be integers among {known}")
     return modes.to(torch.uint8)

@@ -41,8 +41,8 @@ class Rule:
     accumulator: "exact", or a `units.Accumulator` or its spec: the raw products of codes are summed by it, in its order; the corrections by
     zero points stay exact and are added after.
     reduction: spec of what products are left out, such as "structured_sparsity(n=2,m=4)" or "sign_termination"; "none".
-    modes: "uniform", the mode the spec names; or "per_weight", "per_filter": a mode of the unit's circuit for each, which is stored with the
-        weights (a recovery chooses them, or `set_modes` of the layer).
+    modes: "uniform", the mode the spec names; or "per_weight", "per_filter": a mode of the unit's circuit for each, which is stored with
+        the weights (a recovery chooses them, or `set_modes` of the layer).
     gradient: spec of the unit's derivative in training: "straight_through", "smoothed_difference(half_window=16)", "linear_fit",
         "low_rank(rank=2)".
 

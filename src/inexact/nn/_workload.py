@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from inexact.nn._dissect import dissect
 from inexact.nn._histograms import operand_histograms
 from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
+from inexact.nn._modes import mode_shares
 from inexact.nn._numbers import factors
 from inexact.nn._plan import Plan
 from inexact.nn._rule import Rule
@@ -29,6 +31,7 @@ from inexact.nn.products import ApproxProduct
 from inexact.precision import Format, MixedFormat
 from inexact.precision.blocks import SCALE_BITS
 from inexact.reduction import Work, reductions
+from inexact.units import Multiplier
 
 
 def workload(model: nn.Module, input_shape: tuple[int, ...] | None = None, *, name: str | None = None) -> Workload:
@@ -118,7 +121,8 @@ def measured_workload(net: ApproxModel, data: Data, *, name: str | None = None, 
                 f"operands of layer {layer.name} in {source.rule.precision} have several widths or scales, and are charged as those of "
                 "trained networks only: leave measured operands away"
             )
-        a, b = found.a / found.a.sum(), found.b / found.b.sum()
+        counted_b = found.b if found.modal is None else found.modal
+        a, b = found.a / found.a.sum(), counted_b / counted_b.sum()
         zero = int(source.a_zero) if layer.arithmetic.coding != "signed" else 0
         return replace(layer, a_histogram=tuple(a.tolist()), b_histogram=tuple(b.tolist()), a_sparsity=float(a[zero]))
 
@@ -153,6 +157,8 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
         rule = rules[layer.name]
         if rule is None:
             return replace(layer, arithmetic=arithmetic(None, layer))
+        if rule.modes != "uniform":
+            raise PlanError(f"the modes of the weights of layer {layer.name} must be known: give the network itself instead of its shapes")
         if isinstance(rule.format, MixedFormat):
             raise PlanError(
                 f"what {rule.precision} takes in layer {layer.name} must be counted on data: give the network itself instead of its shapes"
@@ -167,10 +173,17 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
     return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
 
 
-def arithmetic(rule: Rule | None, shape: LayerWorkload, columns: Columns | None = None, *, mixed: Arithmetic | None = None) -> Arithmetic:
+def arithmetic(
+    rule: Rule | None,
+    shape: LayerWorkload,
+    columns: Columns | None = None,
+    *,
+    mixed: Arithmetic | None = None,
+    modes: Sequence[tuple[str, float]] = (),
+) -> Arithmetic:
     """The arithmetic of a rule for a layer of some shape, without correction columns unless they are given; None means float32.
 
-    mixed: what its format asks for, where it has several widths or scales.
+    mixed: what its format asks for, where it has several widths or scales. modes: of its weights, (spec, share), where they have some.
     """
     if rule is None:
         return Arithmetic(multiplier=None, a_bits=32, b_bits=32)
@@ -192,7 +205,16 @@ def arithmetic(rule: Rule | None, shape: LayerWorkload, columns: Columns | None 
         factors=0 if columns is None else columns.factors,
         coefficient_bits=0 if columns is None else columns.bits,
         adder="exact" if rule.sums is None or str(rule.sums.adder).startswith("exact_adder") else str(rule.sums.adder),
+        modes=tuple(modes),
+        mode_bits=_mode_bits(rule, shape.window) if modes else 0.0,
     )
+
+
+def _mode_bits(rule: Rule, window: int) -> float:
+    """Bits of a mode with each weight; one code a filter is stored once for all of them."""
+    unit = rule.unit
+    assert isinstance(unit, Multiplier)
+    return unit.mode_bits / (window if rule.modes == "per_filter" else 1)
 
 
 def _with_scale(form: Format, bits: int, channels: int) -> float | None:
@@ -219,7 +241,8 @@ def _layer(name: str, module: nn.Module, received: tuple[Tensor, ...], output: T
         return replace(shape, arithmetic=arithmetic(module.rule, shape, used_columns(module)))
     mixture = module.mixture
     mixed = None if mixture is None else mixture.format.charged(mixture.found(name), module.rule.coding)
-    planned = arithmetic(module.rule, shape, used_columns(module), mixed=mixed)
+    modes = () if module.rule.modes == "uniform" else mode_shares(module)
+    planned = arithmetic(module.rule, shape, used_columns(module), mixed=mixed, modes=modes)
     work = left(module.rule, Work()) if module.reducer is None else left(module.rule, module.reducer.measured)
     found = replace(shape, arithmetic=planned, **work)
     return found if mixture is None else replace(found, checks=mixture.format.filtered * found.inputs / found.macs)

@@ -46,8 +46,8 @@ class Recovery(ABC):
 class Chain(Recovery):
     """Recoveries one after another in every layer, written `first + second`: each sees the weights and columns of those before it.
 
-    Modes and ranges come first, because weights and columns are found for given codes; a map of weight codes comes before anything else that changes
-    weights. Each stage fits bias (and gain) anew, so the last one's stand. Raises SpecError for stages that undo each other.
+    Modes and ranges come first, because weights and columns are found for given codes; a map of weight codes comes before anything else
+    that changes weights. Each stage fits bias (and gain) anew, so the last one's stand. Raises SpecError for stages that undo each other.
     """
 
     parts: tuple[Recovery, ...]

@@ -31,8 +31,8 @@ def _patterns(probe: Probe, a: Tensor) -> Tensor:
 def mean_errors(probe: Probe, answers: Tensor, errors: Tensor, *, by_channel: bool) -> Tensor:
     """float64, shaped as `answers`: the mean of each weight's errors over the activations it meets.
 
-    answers: int64 [O, …], the column of `errors` (float64 [2**a_bits, N]) that each weight runs. by_channel: with the histogram of its input
-    channel, where weights have as many as the layer (not in groups), else with that of the layer.
+    answers: int64 [O, …], the column of `errors` (float64 [2**a_bits, N]) that each weight runs. by_channel: with the histogram of its
+    input channel, where weights have as many as the layer (not in groups), else with that of the layer.
     """
     if by_channel:
         shares = of_channels(probe)

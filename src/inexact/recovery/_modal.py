@@ -16,7 +16,9 @@ def modal_layer(probe: Probe, name: str, kind: type[Unit], granularities: tuple[
     layer, rule = probe.layer, probe.layer.rule
     unit = rule.unit
     if not isinstance(layer, ApproxLayer) or not isinstance(unit, kind):
-        raise PlanError(f"{name} in layer {layer.name} chooses modes of {kind.family_name}, but its unit is {unit.spec}: change one of them")
+        raise PlanError(
+            f"{name} in layer {layer.name} chooses modes of {kind.family_name}, but its unit is {unit.spec}: change one of them"
+        )
     if rule.modes not in granularities:
         wanted = " or ".join(map(repr, granularities))
         raise PlanError(f"{name} in layer {layer.name} needs modes = {wanted} in the layer's rule, not {rule.modes!r}")

@@ -19,7 +19,7 @@ from inexact.units.lvrm import LowVariance
 @final
 @dataclass(frozen=True, kw_only=True)
 class RangesOfModes(Recovery):
-    """Mode 2 for weights whose code is at most `strong` from the code of zero, mode 1 for those at most `weak` from it, else mode 0 (exact).
+    """Mode 2 for weights whose code is at most `strong` from the code of zero, mode 1 for those at most `weak` from it, else mode 0, exact.
 
     strong, weak: -1 (no weight) to 255 (every weight), in codes; strong <= weak. Where the rule has a mode per filter, the filter's
     outermost weight decides. The published ranges are (10, 5, 0) for mode 2 and (30, 20) for mode 1; `choose_modes` tries them layer by

@@ -120,7 +120,7 @@ def test_a_linear_layer_of_few_columns_is_one_table_of_any_modes(scrambled: list
 
 
 def test_errors_of_modes_are_those_the_sums_make() -> None:
-    net, layer, x = emulated(nn.Linear(12, 5), Rule(multiplier="pn", modes="per_weight", recovery="bias_correction"), seeded((6, 12)))
+    _, layer, x = emulated(nn.Linear(12, 5), Rule(multiplier="pn", modes="per_weight", recovery="bias_correction"), seeded((6, 12)))
     a, b = layer.a_codes(x), layer.b_codes()
     errors, rows, columns = layer.errors(), layer.a_patterns(a).long(), layer.answers(layer.b_patterns(b))
     by_weight = errors[rows[:, None, :], columns[None]].sum(2)
@@ -150,7 +150,7 @@ def net_source(net: ApproxModel) -> nn.Linear:
 
 def test_plan_and_weights_file_give_the_network_back(tmp_path: Path) -> None:
     rule = Rule(multiplier="pn", modes="per_filter", coding="sign_magnitude")
-    net, layer, x = emulated(nn.Conv2d(3, 4, 3), rule, seeded((2, 3, 5, 5)))
+    net, _, x = emulated(nn.Conv2d(3, 4, 3), rule, seeded((2, 3, 5, 5)))
     write_weights(tmp_path / "net.safetensors", net)
     net.plan.save(tmp_path / "net.toml")
     plan = Plan.load(tmp_path / "net.toml")
@@ -176,7 +176,7 @@ def test_a_written_map_is_seen_by_the_next_call() -> None:
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"multiplier": "drum(k=4)", "modes": "per_weight"}, r"modes 'per_weight' need a reconfigurable unit, such as pn or lvrm, but drum"),
+        ({"multiplier": "drum(k=4)", "modes": "per_weight"}, r"modes 'per_weight' need a reconfigurable unit, such as pn or lvrm"),
         ({"multiplier": "pn", "modes": "per_layer"}, r"modes must be one of uniform, per_filter, per_weight, not 'per_layer'"),
         (
             {"multiplier": "pn", "modes": "per_weight", "accumulator": "accumulator(width=32)"},

@@ -126,7 +126,7 @@ def test_columns_follow_the_modes_of_the_weights() -> None:
         (PN.but(modes="per_filter"), "pn_balance", PlanError, r"needs modes = 'per_weight' in the layer's rule, not 'per_filter'"),
         (PN, "weight_tuning", PlanError, "weight_tuning in layer 0 needs a unit of one mode, but its weights have modes"),
         (PN, "reconstruction", PlanError, "reconstruction in layer 0 needs a unit of one mode"),
-        (PN, "bias_correction + pn_balance", SpecError, "pn_balance must come first in .*: what stands before it was found for other modes"),
+        (PN, "bias_correction + pn_balance", SpecError, "pn_balance must come first in .*: what stands before it was found for"),
         (PN, "pn_balance(start=pair)", SpecError, "start must be pairs, nearest or negative, not 'pair'; did you mean 'pairs'"),
         (PN, "lvrm_ranges(strong=40)", SpecError, r"strong must be at most weak \(30\): .*, not 40"),
         (PN, "lvrm_ranges(weak=256)", SpecError, "weak must be -1..255, not 256"),

@@ -100,7 +100,7 @@ def _check_weights_stay(rules: Mapping[str, Rule]) -> None:
         for stage in recoveries.get(rule.recovery).stages:
             if stage.facts.changes & {"weights", "modes"}:
                 raise PlanError(
-                    f"a recovery under training must leave weights and their modes alone, but {stage.family_name} in layer {name} chooses them: "
+                    f"a recovery under training must leave weights and modes alone, but {stage.family_name} in layer {name} chooses them: "
                     "plan bias_correction, and recover() after training"
                 )
 

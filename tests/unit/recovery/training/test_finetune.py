@@ -270,5 +270,7 @@ def test_a_teacher_is_asked_once_or_about_each_shifted_image() -> None:
 
 def test_a_recovery_that_chooses_weights_is_refused_under_training() -> None:
     net = emulated(Plan(multiplier="mitchell", coding="unsigned", recovery="weight_tuning + bias_correction"))
-    with pytest.raises(PlanError, match="must leave weights and their modes alone, but weight_tuning in layer 0 chooses them: plan bias_correction"):
+    with pytest.raises(
+        PlanError, match="must leave weights and modes alone, but weight_tuning in layer 0 chooses them: plan bias_correction"
+    ):
         ix.finetune(net, data(64))
