@@ -16,13 +16,14 @@ from inexact import hardware
 from inexact.recovery.mode_search import choose_modes
 
 WIDTHS = {"unsigned": "(8,8)", "sign_magnitude": "(8,7)"}
-BUDGETS = ("budget 0.5", "budget 1", "budget 2")
 BALANCED = tuple(f"pn_balance(start={start})" for start in ("pairs", "nearest", "negative"))
 CASES = [
     ("lvrm(mode=0,width={})", ("mode 0", "mode 1", "mode 2")),
-    ("lvrm(mode=0,first=5,second=7,width={})", ("mode 1", "mode 2", *BUDGETS)),
+    ("lvrm(mode=0,first=5,second=7,width={})", ("mode 1", "mode 2")),
     ("pn(mode=exact,bits=3,width={})", ("mode 2", *BALANCED)),
     ("pn(mode=exact,bits=4,width={})", ("mode 2", *BALANCED)),
+    ("lvrm(mode=0,width={})", ("budget 0.5",)),
+    ("lvrm(mode=0,first=5,second=7,width={})", ("budget 1",)),
 ]
 FEW = [("lvrm(mode=0,first=5,second=7,width={})", ("budget 1",)), ("pn(mode=exact,bits=4,width={})", ("mode 2", *BALANCED))]
 BEHIND = "bias_correction(gain=true)"
@@ -40,7 +41,7 @@ reference, deciding = ix.evaluate(exact, images), ix.evaluate(exact, decide)
 baseline = machine.evaluate(hardware.leanest_baseline(machine, ix.nn.workload(exact)))
 print(f"{name} on {accelerator}: top-1 of exact 8 bit {reference.top1:.2f} % on {reference.n} images; drop in points [95 %], savings in %")
 cases = [
-    (u.format(w), coding, choice) for coding, w in WIDTHS.items() for u, chosen in (FEW if which == "few" else CASES) for choice in chosen
+    (u.format(w), coding, choice) for u, chosen in (FEW if which == "few" else CASES) for coding, w in WIDTHS.items() for choice in chosen
 ]
 for unit, coding, choice in cases:
     if (name, reference.n, accelerator, unit, coding, choice) in known:

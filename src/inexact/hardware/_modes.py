@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, final
@@ -86,12 +86,13 @@ def _one_mode(spec: str, signs: bool, regime: str) -> ElementCost:
             source=f"{SYNTHESIS} of the netlist of all modes with the mode set, {held.source}, {operands_named(regime)}",
         )
     how = f"the netlist of all modes with the mode set, {operands_named(regime)}"
-    found = synthesised(unit, unit.switched_circuit(), mode_operands(unit, signs, regime), signs=signs, how=how)
+    found = synthesised(unit, unit.switched_circuit(), lambda: mode_operands(unit, signs, regime), signs=signs, how=how)
     return found or _modelled(unit, signs, regime)
 
 
 def _measured(unit: Multiplier, signs: bool, regime: str, histograms: Histograms) -> ElementCost | None:
-    operands = operands_of(unit, signs, regime, histograms, b_bits=unit.width[1] + unit.mode_bits)
+    bits = unit.width[1] + unit.mode_bits
+    operands = partial(operands_of, unit, signs, regime, histograms, b_bits=bits)
     return synthesised(unit, unit.switched_circuit(), operands, signs=signs, how=MEASURED)
 
 

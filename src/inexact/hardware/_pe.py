@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -61,6 +62,9 @@ MEASURED = "operands of each layer, measured"
 NETWORK = "network"
 """Regime of activity that accelerators are charged under by default, see `catalogue.REGIMES`."""
 
+
+Pair = tuple[Operands, Operands]
+"""Operands of a multiplier alone, and of its element."""
 
 Histograms = tuple[tuple[float, ...], tuple[float, ...]]
 """How often each code of a and b occurs, by bit pattern; b holds magnitudes in sign-magnitude coding."""
@@ -186,11 +190,11 @@ def _can_synthesise() -> bool:
 
 def _synthesised(unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> ElementCost | None:
     how = operands_named(regime) if histograms is None else MEASURED
-    return synthesised(unit, unit.circuit(), operands_of(unit, signs, regime, histograms), signs=signs, how=how)
+    return synthesised(unit, unit.circuit(), lambda: operands_of(unit, signs, regime, histograms), signs=signs, how=how)
 
 
 def synthesised(
-    unit: Multiplier | FloatMultiplier, circuit: Circuit | None, operands: tuple[Operands, Operands], *, signs: bool, how: str
+    unit: Multiplier | FloatMultiplier, circuit: Circuit | None, operands: Callable[[], Pair], *, signs: bool, how: str
 ) -> ElementCost | None:
     """The element around a unit's circuit under operands of the circuit alone and of the element; None where that cannot be made here.
 
@@ -202,7 +206,7 @@ def synthesised(
     accumulator = width + GUARD_BITS if isinstance(unit, FloatMultiplier) else PE_ACCUMULATOR_BITS
     if not width <= accumulator <= WIDEST_PRODUCT + GUARD_BITS:
         return None
-    plain, with_sign = operands
+    plain, with_sign = operands()
     try:
         (alone,) = synthesise([circuit], Setup(operands=plain))
         (whole,) = synthesise([circuit], Setup(level="pe", accumulator_bits=accumulator, sign_magnitude=signs, operands=with_sign))

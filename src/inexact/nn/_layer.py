@@ -24,7 +24,7 @@ from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._reduced import Reducer, check, gate_zeros
 from inexact.nn._rule import Rule
 from inexact.nn._straight_through import Gradients, straight_through
-from inexact.nn._tables import code_values, coded_table, errors_with
+from inexact.nn._tables import code_values, coded_table, error_table, errors_with
 from inexact.nn._wide import wide_sums
 from inexact.nn.gradients._attach import slopes_of, with_slopes
 from inexact.nn.gradients._contraction import Contraction
@@ -153,6 +153,15 @@ class ApproxLayer(nn.Module, ABC):
             with torch.no_grad():
                 chosen = self.b_quantiser().dequantise(correction.codes)
                 self.weight.copy_(chosen if self.reducer is None else torch.where(self.weight == 0, 0, chosen))  # left out stays out
+
+    def share_mode(self, code: int) -> None:
+        """Run every weight in one mode, whose code is stored once a filter from now on; PlanError for a layer of one mode."""
+        rule = self.rule.but(modes="per_filter")
+        checked_modes(torch.tensor([code]), None if self.modes is None else torch.zeros(1), rule.unit.spec, self.name)
+        found = first_modes("per_filter", rule.unit.spec, self.weight)
+        assert found is not None
+        self.modes = found.fill_(code)
+        self.restate(rule)
 
     def set_modes(self, modes: Tensor) -> None:
         """Give each weight (or filter) a mode of the rule's unit by its code, shaped as `modes` is; PlanError for anything else."""

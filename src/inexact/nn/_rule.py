@@ -224,6 +224,8 @@ class Rule:
             raise PlanError(
                 f"modes {self.modes!r} need a reconfigurable unit, such as pn or lvrm, but {unit.spec} has one mode: leave modes away"
             )
+        if self.wide:
+            raise PlanError(f"modes are for operands of at most {WIDEST_TABLE} bits, which {unit.spec} is wider than: leave modes away")
         for entry, plain in (("accumulator", "exact"), ("reduction", "none"), ("gradient", "straight_through")):
             if getattr(self, entry) != plain:
                 raise PlanError(f"{entry} must be {plain} where weights have modes, not {getattr(self, entry)}: leave one of them away")

@@ -42,7 +42,8 @@ def choose_modes(
     First as many whole layers as possible take the cheapest way: mode 2 for every weight of `lvrm`, `pn_balance(start=balance)` for `pn`.
     They are taken in the order of what each loses when it alone does, with every other layer in its exact mode. In the layers of `lvrm`
     that are left, in the same order, weights within 10, 5 or 0 codes of zero take mode 2, then weights within 30 or 20 codes mode 1: the
-    widest range that keeps to the budget. Everything else stays exact. `correction` follows in every layer, as the published bias update.
+    widest range that keeps to the budget. Everything else stays exact. Layers whose weights all run one mode store it once a filter.
+    `correction` follows in every layer with approximate modes, as the published bias update.
     exact: of the exact 8-bit network on `decide`. progress: called with a line before each trial. The images that decide make the kept
     drop optimistic: report another set.
     Raises PlanError when no layer has modes, DataError for a negative budget. A budget that cannot be met leaves every weight in its exact
@@ -107,7 +108,10 @@ class _Search:
         for name, layer in net.layers().items():
             if name in self.units:
                 assert isinstance(layer, ApproxLayer)
-                spec = f"{chosen[name].spec} + {self.correction}" if name in chosen else _exact(self.units[name])
+                choice = chosen.get(name)
+                if choice is None or (isinstance(choice, RangesOfModes) and choice.strong == EVERY_WEIGHT):
+                    layer.share_mode(0)  # its recovery says which
+                spec = _exact(self.units[name]) if choice is None else f"{choice.spec} + {self.correction}"
                 layer.rule = layer.rule.but(recovery=spec)
         rules = {name: layer.rule for name, layer in net.layers().items() if name in self.units}
         net.plan = Plan({**net.plan.rules, **rules}, exits=net.plan.exits)

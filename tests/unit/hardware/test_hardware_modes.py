@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import pytest
 
@@ -65,9 +66,8 @@ def test_shipped_figures_are_what_synthesis_gives() -> None:
     for signs in (False, True):
         for spec in (PN[1], LVRM[2]):
             unit = units.get(spec)
-            made = _pe.synthesised(
-                unit, unit.switched_circuit(), _modes.mode_operands(unit, signs, "network_b_held"), signs=signs, how="here"
-            )
+            operands = functools.partial(_modes.mode_operands, unit, signs, "network_b_held")
+            made = _pe.synthesised(unit, unit.switched_circuit(), operands, signs=signs, how="here")
             held = _modes.switched_cost(((spec, 1.0),), signs=signs, regime="network_b_held")
             assert made is not None
             assert held.multiplier.energy == pytest.approx(made.multiplier.energy, abs=1e-5)

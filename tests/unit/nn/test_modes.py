@@ -187,6 +187,10 @@ def test_a_written_map_is_seen_by_the_next_call() -> None:
             r"reduction must be none where weights have modes",
         ),
         ({"multiplier": "lvrm", "modes": "per_filter", "gradient": "linear_fit"}, r"gradient must be straight_through where weights have"),
+        (
+            {"multiplier": "pn(width=(8,12))", "modes": "per_weight", "precision": "int(a_bits=8,b_bits=12)"},
+            r"modes are for operands of at most 8 bits, which pn\(",
+        ),
         ({"multiplier": "exact", "precision": "e4m3", "modes": "per_weight"}, r"modes 'per_weight' need a reconfigurable unit"),
     ],
 )

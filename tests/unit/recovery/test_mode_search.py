@@ -46,6 +46,7 @@ LVRM = Rule(multiplier="lvrm(mode=0,first=7,second=8)", modes="per_weight", codi
 def test_a_wide_budget_takes_every_layer_whole() -> None:
     found, _ = chosen(LVRM, 100.0)
     assert modes(found.net) == [{2}, {2}, {2}]
+    assert {layer.rule.modes for layer in found.net.layers().values()} == {"per_filter"}
     assert [trial.recovery for trial in found.trials] == ["every layer exact", "every layer in its cheapest modes"]
     assert found.met
     assert found.kept == 1
