@@ -48,6 +48,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for study.db, the report and the best design.")
 @click.option("--space", type=click.Path(path_type=Path), help="Search space (TOML) instead of the shipped candidates.")
 @click.option("--sampler", default="assisted", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
+@click.option("--forecast", is_flag=True, help="Rank plans by a forecast of their drop; do not simulate hopeless ones.")
 @click.option("--calibration", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images for calibration.")
 @click.option("--search-images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images a trial sees.")
 @click.option("--promote-images", type=click.IntRange(min=1), default=3000, show_default=True, help="Images a promising trial sees.")

@@ -49,6 +49,7 @@ def assemble(search: Search, best: Trial | None, *, command: str, message: str) 
         energy=energy,
         units=tuple(UnitReport(**unit) for unit in parts.get("units", [])),
         provenance=tuple(parts.get("provenance", [])),
+        screened=search.screened,
     )
 
 

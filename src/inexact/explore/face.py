@@ -30,6 +30,7 @@ def explore(
     seed: int = 0,
     accelerator: str | hardware.Accelerator = "edge-16x16",
     sampler: str = "assisted",
+    forecast: bool = False,
     out: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Study:
@@ -37,7 +38,8 @@ def explore(
 
     space: None (the shipped candidates), unit specs or rules for every layer, a mapping from plan keys to such lists, or a TOML file.
     data: labelled images for calibration and search; test: for the final figures only. max_drop: points `study.best` may lose.
-    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. sampler: spec.
+    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. sampler: spec. forecast: rank plans
+    by a forecast of their drop and do not simulate hopeless ones.
     out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
     Raises DataError without data, StudyError for unknown objectives or an `out` that holds another study.
     """
@@ -52,6 +54,7 @@ def explore(
         trials=budget,
         seed=seed,
         sampler=sampler,
+        forecast=forecast,
         objectives=tuple(objectives),
     )
     problem = NetworkProblem(model, data, test, machine, settings, space)

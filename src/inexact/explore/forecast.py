@@ -69,6 +69,7 @@ class Forecaster:
         self.isolation = Isolation(model, self.kinds, calibration[:images])
         with torch.no_grad():
             logits = torch.cat([self.model(counted[start : start + BATCH]) for start in range(0, len(counted), BATCH)])
+        self.logits, self.labels = logits, labels
         self.margins = Margins(self.isolation.logits, logits, labels)
         self.known: dict[tuple[str, Rule], Effect] = {}
         self.calibrated: Conformal | None = None

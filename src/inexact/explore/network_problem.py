@@ -17,8 +17,10 @@ from inexact.core.errors import DataError, FormatError, HardwareError, PlanError
 from inexact.core.files import sha256
 from inexact.explore.accounts import Accounting, Total
 from inexact.explore.describe import describe
+from inexact.explore.forecast import Forecaster
 from inexact.explore.ranking import rank
 from inexact.explore.samplers import Genome
+from inexact.explore.screening import Effects
 from inexact.explore.seeds import initial_genomes
 from inexact.explore.settings import Settings
 from inexact.explore.space import Option, Space, SpaceInput, candidates
@@ -145,6 +147,11 @@ class NetworkProblem:
         """The ranked space."""
         images = self.calibration[: self.settings.rank_images]
         return rank(self.model, self.candidates, images, self.accounting, seed=self.settings.seed, watch=watch)
+
+    def effects(self, space: Space, watch: Watch) -> Effects:
+        """Effects on the first calibration images; answers are counted on as many validation images as a trial sees."""
+        counted = self.pools["validation"].part(0, self.settings.search_images)
+        return Effects.of(space, Forecaster(self.model, calibration=self.calibration, counted=counted.images, labels=counted.labels), watch)
 
     def initial(self, space: Space, count: int) -> list[Genome]:
         """Plans the ranking predicts to be good."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from inexact.explore.samplers import Genome
+from inexact.explore.screening import Effects
 from inexact.explore.space import Space
 from inexact.explore.store import Correct
 from inexact.explore.watch import Watch
@@ -39,6 +40,9 @@ class Problem(Protocol):
 
     def initial(self, space: Space, count: int) -> list[Genome]:
         """Genomes to begin with, at most `count`, the exact one first."""
+
+    def effects(self, space: Space, watch: Watch) -> Effects:
+        """What a forecast of the space's genomes needs; the study keeps it in its store. StudyError where nothing can be forecast."""
 
     def costs(self, space: Space, genome: Genome) -> dict[str, float]:
         """energy_pj, area_um2 and cycles of a genome's design, before it is built. Fast: a sampler asks thousands of times."""

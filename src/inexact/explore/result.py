@@ -124,6 +124,7 @@ class StudyReport:
 
     energy: {"unit": "pJ", "baseline": {component: pJ}, "best": {component: pJ}}, one inference.
     provenance: [{quantity, value, unit, source, node, verified}]. best is None when no design meets `max_drop`; `message` says why.
+    screened: plans that were refused by their forecast and not simulated.
     """
 
     title: str
@@ -147,6 +148,7 @@ class StudyReport:
     energy: JsonObject = field(default_factory=dict)
     units: tuple[UnitReport, ...] = ()
     provenance: tuple[JsonObject, ...] = ()
+    screened: int = 0
 
     @property
     def front(self) -> tuple[TrialReport, ...]:
@@ -164,6 +166,7 @@ class StudyReport:
         """The short answer of `study run --json`: trials, seconds, front, best."""
         return {
             "trials": len(self.trials),
+            "screened": self.screened,
             "seconds": self.seconds,
             "front": [front_point(t) for t in self.front],
             "best": _plain(self.best),

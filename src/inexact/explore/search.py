@@ -10,6 +10,7 @@ from typing import final
 from inexact.explore.ledger import Drop, Ledger
 from inexact.explore.samplers import Genome, Outcome, failed
 from inexact.explore.samplers import get as get_sampler
+from inexact.explore.screening import Screen
 from inexact.explore.seeds import FIRST
 from inexact.explore.settings import OBJECTIVES, Settings
 from inexact.explore.space import Space
@@ -42,11 +43,13 @@ class Trial:
 class Search:
     """The trials, in order. A trial finished in an earlier run is taken from the store; the sampler cannot tell the difference."""
 
-    def __init__(self, ledger: Ledger, space: Space, settings: Settings, watch: Watch) -> None:
+    def __init__(self, ledger: Ledger, space: Space, settings: Settings, watch: Watch, screen: Screen | None = None) -> None:
         self.ledger = ledger
         self.space = space
         self.settings = settings
         self.watch = watch
+        self.screen = screen
+        self.screened = 0
         self.trials: list[Trial] = []
 
     def run(self) -> None:
@@ -69,12 +72,18 @@ class Search:
             genome = sampling.ask()
             if genome is None:
                 break
+            refused = self._refused(genome) if genome not in known else None
+            if refused is not None:
+                known[genome] = refused
+                self.screened += 1
             repeats = repeats + 1 if genome in known else 0
             if genome not in known:
                 trial = self._replayed(previous[genome]) if genome in previous else self._tried(genome, len(previous))
                 previous.setdefault(genome, trial.record)
                 self.trials.append(trial)
                 known[genome] = self._outcome(trial)
+                if self.screen is not None and trial.measurement is not None:
+                    self.screen.told(genome, known[genome].violation + settings.max_drop)
                 self._report()
             sampling.tell(known[genome])
 
@@ -135,10 +144,19 @@ class Search:
         """The objectives, accuracy first."""
         return sorted(self.settings.objectives, key=lambda name: name != "top1")
 
+    def _refused(self, genome: Genome) -> Outcome | None:
+        """What the sampler is told of a genome that is forecast to break the budget by far; None when it must be simulated."""
+        drop = None if self.screen is None else self.screen.refused(genome)
+        if drop is None:
+            return None
+        known = {**self.ledger.problem.costs(self.space, genome), "drop": drop}
+        return Outcome(values=tuple(float(known[OBJECTIVES[name]]) for name in self._ordered()), violation=drop - self.settings.max_drop)
+
     def _forecast(self, genome: Genome) -> tuple[float, ...]:
-        """What the ranking says of a genome: impact instead of the drop, and the costs."""
+        """Costs of a genome, and instead of its drop what the forecast or else the ranking says of it."""
         costs = self.ledger.problem.costs(self.space, genome)
-        known = {**costs, "drop": sum(option.impact for option in self.space.choose(genome).values())}
+        risk = None if self.screen is None else self.screen.risk(genome)
+        known = {**costs, "drop": sum(option.impact for option in self.space.choose(genome).values()) if risk is None else risk}
         return tuple(known[OBJECTIVES[name]] for name in self._ordered())
 
     def _report(self) -> None:

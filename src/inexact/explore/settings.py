@@ -24,7 +24,8 @@ class Settings:
     calibration: validation images for ranges and corrections; never measured on. rank_images: of those, images used for ranking.
     screen_images: a trial worse than max_drop + `hopeless` points on so many images stops there.
     search_images, promote_images: images a trial, and a promising trial, is measured on. promotions: promising trials measured on more
-    images before doubt counts against them. finalists: designs measured on the test images, the best included.
+    images before doubt counts against them. finalists: designs measured on the test images, the best included. forecast: whether genomes
+    are ranked by a forecast of their drop, and those that it finds hopeless are not simulated, see `screening.Screen`.
     """
 
     network: str
@@ -45,6 +46,7 @@ class Settings:
     promote_images: int = 3000
     promotions: int = 8
     finalists: int = 3
+    forecast: bool = False
 
     def __post_init__(self) -> None:
         for name, high in (("trials", 10**6), ("calibration", 10**6), ("rank_images", 10**6), ("screen_images", 10**7)):

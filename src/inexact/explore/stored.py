@@ -14,6 +14,7 @@ from inexact.explore.network_problem import NetworkProblem
 from inexact.explore.problem import Candidate
 from inexact.explore.result import JsonObject, TrialReport
 from inexact.explore.samplers import Genome
+from inexact.explore.screening import Effects
 from inexact.explore.search import Trial
 from inexact.explore.settings import Settings
 from inexact.explore.space import Space, SpaceText
@@ -90,6 +91,9 @@ class _Remembered:
         raise _unavailable("the network")
 
     def initial(self, space: Space, count: int) -> list[Genome]:
+        raise _unavailable("the network")
+
+    def effects(self, space: Space, watch: Watch) -> Effects:
         raise _unavailable("the network")
 
     def costs(self, space: Space, genome: Genome) -> dict[str, float]:

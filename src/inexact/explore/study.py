@@ -15,6 +15,7 @@ from inexact.explore.ledger import Ledger
 from inexact.explore.plot import plot_front
 from inexact.explore.problem import Problem
 from inexact.explore.result import StudyReport, TrialReport
+from inexact.explore.screening import Effects, Screen
 from inexact.explore.search import Search, Trial
 from inexact.explore.settings import Settings
 from inexact.explore.space import Space
@@ -97,7 +98,8 @@ class Study:
         self.watch.stage("reference accuracy", 2 * self.problem.images("validation"))
         for kind in ("float32", "int8"):
             ledger.reference("validation", kind, self.watch)
-        search = Search(ledger, self._space(), self.settings, self.watch)
+        space = self._space()
+        search = Search(ledger, space, self.settings, self.watch, self._screen(space))
         search.run()
         best = search.choose()
         self.best_trial = best
@@ -112,6 +114,16 @@ class Study:
         space = self.problem.rank(self.watch)
         self.store.save_settings({"space": space.to_json()})
         return space
+
+    def _screen(self, space: Space) -> Screen | None:
+        """The forecast when it is asked for; the first run's effects are kept, so that a resumed search sees the same one."""
+        if not self.settings.forecast:
+            return None
+        stored = self.store.settings().get("effects")
+        if stored is None:
+            stored = self.problem.effects(space, self.watch).to_text()
+            self.store.save_settings({"effects": stored})
+        return Screen(Effects.from_text(stored), self.settings.max_drop)
 
     @property
     def front(self) -> Front:

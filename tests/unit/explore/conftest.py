@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from inexact.core.files import write_bytes
 from inexact.explore import Option, Settings, Space, Store, Study, Watch
 from inexact.explore.samplers import Genome
+from inexact.explore.screening import Effects
 from inexact.explore.space import LayerChoices
 from inexact.explore.store import Correct
 from inexact.nn import Plan, Rule
@@ -36,13 +38,20 @@ def made_up_space() -> Space:
 
 @dataclass
 class Fake:
-    """See `Problem`. fails: genomes whose building raises. stops_after: KeyboardInterrupt once so many candidates were built."""
+    """See `Problem`. fails: genomes whose building raises. stops_after: KeyboardInterrupt once so many were built.
+
+    bent: factor of what the effects of options say. unknown: options no forecast judges. effect_runs_out: measuring effects interrupts.
+    """
 
     total: int = 4000
     test_images: int = 3000
     harm: float = 1.0
     fails: Callable[[Genome], bool] = lambda genome: False
     stops_after: int | None = None
+    bent: float = 1.0
+    unknown: tuple[int, ...] = ()
+    effect_runs: int = 0
+    effect_runs_out: bool = False
     built: list[Genome] = field(default_factory=list)
     space: Space = field(default_factory=made_up_space)
 
@@ -58,6 +67,24 @@ class Fake:
 
     def initial(self, space: Space, count: int) -> list[Genome]:
         return [(gene,) * len(LAYERS) for gene in range(min(3, count))]
+
+    def effects(self, space: Space, watch: Watch) -> Effects:
+        """Every option adds noise to the logits, whose power goes with the answers it really costs, times `bent`."""
+        if self.effect_runs_out:
+            raise KeyboardInterrupt
+        self.effect_runs += 1
+        generator = torch.Generator().manual_seed(3)
+        logits = torch.randn(600, 4, generator=generator)
+        logits[:, 0] += 2.0
+        noises = torch.randn(len(LAYERS), 16, 4, generator=generator)
+        harms = [[self.bent * (place + 1) ** 0.5 * cut / 30 for cut in CUTS] for place in range(len(LAYERS))]
+        return Effects(
+            seen=logits[:16],
+            logits=logits,
+            labels=torch.zeros(600, dtype=torch.int64),
+            changes=tuple(torch.stack([harm * noise for harm in row]) for row, noise in zip(harms, noises, strict=True)),
+            known=tuple(torch.tensor([gene not in self.unknown for gene in range(len(CUTS))]) for _ in LAYERS),
+        )
 
     def costs(self, space: Space, genome: Genome) -> dict[str, float]:
         chosen = space.choose(genome).values()
@@ -81,6 +108,10 @@ class Fake:
         if self.fails(genome):
             raise RuntimeError(f"the made-up unit of {genome} exploded")
         return FakeCandidate(problem=self, genome=genome)
+
+    def candidate_loss(self, genome: Genome) -> float:
+        """Share of right answers that a genome costs."""
+        return FakeCandidate(problem=self, genome=genome).lost()
 
     def describe(self, plan: Plan | None, space: Space, accounts: dict[str, Any]) -> dict[str, Any]:
         return {"baseline_components": {"multipliers": 400.0}}
