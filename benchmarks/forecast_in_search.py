@@ -48,7 +48,8 @@ class Candidate:
     """Built when it must be, and only as far as it is asked."""
 
     def __init__(self, owner: Remembered, plan: Plan) -> None:
-        self.owner, self.plan, self.built = owner, plan, None
+        self.owner, self.plan = owner, plan
+        self.built: Any = None
         self.entry = owner.known["plans"].setdefault(plan.sha256, {"correct": "", "accounts": None})
 
     def real(self) -> Any:
