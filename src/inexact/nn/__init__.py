@@ -1,5 +1,12 @@
 """Plans and emulated networks: what is approximated where, and a module that computes exactly that."""
 
+from inexact.nn._altered import (
+    outputs_with_all_codes,
+    outputs_with_codes,
+    outputs_with_weights,
+    require_codes,
+    require_unpruned_outputs,
+)
 from inexact.nn._approximate import ApproxModel, approximate
 from inexact.nn._columns import COEFFICIENT_BITS, COLUMNS, Columns, planned_columns
 from inexact.nn._correction import Correction, Probe
@@ -15,6 +22,7 @@ from inexact.nn._plan import Plan
 from inexact.nn._restricted import restricted, sharing_copy
 from inexact.nn._rule import Rule
 from inexact.nn._tables import coded_table
+from inexact.nn._windows import Windows, windows_at
 from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
 from inexact.nn.exits import ExitHead, ExitNetwork, Exits, exits_of, with_exits
@@ -48,6 +56,7 @@ __all__ = [
     "Product",
     "Routes",
     "Rule",
+    "Windows",
     "approximate",
     "arithmetic",
     "batches",
@@ -62,13 +71,19 @@ __all__ = [
     "left",
     "measured_workload",
     "operand_histograms",
+    "outputs_with_all_codes",
+    "outputs_with_codes",
+    "outputs_with_weights",
     "plannable",
     "planned_columns",
     "planned_workload",
+    "require_codes",
+    "require_unpruned_outputs",
     "restricted",
     "routes",
     "settle_exits",
     "sharing_copy",
+    "windows_at",
     "with_exits",
     "workload",
     "workload_of_onnx",

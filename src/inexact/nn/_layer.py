@@ -177,7 +177,7 @@ class ApproxLayer(nn.Module, ABC):
             whole = prepared is not None and prepared.whole
             result = self.compiled(x.detach(), prepared) if prepared and whole else self._emulated(x.detach())
             if self.reducer is not None and self.reducer.changes:
-                result = self.reducer.apply_to(self, x.detach(), result)
+                result = self.reducer.apply_to(self, self.a_quantiser().quantise(x.detach()), result)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             slopes = slopes_of(self)
             return straight_through(self, x, result) if slopes is None else with_slopes(self, x, result, slopes)
@@ -242,15 +242,23 @@ class ApproxLayer(nn.Module, ABC):
             if correction.codes is not None or self.modes is not None:
                 a, b = self.a_codes(x), self.b_codes()
                 total = self.sums(a, b)
+        return self.finished(total, a)
+
+    def finished(self, total: Tensor, a: Tensor) -> Tensor:
+        """float32 outputs for float64 `total`, the sums of padded codes a; `total` is used up."""
         if self.has_column or self.has_control:
             total -= self.columns_of(a, self.correction())
-        total -= self.per_channel(self.fold.double())
+        return self.rescaled(total, self.per_channel)
+
+    def rescaled(self, total: Tensor, spread: Callable[[Tensor], Tensor]) -> Tensor:
+        """float32 outputs for some sums without their columns; spread: a constant of every channel, [O] or [1], as those sums need it."""
+        total -= spread(self.fold.double())
         scale = self.scale()
         if self.rule.format.integer_output:
-            return self._integer_output(total.to(torch.int64), scale)
-        total *= self.per_channel(scale)
+            return self._integer_output(total.to(torch.int64), scale, spread)
+        total *= spread(scale)
         result = total.float()
-        return result if self.bias is None else result.add_(self.per_channel(self.bias))
+        return result if self.bias is None else result.add_(spread(self.bias))
 
     def _blocked(self, x: Tensor, form: Block) -> Tensor:
         shape = self.as_convolution(self.padded(x))
@@ -298,11 +306,11 @@ class ApproxLayer(nn.Module, ABC):
         exact = factors(self.rule.exact_unit)
         return number_sums(exact, a, b, self.exact_sums, self.weight[0].numel()) * (exact.step / self.factors.step)
 
-    def _integer_output(self, accumulator: Tensor, scale: Tensor) -> Tensor:
+    def _integer_output(self, accumulator: Tensor, scale: Tensor, spread: Callable[[Tensor], Tensor]) -> Tensor:
         if self.bias is not None:
-            accumulator = accumulator + self.per_channel(torch.round(self.bias / scale).to(torch.int64))
+            accumulator = accumulator + spread(torch.round(self.bias / scale).to(torch.int64))
         step = fixed_point(scale / self.out_scale)
-        step = type(step)(self.per_channel(step.multiplier), self.per_channel(step.exponent))
+        step = type(step)(spread(step.multiplier), spread(step.exponent))
         codes = requantise(accumulator, step, self.out_zero, 0, 2**self.rule.format.a_bits - 1)
         return (codes - self.out_zero) * self.out_scale
 

@@ -45,9 +45,9 @@ class Reducer(nn.Module):
         """Whether every batch must pass through it."""
         return self.reduction.changes or self.counting
 
-    def apply_to(self, layer: ApproxLayer, x: Tensor, result: Tensor) -> Tensor:
-        """The layer's output under the reduction; counts its work, or collects scores, when asked to."""
-        view = LayerView(layer, x, result)
+    def apply_to(self, layer: ApproxLayer, codes: Tensor, result: Tensor) -> Tensor:
+        """The layer's output under the reduction, for input codes before padding; counts its work, or collects scores, when asked to."""
+        view = LayerView(layer, codes, result)
         if self.fitting and isinstance(self.reduction, Prediction):
             self._seen.append((self.reduction.scores(view).cpu(), view.result.cpu()))
             return result
@@ -91,25 +91,30 @@ class Reducer(nn.Module):
 
 @final
 class LayerView:
-    """See `reduction.View`."""
+    """See `reduction.View`; codes: of the input before padding."""
 
-    def __init__(self, layer: ApproxLayer, x: Tensor, result: Tensor) -> None:
+    def __init__(self, layer: ApproxLayer, codes: Tensor, result: Tensor) -> None:
         self.layer = layer
         self.shape = result.shape
         self.result = layer.channels_first(result)
-        self._codes, self._b = layer.a_codes(x), layer.b_codes()
+        self.inputs = codes - layer.a_zero
+        self._values, self._b = layer.padded(self.inputs), layer.b_codes()
         self._scale = layer.scale()
         bias = torch.zeros_like(self._scale) if layer.bias is None else layer.bias.detach().double() / self._scale
         self.offset = bias - layer.fold.double()
-        self.inputs = layer.a_quantiser().quantise(x) - layer.a_zero
         self.groups = layer.contraction_groups
         self.coding: str = layer.rule.coding
         self.stored_bits = layer.rule.format.stored_bits
         self.width = (layer.rule.format.a_bits, layer.rule.format.b_bits)
 
+    @classmethod
+    def of(cls, layer: ApproxLayer, x: Tensor, result: Tensor) -> LayerView:
+        """For float32 inputs."""
+        return cls(layer, layer.a_quantiser().quantise(x), result)
+
     def windows(self) -> Iterator[tuple[slice, Tensor]]:
         """Group by group."""
-        unrolled = self.layer.unrolled(self._codes - self.layer.a_zero)  # [P, groups, K]
+        unrolled = self.layer.unrolled(self._values)  # [P, groups, K]
         size = self._b.shape[0] // self.groups
         for group in range(self.groups):
             yield slice(group * size, (group + 1) * size), unrolled[:, group]

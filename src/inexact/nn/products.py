@@ -110,11 +110,11 @@ class ApproxProduct(nn.Module):
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """float32 [..., M, K] and [..., K, N] to [..., M, N]. Raises FormatError for NaN or infinity, and before calibration."""
         self._check(a, b)
-        a_codes, b_codes = self._a_quantiser().quantise(a.detach()), self._b_quantiser().quantise(b.detach())
+        a_codes, b_codes = self.a_quantiser().quantise(a.detach()), self.b_quantiser().quantise(b.detach())
         with torch.no_grad():
             result = self._emulated(a_codes, b_codes)
         if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
-            smooth = torch.matmul(_pass_through(a, self._a_quantiser()), _pass_through(b, self._b_quantiser()))
+            smooth = torch.matmul(_pass_through(a, self.a_quantiser()), _pass_through(b, self.b_quantiser()))
             return smooth + (result - smooth).detach()
         return result
 
@@ -124,11 +124,19 @@ class ApproxProduct(nn.Module):
 
     def _emulated(self, a: Tensor, b: Tensor) -> Tensor:
         # float64 holds every integer here exactly: all are below 2**53, or rounded once
-        total = self._sums(a, b)
+        total = self.sums(a, b)
         if self.recoverer is not None:
             self.correct(self.recoverer(Probe(self, a, b[None], total.to(torch.int64))))
+        return self.finished(total, a)
+
+    def finished(self, total: Tensor, a: Tensor) -> Tensor:
+        """float32 outputs for float64 `total`, the sums of codes whose left operand is a; `total` is used up."""
         if self.has_column or self.has_control:
             total -= self.columns_of(a, self.correction())
+        return self.rescaled(total)
+
+    def rescaled(self, total: Tensor) -> Tensor:
+        """float32 outputs for some sums whose columns are taken off."""
         total -= self.fold.double()
         unit = 1.0 if self.factors is None else self.factors.step
         scale = self.a_scale.double() * self.b_scale.double() * self.gain * unit
@@ -138,7 +146,8 @@ class ApproxProduct(nn.Module):
         codes = requantise(total.to(torch.int64), step, self.out_zero, 0, 2**self.rule.format.a_bits - 1)
         return (codes - self.out_zero) * self.out_scale
 
-    def _sums(self, a: Tensor, b: Tensor) -> Tensor:
+    def sums(self, a: Tensor, b: Tensor) -> Tensor:
+        """The sums of codes as the planned units form them: float64 integers."""
         if self.factors is not None:
             return number_sums(self.factors, a, b, self._matrix_product, a.shape[-1])
         return self._exact_sums(a, b) if self.rule.exact else self._approximate_sums(a, b)
@@ -150,13 +159,11 @@ class ApproxProduct(nn.Module):
 
     def approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 integers, the sums of a probe's codes through the unit: b is [1, ..., K, N], one output channel."""
-        return self._sums(a, b[0])
+        return self.sums(a, b[0])
 
     def _approximate_sums(self, a: Tensor, b: Tensor) -> Tensor:
         """`sum_k U(a, b) - zb sum_k a - za sum_k b + K za zb`, float64 integers."""
-        total = matmul(
-            self.rule, self._patterns(a, self.rule.format.a_bits), self._patterns(b, self.rule.format.b_bits), self.table
-        ).double()
+        total = matmul(self.rule, self.a_patterns(a), self.b_patterns(b), self.table).double()
         a_zero, b_zero = self.a_zero.double(), self.b_zero.double()
         total -= b_zero * a.sum(-1, keepdim=True, dtype=torch.float64)
         total -= a_zero * (b.sum(-2, keepdim=True, dtype=torch.float64) - a.shape[-1] * b_zero)
@@ -175,7 +182,7 @@ class ApproxProduct(nn.Module):
 
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
         """float64 integers [..., M, 1], `sum_k f(a_k)`."""
-        values = column.to(a.device).double()[self._patterns(a, self.rule.format.a_bits).int()]
+        values = column.to(a.device).double()[self.a_patterns(a).int()]
         return values.sum(-1, keepdim=True)
 
     def errors(self) -> Tensor:
@@ -192,7 +199,7 @@ class ApproxProduct(nn.Module):
 
     def weight_codes(self) -> Tensor:
         """int64, the code values the right operand may have, ascending."""
-        return self._b_quantiser().codes()
+        return self.b_quantiser().codes()
 
     def columns_of(self, a: Tensor, correction: Correction) -> Tensor:
         """float64 integers, what the columns of a correction take off every output."""
@@ -213,9 +220,13 @@ class ApproxProduct(nn.Module):
         """An output as [1, everything]."""
         return values.reshape(1, -1)
 
-    @staticmethod
-    def _patterns(codes: Tensor, bits: int) -> Tensor:
-        return torch.bitwise_and(codes.to(torch.int16), 2**bits - 1).to(torch.uint8)
+    def a_patterns(self, a: Tensor) -> Tensor:
+        """uint8 bit patterns of codes of the left operand."""
+        return torch.bitwise_and(a.to(torch.int16), 2**self.rule.format.a_bits - 1).to(torch.uint8)
+
+    def b_patterns(self, b: Tensor) -> Tensor:
+        """uint8 bit patterns of codes of the right operand."""
+        return torch.bitwise_and(b.to(torch.int16), 2**self.rule.format.b_bits - 1).to(torch.uint8)
 
     def _a_range(self) -> tuple[int, int]:
         return _code_range(self.rule.format.a_bits, signed=self.rule.coding == "signed")
@@ -223,10 +234,12 @@ class ApproxProduct(nn.Module):
     def _b_range(self) -> tuple[int, int]:
         return _code_range(self.rule.format.b_bits, signed=self.rule.coding != "unsigned")
 
-    def _a_quantiser(self) -> Quantiser:
+    def a_quantiser(self) -> Quantiser:
+        """float32 to codes of the left operand."""
         return Quantiser(self.a_scale, self.a_zero, *self._a_range(), self.rule.format.a_grid)
 
-    def _b_quantiser(self) -> Quantiser:
+    def b_quantiser(self) -> Quantiser:
+        """float32 to codes of the right operand."""
         return Quantiser(self.b_scale, self.b_zero, *self._b_range(), self.rule.format.b_grid)
 
     def _check(self, a: Tensor, b: Tensor) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -106,8 +107,11 @@ class ImageFault(Fault):
         return generator.integers(0, stratum.size, count, dtype=np.int64)
 
     @abstractmethod
-    def strike(self, struck: Struck, stratum: Stratum, numbers: Numbers) -> Tensor:
-        """What the layer gives when image i meets site `numbers[i]` [n]: float32 [n, …], bit for bit; `struck` is not changed."""
+    def strike(self, struck: Struck, strata: Sequence[Stratum], numbers: Numbers) -> Tensor:
+        """What the layer gives when image i meets site `numbers[i]` of `strata[i]`, all strata of this layer: float32 [n, …], bit for bit.
+
+        `struck` is not changed.
+        """
 
 
 class ChipFault(Fault):
@@ -125,6 +129,11 @@ class ChipFault(Fault):
     @abstractmethod
     def faulty(self, subject: Subject, site: Site) -> nn.Module:
         """A network that computes exactly what the broken chip computes; `subject.net` is not changed, but may share parameters with it."""
+
+
+def bits_of(strata: Sequence[Stratum]) -> Tensor:
+    """int64 [n], the bit of each stratum."""
+    return torch.tensor([0 if stratum.bit is None else stratum.bit for stratum in strata], dtype=torch.int64)
 
 
 faults: Family[Fault] = Family("fault", "inexact.reliability")

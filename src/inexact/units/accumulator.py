@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, final
@@ -116,9 +117,15 @@ class Accumulator:
             total = np.where(overflown, np.where(a < 0, low, high), total)
         return total
 
-    def total(self, products: ArrayLike) -> Integers:
+    @property
+    def group(self) -> int:
+        """Products that come with each addition into the register."""
+        return _read_order(self.order)[1]
+
+    def total(self, products: ArrayLike, after: Callable[[Integers, int], Integers] | None = None) -> Integers:
         """Sums of products [..., K] along the last axis, int64 [...]: the definition, one addition at a time.
 
+        after: what the register holds from then on, given its values [...] and the number of additions into it so far.
         Raises FormatError for a product outside `value_range`.
         """
         products = np.asarray(products).astype(np.int64)
@@ -133,6 +140,7 @@ class Accumulator:
         for start in range(0, products.shape[-1], size):
             group = [products[..., k] if k < products.shape[-1] else np.zeros_like(total) for k in range(start, start + size)]
             total = self.add(total, self._column(group) if kind == "systolic" else self._tree(group))
+            total = total if after is None else after(total, start // size + 1)
         return total
 
     def _column(self, group: list[Integers]) -> Integers:

@@ -32,7 +32,7 @@ def seen(net: ApproxModel, name: str, x: Tensor) -> tuple[LayerView, Work]:
     layer = net.layers()[name]
     assert isinstance(layer, ApproxLayer)
     assert layer.reducer is not None
-    view = LayerView(layer, x, layer(x))
+    view = LayerView.of(layer, x, layer(x))
     return view, layer.reducer.reduction.work(view, layer.reducer.threshold, layer.reducer.reduction.reduce(view, layer.reducer.threshold))
 
 

@@ -126,7 +126,7 @@ def test_a_bit_serial_window_ends_when_it_must_be_negative(model: nn.Module, ima
             ended += 1
             assert sum(x * w for x, w in zip(xs, ws, strict=True)) + float(offset[o]) < 0
     assert ended > 50
-    share = found.taken(a[:, 0], b, LayerView(layer_of(net, "first"), images, layer_of(net, "first")(images)).offset, 8).double() / 8
+    share = found.taken(a[:, 0], b, LayerView.of(layer_of(net, "first"), images, layer_of(net, "first")(images)).offset, 8).double() / 8
     assert measured(net, "first").multiplications == pytest.approx(float(share.mean()))
 
 
@@ -153,7 +153,7 @@ def test_bit_serial_termination_needs_elements_that_take_bits(model: nn.Module, 
 def test_upper_bits_are_those_of_the_code(model: nn.Module, images: Tensor) -> None:
     for coding in ("unsigned", "signed", "sign_magnitude"):
         layer = layer_of(planned(model, images - 0.5, "msb_prediction", "first", coding=coding), "first")
-        view = LayerView(layer, images - 0.5, layer(images - 0.5))
+        view = LayerView.of(layer, images - 0.5, layer(images - 0.5))
         ((channels, a),) = view.windows()
         a_zero, b_zero = (zero.double() for zero in view.zero_points(channels))
         upper_a, upper_b = (a.double() + a_zero), (view.weights(channels).double() + b_zero)
@@ -185,7 +185,7 @@ def test_a_window_ends_where_its_sum_turns_negative(model: nn.Module, images: Te
             if row[k] < 0 and total < 0:
                 break
         done.append(count / len(row))
-    found, _ = executed(LayerView(layer, images, layer(images)), a[:40, 0], slice(0, 8), 1)
+    found, _ = executed(LayerView.of(layer, images, layer(images)), a[:40, 0], slice(0, 8), 1)
     assert (found.double() / b.shape[1]).flatten().tolist() == pytest.approx(done)
 
 

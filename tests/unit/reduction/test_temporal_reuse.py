@@ -63,7 +63,7 @@ def test_sums_corrected_frame_by_frame_are_the_direct_ones_bit_for_bit(
     for name in NAMES:
         layer, x = layer_of(net, name), entering(net, name, images)
         result = layer(x)
-        view = LayerView(layer, x, result)
+        view = LayerView.of(layer, x, result)
         for channels, a in view.windows():
             q = reuse.rounded(a, view).long().reshape(len(images), -1, a.shape[1])
             w = view.weights(channels).long()
@@ -89,7 +89,7 @@ def test_clusters_are_even_levels_with_zero_among_them(model: nn.Module, frames:
     for coding, clusters in itertools.product(("unsigned", "signed"), (4, 16)):
         reuse = TemporalReuse(clusters=clusters)
         layer = layer_of(planned(model, images, reuse.spec, coding=coding), "first")
-        view = LayerView(layer, images, layer(images))
+        view = LayerView.of(layer, images, layer(images))
         low, high = (-127, 127) if coding == "signed" else (-int(layer.a_zero), 255 - int(layer.a_zero))
         values = torch.arange(low, high + 1).double()
         step = 256 // clusters
@@ -106,7 +106,7 @@ def test_work_is_what_changed_counted_one_by_one(model: nn.Module, frames: Tenso
     reuse = TemporalReuse(clusters=16, frames=8)
     net = planned(model, frames, reuse.spec, coding="signed")
     layer = layer_of(net, "first")
-    view = LayerView(layer, frames, layer(frames))
+    view = LayerView.of(layer, frames, layer(frames))
     ((_, a),) = view.windows()
     q = reuse.rounded(a, view).reshape(24, 36, 27)
     changed = torch.stack([torch.ones(36, 27) if t % 8 == 0 else (q[t] != q[t - 1]).float() for t in range(24)])
