@@ -17,6 +17,7 @@ COMMANDS = {
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
+    "fault": ("inexact.cli.fault", "What breaks in an accelerator, and how often it matters."),
     "forecast": ("inexact.cli.forecast", "Forecast the accuracy drop of plans without running them."),
     "metrics": ("inexact.cli.metrics", "Which error metric tells what a unit costs a network."),
     "net": ("inexact.cli.net", "Train, evaluate and cost networks."),

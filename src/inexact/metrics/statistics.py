@@ -29,8 +29,9 @@ class PairedDifference:
     only_candidate: int
 
 
-def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson score interval (low, high) in 0..1 of a proportion; close to its nominal coverage also near 0, near 1 and for few images.
+def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson score interval (low, high) in 0..1 of a proportion, of whole or effective numbers; close to its nominal coverage also near 0,
+    near 1 and for few images.
 
     Raises DataError unless 0 <= successes <= n, n >= 1 and 0 < confidence < 1.
 

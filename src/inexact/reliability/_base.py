@@ -23,6 +23,9 @@ Where = Literal["weight", "activation", "output", "product", "accumulator", "reg
 Kind = Literal["flip", "stuck0", "stuck1", "previous_value", "random"]
 Persistence = Literal["transient", "per_image", "permanent"]
 
+MANY_SITES = 1_000_000
+"""Sites of a stratum from which on the same one is hardly drawn twice."""
+
 Numbers = NDArray[np.int64]
 
 
@@ -121,10 +124,10 @@ class ChipFault(Fault):
 
     @final
     def draw(self, stratum: Stratum, count: int, generator: np.random.Generator) -> Numbers:
-        """`count` sites of the stratum, all different; all of them, in an order of their own, when it has no more."""
-        if stratum.size <= count:
-            return generator.permutation(stratum.size).astype(np.int64)
-        return generator.choice(stratum.size, count, replace=False).astype(np.int64)
+        """`count` sites of the stratum, all different where it has at most a million; the first ones are those of a smaller count."""
+        if stratum.size <= MANY_SITES:
+            return generator.permutation(stratum.size)[:count].astype(np.int64)
+        return generator.integers(0, stratum.size, count, dtype=np.int64)
 
     @abstractmethod
     def faulty(self, subject: Subject, site: Site) -> nn.Module:

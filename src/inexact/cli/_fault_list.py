@@ -1,0 +1,58 @@
+"""`inexact fault list`: the faults there are, and how many places a network has for each."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+
+@click.command("list")
+@click.option("--network", help="Also count the places for each fault in this network of the zoo, or module:function.")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer.")
+@click.option("--weights", type=click.Path(path_type=Path), multiple=True, help="Weights of the network, or of the emulated one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def list_faults(network: str | None, data: str, plan: Path | None, weights: tuple[Path, ...], as_json: bool) -> None:
+    """List the faults that `inexact fault run` knows."""
+    from inexact.reliability import ChipFault, faults
+
+    subject = None if network is None else _subject(network, data, plan, weights)
+    rows: list[dict[str, Any]] = []
+    for name, member in faults.items():
+        row = {"fault": name, "scope": "chip" if issubclass(member, ChipFault) else "image", "what": str(member.__doc__).splitlines()[0]}
+        rows.append(row if subject is None else row | _places(name, subject))
+    if as_json:
+        click.echo(json.dumps({"faults": rows}))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in rows[0]:
+        table.add_column(head, justify="right" if head in ("strata", "sites") else "left")
+    for row in rows:
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
+    Console(highlight=False).print(table)
+
+
+def _subject(network: str, data: str, plan: Path | None, weights: tuple[Path, ...]) -> Any:
+    from inexact.cli._faulty_network import opened
+    from inexact.reliability import Subject
+
+    found = opened(network, data, plan, weights, None, 3)
+    return Subject.of(found.net, found.images)
+
+
+def _places(name: str, subject: Any) -> dict[str, Any]:
+    """Strata and sites in the network; none where the fault does not fit it, with the reason."""
+    from inexact.core.errors import InexactError
+    from inexact.reliability import faults
+
+    try:
+        strata = faults.get(name).population(subject)
+    except InexactError as error:
+        return {"strata": 0, "sites": 0, "note": str(error)}
+    return {"strata": len(strata), "sites": sum(stratum.size for stratum in strata), "note": ""}

@@ -1,0 +1,33 @@
+"""`inexact fault report`: the report of a campaign again, from its file alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from inexact.cli._fault_run import STORE, show
+from inexact.core.errors import FaultError
+
+
+@click.command("report")
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def report_faults(out: Path, as_json: bool) -> None:
+    """Show a finished campaign and write its report.html again."""
+    from inexact.reliability import Store
+    from inexact.report import faults as pages
+
+    if not (out / STORE).is_file():
+        raise FaultError(f"{out} must be the folder of a campaign, but has no {STORE}: run inexact fault run --out {out} first")
+    with Store(out / STORE) as store:
+        report = store.value("report")
+    if report is None:
+        raise FaultError(f"the campaign in {out} is not finished: give its inexact fault run command again, it goes on where it stopped")
+    written = pages.write_html(report, out / "report.html")
+    if as_json:
+        click.echo(json.dumps(report | {"report": str(written)}))
+    else:
+        show(report)
+        click.echo(f"report in {written}")

@@ -1,0 +1,40 @@
+"""The network, plan and images that the commands of `inexact fault` judge; worker processes open them by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from inexact.nn import ApproxModel
+    from inexact.reliability import Opened
+
+
+def emulated(network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None) -> ApproxModel:
+    """The planned network, calibrated and repaired; exact signed 8-bit products without a plan."""
+    from inexact import nn, zoo
+    from inexact.cli import _network
+
+    images = zoo.data(data, "test", 1)
+    original, planned = _network.networks(network, data, images, plan, weights, calibrate)
+    if planned is None:
+        planned = nn.approximate(
+            original,
+            nn.Plan(precision="int(granularity=per_channel)", coding="signed"),
+            calibrate=_network.calibration_set(data, calibrate),
+        )
+    found: ApproxModel = planned
+    return found
+
+
+def opened(network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, limit: int) -> Opened:
+    """The network and the first `limit` test images."""
+    import torch
+
+    from inexact import zoo
+    from inexact.reliability import Opened
+
+    images = zoo.data(data, "test", limit)
+    pairs = [images[place] for place in range(len(images))]
+    labels = torch.tensor([int(label) for _, label in pairs])
+    return Opened(net=emulated(network, data, plan, weights, calibrate), images=torch.stack([image for image, _ in pairs]), labels=labels)
