@@ -5,7 +5,7 @@
 
 from inexact.hardware._accelerator import Accelerator, load
 from inexact.hardware._constants import Constant, Technology, technology
-from inexact.hardware._cost import BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings
+from inexact.hardware._cost import ARRAY, BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings
 from inexact.hardware._description import DATAFLOWS, presets
 from inexact.hardware._evaluate import baseline, leanest_baseline, reference_multiplier
 from inexact.hardware._mapping import Mapping, array_accesses, compute_cycles
@@ -15,6 +15,7 @@ from inexact.hardware._rates import slowdown
 from inexact.hardware.carbon import embodied_carbon
 
 __all__ = [
+    "ARRAY",
     "BOUNDARIES",
     "DATAFLOWS",
     "Accelerator",

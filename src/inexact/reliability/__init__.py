@@ -1,27 +1,43 @@
 """What breaks in an approximate accelerator, how often it matters, and what helps."""
 
+from inexact.reliability._ageing import LongTerm, PowerLaw
 from inexact.reliability._base import ChipFault, Fault, ImageFault, Site, Stratum, Struck, faults
 from inexact.reliability._broken import ElementFault, placements, with_broken_element, with_stuck_unit
 from inexact.reliability._judge import Opened
+from inexact.reliability._lifetime import Lifetime, lifetime
+from inexact.reliability._lifetime import Settings as LifetimeSettings
+from inexact.reliability._sram import bit_error_rate
 from inexact.reliability._store import Store
 from inexact.reliability._subject import Place, Subject
+from inexact.reliability._voltage_sweep import ArrayPoint, ArraySettings, MemoryPoint, array_sweep, memory_sweep
 from inexact.reliability.campaign import Campaign, Settings
 
 __all__ = [
+    "ArrayPoint",
+    "ArraySettings",
     "Campaign",
     "ChipFault",
     "ElementFault",
     "Fault",
     "ImageFault",
+    "Lifetime",
+    "LifetimeSettings",
+    "LongTerm",
+    "MemoryPoint",
     "Opened",
     "Place",
+    "PowerLaw",
     "Settings",
     "Site",
     "Store",
     "Stratum",
     "Struck",
     "Subject",
+    "array_sweep",
+    "bit_error_rate",
     "faults",
+    "lifetime",
+    "memory_sweep",
     "placements",
     "with_broken_element",
     "with_stuck_unit",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inexact.circuits.synthesis import late_sums
 from inexact.core.errors import FaultError, near
-from inexact.nn import ApproxConv2d, ApproxLayer, ApproxLinear, coded_table
+from inexact.nn import ApproxConv2d, ApproxLayer, ApproxLinear, ApproxModel, coded_table
 from inexact.reliability._stage import LateRows, taken_products
 
 Policy = Literal["none", "te_drop", "boost"]
@@ -209,9 +209,12 @@ def _require_integers(layer: ApproxLayer) -> None:
         )
 
 
-def weight_operands(layer: ApproxLayer) -> list[int]:
-    """The patterns of the unit's operand b that the weights of a layer need."""
-    with torch.no_grad():
-        present = np.unique(layer.b_patterns(layer.b_codes()).numpy())
-    operands, signs = _operands(layer, present)
-    return sorted(set(operands[signs != 0].tolist()))
+def weight_operands(net: ApproxModel) -> list[int]:
+    """The patterns of the unit's operand b that the weights of a network need."""
+    found: set[int] = set()
+    for layer in net.layers().values():
+        if isinstance(layer, ApproxLayer):
+            with torch.no_grad():
+                operands, signs = _operands(layer, np.unique(layer.b_patterns(layer.b_codes()).numpy()))
+            found |= set(operands[signs != 0].tolist())
+    return sorted(found)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from inexact.circuits.synthesis._constant_timing import constant_delay
 from inexact.circuits.synthesis._mac import LEVELS, Level, Registers, core_surroundings, cycle_time, mac_core, registers
 from inexact.circuits.synthesis._mapped import Mapped, Placed
 from inexact.circuits.synthesis._measure import Operands, Surroundings, critical_path, delay, event_delays, measured, timing, toggles
@@ -38,6 +39,7 @@ __all__ = [
     "Surroundings",
     "Yosys",
     "cell_areas",
+    "constant_delay",
     "core_surroundings",
     "critical_path",
     "cycle_time",

@@ -116,11 +116,16 @@ class Measured:
     timed: tuple[float, float]
 
 
-def timing(mapped: Mapped, around: Surroundings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Arrival and slew of every net for its rise and fall, `[nets, 2]` each, ns; -inf where nothing arrives. Inputs arrive at 0."""
+def timing(
+    mapped: Mapped, around: Surroundings, loaded: NDArray[np.float64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Arrival and slew of every net for its rise and fall, `[nets, 2]` each, ns; -inf where nothing arrives. Inputs arrive at 0.
+
+    loaded: fF of every net, as `loads` gives them; None, those of this netlist.
+    """
     arrival, slew = np.zeros((mapped.nets, 2)), np.zeros((mapped.nets, 2))
     worst = np.zeros((mapped.nets, 4), np.int32)
-    compiled_core().silicon_timing(mapped.compiled, _loads(mapped, around), around.slew, arrival, slew, worst)
+    compiled_core().silicon_timing(mapped.compiled, loads(mapped, around) if loaded is None else loaded, around.slew, arrival, slew, worst)
     return arrival, slew
 
 
@@ -134,7 +139,7 @@ def critical_path(mapped: Mapped, around: Surroundings) -> list[tuple[str, float
     """The cells along the worst path and when their outputs switch, ns, first cell first."""
     arrival, slew = np.zeros((mapped.nets, 2)), np.zeros((mapped.nets, 2))
     worst = np.zeros((mapped.nets, 4), np.int32)
-    compiled_core().silicon_timing(mapped.compiled, _loads(mapped, around), around.slew, arrival, slew, worst)
+    compiled_core().silicon_timing(mapped.compiled, loads(mapped, around), around.slew, arrival, slew, worst)
     net = max(mapped.output_nets, key=lambda n: float(arrival[n].max()))
     edge = int(arrival[net].argmax())
     path: list[tuple[str, float]] = []
@@ -154,7 +159,7 @@ def event_delays(mapped: Mapped, around: Surroundings) -> tuple[NDArray[np.int32
     slowest = float(np.max(arrival[np.isfinite(arrival)], initial=0.0))
     tick = max(FINEST_TICK, slowest / MAX_DELAY_TICKS)
     delays = np.zeros((len(mapped.cells), MAX_INPUTS * 4), np.int32)
-    compiled_core().silicon_event_delays(mapped.compiled, _loads(mapped, around), slew, tick, delays)
+    compiled_core().silicon_event_delays(mapped.compiled, loads(mapped, around), slew, tick, delays)
     return delays, tick
 
 
@@ -173,14 +178,14 @@ def measured(mapped: Mapped, before: Bits, after: Bits, around: Surroundings) ->
 
     The charge of the unit's own input pins counts: it is load that the unit brings.
     """
-    loads = _loads(mapped, around)
+    loaded = loads(mapped, around)
     _, slew = timing(mapped, around)
     module = compiled_core()
     states = np.zeros((len(mapped.cells), 64), np.int64)
     settled = np.zeros((2, mapped.nets), np.int64)
     module.silicon_settled(mapped.compiled, before, after, settled, states)
     nets, hidden = np.zeros((mapped.nets, 2)), np.zeros((len(mapped.cells), MAX_INPUTS * 2))
-    module.silicon_energies(mapped.compiled, loads, slew, states, nets, hidden)
+    module.silicon_energies(mapped.compiled, loaded, slew, states, nets, hidden)
     _add_hidden(mapped, hidden, nets)
     delays, _ = event_delays(mapped, around)
     batches = [slice(i * len(before) // BATCHES, (i + 1) * len(before) // BATCHES) for i in range(BATCHES)]
@@ -217,5 +222,6 @@ def _leakage(mapped: Mapped, states: NDArray[np.int64]) -> float:
     return total
 
 
-def _loads(mapped: Mapped, around: Surroundings) -> NDArray[np.float64]:
+def loads(mapped: Mapped, around: Surroundings) -> NDArray[np.float64]:
+    """fF of every net for its rise and fall, `[nets, 2]`."""
     return mapped.loads(wire=around.wire, output=around.output)
