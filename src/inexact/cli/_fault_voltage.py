@@ -85,13 +85,16 @@ def voltage(
             bar.update(task, description=f"{network}: {what}")
 
         points = _points(net, images, machine, part, places, options, show)
+        bits = _bits(net, images, places, options["margin"]) if part == "array" else {}
     found = [point.to_json() for point in points]
     if picture is not None:
         write_text(picture, _picture(f"{network} on {data}, supply of: {part}", part, found))
     if as_json:
-        click.echo(json.dumps({"network": network, "data": data, "of": part, "images": len(images), "points": found}))
+        click.echo(json.dumps({"network": network, "data": data, "of": part, "images": len(images), "points": found} | bits))
         return
     (_show_array if part == "array" else _show_memory)(found, len(images))
+    if bits:
+        _show_bits(bits["bits"], places)
 
 
 def numbers(text: str, option: str) -> tuple[float, ...]:
@@ -125,6 +128,12 @@ def _points(
     chosen = [faults.get(f"sram_voltage(voltage={place},memory={part}{more})") for place in places]
     known = [fault for fault in chosen if isinstance(fault, SramVoltage)]
     return memory_sweep(net, images, images, machine, workload, known, chips=options["chips"], seed=options["seed"], progress=show)
+
+
+def _bits(net: ApproxModel, images: Dataset, places: Sequence[float], margin: float) -> dict[str, Any]:
+    from inexact.reliability._bit_times import bit_times
+
+    return {"bits": [found.to_json() for found in bit_times(net, images, places, margin=margin)]}
 
 
 def _layer_voltage(text: str) -> tuple[str, float]:
@@ -183,6 +192,17 @@ def _show_array(points: Sequence[Mapping[str, Any]], images: int) -> None:
             *(f"{saved[name]['value']:.1f}" for name in ("array", "on_chip", "with_dram")),
         )
     _print(table, points)
+
+
+def _show_bits(bits: Sequence[Mapping[str, Any]], places: Sequence[float]) -> None:
+    titles = ("unit", "bit", "static ns", "latest ns", *(f"late at {volts:g} V" for volts in places))
+    table = Table(
+        *titles, box=box.SIMPLE, caption="transitions of the operands of 16 images under held weights; latest: in a sample, no bound"
+    )
+    for bit in bits:
+        late = (f"{share:.1e}" if share else "0" for share in bit["late"])
+        table.add_row(bit["unit"], str(bit["bit"]), f"{bit['static_ns']:.3f}", f"{bit['latest_ns']:.3f}", *late)
+    Console(highlight=False).print(table)
 
 
 def _print(table: Table, points: Sequence[Mapping[str, Any]]) -> None:
