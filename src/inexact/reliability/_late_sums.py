@@ -76,7 +76,6 @@ class LateSums:
         self.order = order
         self.array_rows = array_rows
         self.tally = Tally()
-        self._tables: tuple[Tensor, _Tables] | None = None
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """float64, shaped as the layer's output, for padded codes a and weight codes b."""
@@ -87,13 +86,11 @@ class LateSums:
         patterns = self.layer.b_patterns(b).flatten(1).numpy()
         self.tally.products += stream.shape[0] * stream.shape[1] * patterns.size
         stationary = self.order == "weight_stationary"
-        found = self._stationary(stream, patterns, b) if stationary else self._streamed(stream, patterns)
+        found = self._stationary(stream, patterns) if stationary else self._streamed(stream, patterns)
         return self._shaped(torch.from_numpy(found).double(), a)
 
-    def _stationary(self, stream: NDArray[np.uint8], patterns: NDArray[np.uint8], b: Tensor) -> NDArray[np.int64]:
-        if self._tables is None or not torch.equal(self._tables[0], b):
-            self._tables = (b.clone(), self._made(patterns))
-        tables = self._tables[1]
+    def _stationary(self, stream: NDArray[np.uint8], patterns: NDArray[np.uint8]) -> NDArray[np.int64]:
+        tables = self._made(patterns)  # anew for every batch: kept for all layers they would fill the memory
         moved = np.moveaxis(stream, 1, 3)  # [N, groups, K, steps]
         timed = np.concatenate([np.zeros((*moved.shape[:3], 1), np.uint8), moved], axis=3)
         found = late_sums(timed, tables.place[patterns], tables.late, tables.errors, tables.products, self.array_rows, drop=self._drops)
