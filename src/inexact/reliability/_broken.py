@@ -23,7 +23,10 @@ from inexact.reliability._sums import Difference, StuckSum
 @final
 @dataclass(frozen=True, kw_only=True)
 class ElementFault:
-    """What is stuck at `value` in element (row, column): bit `bit` of a register, or `net` of its multiplier."""
+    """What is stuck at `value` in element (row, column): bit `bit` of a register, or `net` of its multiplier.
+
+    switched_off: operands and sums go past the element, whatever is stuck in it, and its product is left out: 0 in the raw sum of codes.
+    """
 
     row: int
     column: int
@@ -31,6 +34,7 @@ class ElementFault:
     register: Register = "product"
     bit: int = 0
     net: str = ""
+    switched_off: bool = False
 
 
 def check_layer(layer: Any) -> ApproxLayer:
@@ -113,26 +117,41 @@ def with_broken_element(net: ApproxModel, where: Mapping[str, Placement], fault:
 
 
 def _break(layer: ApproxLayer, placement: Placement, fault: ElementFault) -> None:
+    found = difference_of(layer, placement, fault)
+    if found is None:
+        return
+    filters = torch.from_numpy(np.flatnonzero(np.tile(found.reach.filters, layer.contraction_groups)))
+    part = restricted(layer, filters)
+    part.disturbance = replace(found, layer=part)
+    layer.register_forward_hook(_Patch(part, filters))
+
+
+def register_of(fault: ElementFault) -> Register:
+    """The register whose reach is that of the fault."""
+    return "product" if fault.net or fault.switched_off else fault.register
+
+
+def difference_of(layer: ApproxLayer, placement: Placement, fault: ElementFault) -> Difference | None:
+    """What the fault adds to the sums of the filters that it reaches; None when that is nothing. Raises FaultError, see
+    `with_broken_element`."""
     rule = layer.rule
     bits = register_bits(rule, fault.register)
     if not fault.net and not 0 <= fault.bit < bits:
         raise FaultError(f"bit of the {fault.register} register of layer {layer.name} must be 0..{bits - 1}, not {fault.bit}")
     _check_order(layer, placement)
-    found = reach(placement, "product" if fault.net else fault.register, fault.row, fault.column)
-    if found.empty:
-        return
     healthy = healthy_table(rule)
-    if fault.net:
+    register = register_of(fault)
+    if fault.switched_off:
+        faulty = np.zeros_like(healthy)
+    elif fault.net:
         faulty = unit_table(rule, fault.net, fault.value)
     else:
-        faulty = healthy if fault.register == "sum" else register_table(rule, fault.register, fault.bit, fault.value)
-    stuck = StuckSum(row=fault.row, bit=fault.bit, value=fault.value) if not fault.net and fault.register == "sum" else None
-    if stuck is None and np.array_equal(faulty, healthy):
-        return
-    filters = torch.from_numpy(np.flatnonzero(np.tile(found.filters, layer.contraction_groups)))
-    part = restricted(layer, filters)
-    part.disturbance = Difference(layer=part, placement=placement, reach=found, healthy=healthy, faulty=faulty, stuck=stuck)
-    layer.register_forward_hook(_Patch(part, filters))
+        faulty = healthy if register == "sum" else register_table(rule, register, fault.bit, fault.value)
+    stuck = StuckSum(row=fault.row, bit=fault.bit, value=fault.value) if register == "sum" else None
+    found = reach(placement, register, fault.row, fault.column)
+    if found.empty or (stuck is None and np.array_equal(faulty, healthy)):
+        return None
+    return Difference(layer=layer, placement=placement, reach=found, healthy=healthy, faulty=faulty, stuck=stuck)
 
 
 def _check_order(layer: ApproxLayer, placement: Placement) -> None:
