@@ -14,6 +14,7 @@ from inexact.core.errors import InexactError
 COMMANDS = {
     "accelerator": ("inexact.cli.accelerator", "Accelerators: list, show, compare on a network."),
     "atlas": ("inexact.cli.atlas", "The field's works: what each did, on what, and what of it runs here."),
+    "attack": ("inexact.cli.attack", "Adversarial robustness of approximate networks: attacks, threats, alarms."),
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),

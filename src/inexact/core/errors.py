@@ -74,6 +74,10 @@ class CatalogueError(InexactError, ValueError):
     """A record of the atlas that breaks its schema, or a link that leads nowhere."""
 
 
+class AttackError(InexactError, ValueError):
+    """An attack that cannot be made: no gradients to follow, a perturbation outside the pixels' range, inputs that are no images."""
+
+
 class OutputError(InexactError, OSError):
     """A file or folder that cannot be written."""
 

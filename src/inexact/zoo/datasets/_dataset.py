@@ -25,10 +25,21 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
     images: float32 [N, C, H, W], normalised; or int64 token ids [N, T], 0 where padded.
     labels: int64 [N], 0..len(classes)-1. classes: their names.
     mirror: whether a mirrored image keeps its label (training may then flip it).
+    scaling: (mean, deviation) by which pixels 0..1 were normalised; None when that is not known, or there are none.
     Raises DataError when it is empty, lengths differ, a pixel is NaN or infinite, or a label is out of range.
     """
 
-    def __init__(self, *, images: Tensor, labels: Tensor, name: str, split: str, classes: tuple[str, ...], mirror: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        images: Tensor,
+        labels: Tensor,
+        name: str,
+        split: str,
+        classes: tuple[str, ...],
+        mirror: bool = False,
+        scaling: tuple[float, float] | None = None,
+    ) -> None:
         _check(images, labels, name, split, len(classes))
         self.images = images
         self.labels = labels
@@ -36,6 +47,7 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
         self.split = split
         self.classes = classes
         self.mirror = mirror
+        self.scaling = scaling
 
     def __len__(self) -> int:
         """Number of images."""
@@ -72,6 +84,7 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
             split=self.split,
             classes=self.classes,
             mirror=self.mirror,
+            scaling=self.scaling,
         )
 
 

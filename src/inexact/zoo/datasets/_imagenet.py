@@ -43,6 +43,7 @@ def load_imagenet(split: str) -> Dataset:
         split=split,
         classes=tuple(str(i) for i in range(1000)),
         mirror=True,
+        scaling=(127 / 255, 128 / 255),
     )
 
 

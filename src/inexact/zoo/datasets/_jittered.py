@@ -68,7 +68,15 @@ class Jitter:
             found = (found + torch.randn(found.shape, generator=generator) * (self.noise * (high - low))).clamp(low, high)
         labels = dataset.labels.repeat_interleave(self.frames)
         name = f"jittered({', '.join(f'{key}={value}' for key, value in vars(self).items())}):{dataset.name}"
-        return Dataset(images=found, labels=labels, name=name, split=dataset.split, classes=dataset.classes, mirror=dataset.mirror)
+        return Dataset(
+            images=found,
+            labels=labels,
+            name=name,
+            split=dataset.split,
+            classes=dataset.classes,
+            mirror=dataset.mirror,
+            scaling=dataset.scaling,
+        )
 
     def images_for(self, limit: int | None) -> int | None:
         """Images that give `limit` frames."""

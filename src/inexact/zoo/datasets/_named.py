@@ -94,6 +94,7 @@ def load_named(name: str, split: str) -> Dataset:
         split=split,
         classes=found.classes,
         mirror=found.mirror,
+        scaling=(found.mean, found.deviation),
     )
 
 

@@ -56,6 +56,7 @@ def load_folder(path: Path, split: str, normalise: Normalise) -> Dataset:
         name=str(path),
         split=split,
         classes=classes,
+        scaling=normalise,
     )
 
 
@@ -126,6 +127,7 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, norm
         name=name,
         split=split,
         classes=classes,
+        scaling=normalise if images.dtype == np.uint8 else None,
     )
 
 

@@ -1,0 +1,76 @@
+"""The networks and images an attack command works on, from what the command line names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from inexact.core.errors import AttackError
+
+if TYPE_CHECKING:
+    from torch import nn as torch_nn
+
+    from inexact.nn import ApproxModel, Plan
+    from inexact.security.adversarial import Images, Networks
+    from inexact.security.adversarial._target import Scaling
+    from inexact.zoo import Dataset
+
+
+def scaling_of(given: str | None) -> Scaling | None:
+    """MEAN,DEVIATION as two numbers. Raises click.BadParameter for anything else."""
+    if given is None:
+        return None
+    try:
+        mean, deviation = (float(part) for part in given.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"--scaling must be MEAN,DEVIATION such as 0.5,0.5, not {given!r}") from error
+    if not deviation > 0:
+        raise click.BadParameter(f"the deviation of --scaling must be above 0, not {deviation:g}")
+    return mean, deviation
+
+
+def networks_of(network: str, data: str, plans: tuple[str, ...], weights: tuple[Path, ...], images: Dataset, found: Images) -> Networks:
+    """The three networks of a campaign; several plans make a randomised one.
+
+    plans: TOML files or specs of units, which stand for a plan of that unit in every layer. Raises AttackError without any.
+    """
+    from inexact import nn
+    from inexact.cli import net as commands
+    from inexact.security import adversarial
+
+    if not plans:
+        raise AttackError("there must be an approximate network to compare: give --plan a TOML file or the spec of a unit")
+    original = None
+    made: list[ApproxModel] = []
+    chosen: list[Plan] = []
+    for name in plans:
+        if name.endswith(".toml"):
+            original, emulated = commands._networks(network, data, images, Path(name), weights, None)
+            made.append(emulated)
+        else:
+            original = _original(network, data, weights, images)
+            made.append(nn.approximate(original, unit_plan(name), calibrate=commands._calibration(data, None)))
+        chosen.append(made[-1].plan)
+    assert original is not None
+    exact = nn.approximate(original, adversarial.exact_plan(chosen[0]), calibrate=commands._calibration(data, None))
+    approximate: torch_nn.Module = made[0] if len(made) == 1 else adversarial.RandomisedModel(made, 0)
+    return adversarial.Networks(float32=original, exact=exact, approximate=approximate, scaling=found.scaling)
+
+
+def unit_plan(spec: str) -> Plan:
+    """One unit in every layer, under the coding its operands have. Raises SpecError or UnknownNameError as units do."""
+    from inexact import nn
+    from inexact.units import multipliers
+
+    unit = multipliers.get(spec)
+    return nn.Plan(multiplier=unit.spec, coding="signed" if unit.signed else "unsigned")
+
+
+def _original(network: str, data: str, weights: tuple[Path, ...], images: Dataset) -> torch_nn.Module:
+    from inexact import zoo
+
+    original = zoo.network(network, data=data, weights=weights[-1] if weights else None)
+    zoo.check_compatible(original, images)
+    return original

@@ -1,0 +1,86 @@
+"""The result of a campaign as plain JSON: what the command line prints and the page is made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inexact.security.adversarial._alarms import alarms
+from inexact.security.adversarial._base import attacks
+from inexact.security.adversarial._networks import NAMES
+from inexact.security.adversarial._robustness import Cells, Row, accuracy, difference, rows, worst
+from inexact.security.adversarial._settings import Settings
+from inexact.security.adversarial._target import Images, Target
+from inexact.security.adversarial._threats import threat_named
+from inexact.security.adversarial._verdict import verdict
+
+
+def report(cells: Cells, settings: Settings, images: Images, judges: dict[str, Target]) -> dict[str, Any]:
+    """clean: by network. rows: attack x threat x epsilon. worst: of all attacks, by epsilon. alarms, sources (audit), verdict.
+
+    Accuracies in percent over all images, 95 % intervals; differences exact - approximate in points, paired.
+    """
+    found = rows(cells, settings)
+    result: dict[str, Any] = {
+        "images": len(images),
+        "settings": settings.to_json(),
+        "threats": {name: threat_named(name).knows for name in settings.threats},
+        "clean": {name: accuracy(judges[name].correct(images).numpy()) for name in NAMES},
+        "rows": [_row(row) for row in found],
+        "worst": _worst(found),
+        "alarms": [alarm.to_json() for alarm in alarms(cells, found)],
+        "audit": {name: cells[f"audit {name}"] for name in NAMES},
+        "seconds": sum(float(cell.get("seconds", 0.0)) for cell in cells.values()),
+    }
+    return result | {"verdict": verdict(result)}
+
+
+def _row(row: Row) -> dict[str, Any]:
+    networks = {name: accuracy(row.robust[name]) | _effort(row, name) for name in NAMES}
+    return {
+        "attack": row.attack,
+        "measure": row.measure,
+        "threat": row.threat,
+        "epsilon": row.epsilon,
+        **networks,
+        "difference": difference(row.robust["exact"], row.robust["approximate"]),
+    }
+
+
+def _effort(row: Row, name: str) -> dict[str, Any]:
+    cell = row.cells[name]
+    return {
+        "made_on": cell["maker"],
+        "queries": cell["queries"],
+        "backward_passes": cell["backward_passes"],
+        "sources": [[source, 100 * left] for source, left in cell["sources"]],
+    }
+
+
+def _worst(found: list[Row]) -> list[dict[str, Any]]:
+    lines = []
+    for measure, epsilon in dict.fromkeys((row.measure, row.epsilon) for row in found):
+        flags = worst(found, measure, epsilon)
+        chosen = [row for row in found if (row.measure, row.epsilon) == (measure, epsilon)]
+        by_attack = {name: min(chosen, key=lambda row, name=name: row.share(name)) for name in NAMES}  # type: ignore[misc]
+        lines.append(
+            {
+                "measure": measure,
+                "epsilon": epsilon,
+                "attacks": len(chosen),
+                **{name: accuracy(flags[name]) | {"strongest": f"{by_attack[name].attack}, {by_attack[name].threat}"} for name in NAMES},
+                "difference": difference(flags["exact"], flags["approximate"]),
+            }
+        )
+    return sorted(lines, key=lambda line: (line["measure"] != "linf", line["epsilon"]))
+
+
+def known_attacks() -> list[dict[str, Any]]:
+    """Every member of the family: spec, what it needs and measures, whether it works within an epsilon, first line of its description."""
+    found = []
+    for name, member in attacks.items():
+        attack = member()
+        about = (member.__doc__ or "").strip().splitlines()[0]
+        found.append(
+            {"name": name, "spec": attack.spec, "needs": attack.needs, "measure": attack.measure, "bounded": attack.bounded, "about": about}
+        )
+    return found
