@@ -18,7 +18,8 @@ def verdict(result: Found) -> list[str]:
 
 def _worst(worst: Sequence[Found]) -> list[str]:
     return [
-        f"{MEASURES[line['measure']].capitalize()} {line['epsilon']:g}, worst of {line['attacks']} attacks: "
+        f"{MEASURES[line['measure']].capitalize()} {line['epsilon']:g}, "
+        f"worst of {line['attacks']} attack{'' if line['attacks'] == 1 else 's'}: "
         f"{_interval(line['approximate'])} of images withstand in the approximate network, {_interval(line['exact'])} in the exact one; "
         f"{_meaning(line['difference'], line)}."
         for line in worst
