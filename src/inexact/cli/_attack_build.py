@@ -37,7 +37,7 @@ def networks_of(network: str, data: str, plans: tuple[str, ...], weights: tuple[
     plans: TOML files or specs of units, which stand for a plan of that unit in every layer. Raises AttackError without any.
     """
     from inexact import nn
-    from inexact.cli import net as commands
+    from inexact.cli import _network as commands
     from inexact.security import adversarial
 
     if not plans:
@@ -47,14 +47,14 @@ def networks_of(network: str, data: str, plans: tuple[str, ...], weights: tuple[
     chosen: list[Plan] = []
     for name in plans:
         if name.endswith(".toml"):
-            original, emulated = commands._networks(network, data, images, Path(name), weights, None)
+            original, emulated = commands.networks(network, data, images, Path(name), weights, None)
             made.append(emulated)
         else:
             original = _original(network, data, weights, images)
-            made.append(nn.approximate(original, unit_plan(name), calibrate=commands._calibration(data, None)))
+            made.append(nn.approximate(original, unit_plan(name), calibrate=commands.calibration_set(data, None)))
         chosen.append(made[-1].plan)
     assert original is not None
-    exact = nn.approximate(original, adversarial.exact_plan(chosen[0]), calibrate=commands._calibration(data, None))
+    exact = nn.approximate(original, adversarial.exact_plan(chosen[0]), calibrate=commands.calibration_set(data, None))
     approximate: torch_nn.Module = made[0] if len(made) == 1 else adversarial.RandomisedModel(made, 0)
     return adversarial.Networks(float32=original, exact=exact, approximate=approximate, scaling=found.scaling)
 

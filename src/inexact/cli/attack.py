@@ -84,11 +84,11 @@ def run_attacks(
     """
     from inexact import zoo
     from inexact.cli import _attack_build
-    from inexact.cli.net import _use_threads
+    from inexact.cli._network import use_threads
     from inexact.core.files import ensure_folder
     from inexact.security import adversarial
 
-    _use_threads(threads)
+    use_threads(threads)
     given = {"threats": threats, "epsilons": epsilons, "epsilons_l2": epsilons_l2}
     settings = adversarial.Settings(attacks=attack_specs, seed=seed, **{key: value for key, value in given.items() if value})  # type: ignore[arg-type]
     dataset = zoo.data(data, "test", images)
@@ -125,9 +125,9 @@ def report_attacks(out: Path, as_json: bool) -> None:
 
 def run_campaign(campaign: Any) -> dict[str, dict[str, Any]]:
     """Run with a progress bar on stderr."""
-    from inexact.cli.net import _bar
+    from inexact.cli._network import progress_bar
 
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("attacks", total=None)
         found: dict[str, dict[str, Any]] = campaign.run(
             lambda what, done, steps: bar.update(task, description=what[:60], completed=done, total=steps)
