@@ -74,6 +74,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         "hop_skip_jump",
         "auto_attack",
         "noise",
+        "contrast_reduction",
     }
     assert [threat["name"] for threat in found["threats"]][:3] == ["exact_to_approximate", "approximate_to_exact", "black_box"]
     assert run(["attack", "list"]) == 0

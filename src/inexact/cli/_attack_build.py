@@ -10,12 +10,16 @@ import click
 from inexact.core.errors import AttackError
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch import nn as torch_nn
 
     from inexact.nn import ApproxModel, Plan
     from inexact.security.adversarial import Images, Networks
     from inexact.security.adversarial._target import Scaling
     from inexact.zoo import Dataset
+
+SPARE = 4096
+"""Images a stolen substitute is trained on."""
 
 
 def scaling_of(given: str | None) -> Scaling | None:
@@ -57,6 +61,13 @@ def networks_of(network: str, data: str, plans: tuple[str, ...], weights: tuple[
     exact = nn.approximate(original, adversarial.exact_plan(chosen[0]), calibrate=commands.calibration_set(data, None))
     approximate: torch_nn.Module = made[0] if len(made) == 1 else adversarial.RandomisedModel(made, 0)
     return adversarial.Networks(float32=original, exact=exact, approximate=approximate, scaling=found.scaling)
+
+
+def spare_of(data: str) -> Tensor:
+    """Normalised validation images that an attacker may ask the network about, at most 4,096."""
+    from inexact import zoo
+
+    return zoo.data(data, "validation", SPARE).images
 
 
 def unit_plan(spec: str) -> Plan:

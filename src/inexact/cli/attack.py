@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,15 +96,45 @@ def run_attacks(
     found = adversarial.images_of(dataset, _attack_build.scaling_of(scaling))
     networks = _attack_build.networks_of(network, data, plans, weights, dataset, found)
     folder = ensure_folder(out)
-    spare = _spare(data) if "substitute" in settings.threats else None
+    spare = _attack_build.spare_of(data) if "substitute" in settings.threats else None
     campaign = adversarial.Campaign(networks, found, settings, spare=spare, path=folder / RECORD)
-    cells = run_campaign(campaign)
+    cells = run_campaign(campaign.run)
     about = {"network": network, "data": data, "plans": list(plans), "plan_toml": _plans(networks.approximate)}
     publish(
         adversarial.report(cells, settings, found, {name: campaign.judge(name) for name in networks.known()}) | about,
         folder,
         as_json=as_json,
     )
+
+
+@attack.command("paper")
+@click.argument("name", type=click.Choice(["guesmi2021", "siddique2022adv"]))
+@click.option("--images", type=click.IntRange(min=1), default=200, show_default=True, help="First so many test images are attacked.")
+@click.option("--epsilon", type=float, default=0.1, show_default=True, help="guesmi2021: largest change of a pixel, pixels 0..1.")
+@click.option("--epsilon-l2", type=float, default=1.5, show_default=True, help="guesmi2021: root of the sum of squared changes.")
+@click.option("--unit", "units", multiple=True, help="siddique2022adv: signed 8x8 unit; several (default: six of the package).")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the result; one that holds it goes on where it was."
+)
+@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def paper_table(name: str, threads: int | None, out: Path, as_json: bool, **asked: Any) -> None:
+    """The tables of two papers that contradict each other, on LeNet-5 and MNIST, with intervals and a verdict on their claims.
+
+    guesmi2021 (Defensive Approximation): hit rates by what the attacker knows. siddique2022adv (Is Approximation Universally Defensive?):
+    examples made on the accurate network, run on approximate ones.
+    """
+    from inexact.cli import _attack_papers
+    from inexact.cli._network import use_threads
+    from inexact.core.files import ensure_folder
+
+    use_threads(threads)
+    folder = ensure_folder(out)
+    if name == "guesmi2021":
+        _attack_papers.hit_rates(folder, asked["images"], asked["epsilon"], asked["epsilon_l2"], asked["seed"], as_json=as_json)
+    else:
+        _attack_papers.transfer_grid(folder, asked["images"], asked["units"], asked["seed"], as_json=as_json)
 
 
 @attack.command("report")
@@ -123,29 +154,32 @@ def report_attacks(out: Path, as_json: bool) -> None:
     show(content, out, as_json=as_json)
 
 
-def run_campaign(campaign: Any) -> dict[str, dict[str, Any]]:
-    """Run with a progress bar on stderr."""
+def run_campaign(run: Callable[[Callable[[str, int, int], None]], dict[str, Any]]) -> dict[str, Any]:
+    """What `run` returns, with a progress bar on stderr."""
     from inexact.cli._network import progress_bar
 
     with progress_bar() as bar:
         task = bar.add_task("attacks", total=None)
-        found: dict[str, dict[str, Any]] = campaign.run(
-            lambda what, done, steps: bar.update(task, description=what[:60], completed=done, total=steps)
-        )
-    return found
+        return run(lambda what, done, steps: bar.update(task, description=what[:60], completed=done, total=steps))
 
 
 def publish(content: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     """Write result and page, and print."""
-    from inexact.cli.study import _command
     from inexact.core.files import write_text
-    from inexact.explore.assemble import versions
     from inexact.report import attack as page
 
-    content |= {"command": _command(), "date": datetime.now(UTC).date().isoformat(), "versions": versions()}
+    content |= origin()
     write_text(folder / RESULT, json.dumps(content))
     write_text(folder / PAGE, page.render(content))
     show(content, folder, as_json=as_json)
+
+
+def origin() -> dict[str, Any]:
+    """Command, date and versions, which every result carries."""
+    from inexact.cli.study import _command
+    from inexact.explore.assemble import versions
+
+    return {"command": _command(), "date": datetime.now(UTC).date().isoformat(), "versions": versions()}
 
 
 def show(content: dict[str, Any], folder: Path, *, as_json: bool) -> None:
@@ -164,12 +198,6 @@ def show(content: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     for sentence in content["verdict"]:
         click.echo(sentence)
     click.echo(f"{content['seconds']:.0f} s of attacks; report in {folder / PAGE}")
-
-
-def _spare(data: str) -> Any:
-    from inexact import zoo
-
-    return zoo.data(data, "validation", 4096).images
 
 
 def _plans(approximate: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
 
@@ -47,13 +47,7 @@ class Campaign:
         for attack in settings.members():
             for epsilon in settings.strengths(attack) if attack.bounded else (0.0,):
                 attack.check(images, epsilon)
-        self.record = Record(path, self._fingerprint())
-
-    def _fingerprint(self) -> str:
-        known = {name: _digest(network) for name, network in self.networks.known().items()}
-        pixels = sha256(self.images.pixels.numpy().tobytes() + self.images.labels.numpy().tobytes())
-        version = importlib.metadata.version("inexact")
-        return sha256(json.dumps([known, pixels, list(self.images.scaling), self.settings.seed, version]).encode())
+        self.record = Record(path, fingerprint(networks.known(), images, settings.seed))
 
     def run(self, progress: Progress | None = None) -> dict[str, dict[str, Any]]:
         """All cells by key: those found in the record, and the others now. Raises AttackError for attacks that cannot be made."""
@@ -120,6 +114,14 @@ class Campaign:
         """A network that answers only; a randomised one with draws no attacker has seen."""
         network = reseeded(self.networks.named(name), self.settings.seed + JUDGE)
         return Target(network, self.images.scaling, name=name, gives_gradients=False)
+
+
+def fingerprint(networks: Mapping[str, nn.Module], images: Images, seed: int) -> str:
+    """Hex SHA-256 of what cells depend on beside their keys: networks, images, seed and version."""
+    known = {name: _digest(network) for name, network in networks.items()}
+    pixels = sha256(images.pixels.numpy().tobytes() + images.labels.numpy().tobytes())
+    version = importlib.metadata.version("inexact")
+    return sha256(json.dumps([known, pixels, list(images.scaling), seed, version]).encode())
 
 
 def _count(total: dict[str, float], found: Adversarial, attacked: int, images: int) -> None:

@@ -15,7 +15,7 @@ from inexact.security.adversarial._verdict import verdict
 
 
 def report(cells: Cells, settings: Settings, images: Images, judges: dict[str, Target]) -> dict[str, Any]:
-    """clean: by network. rows: attack x threat x epsilon. worst: of all attacks, by epsilon. alarms, sources (audit), verdict.
+    """clean: by network. rows: attack x threat x epsilon. worst: of all attacks by epsilon; groups: of some threats.
 
     Accuracies in percent over all images, 95 % intervals; differences exact - approximate in points, paired.
     """
@@ -27,6 +27,7 @@ def report(cells: Cells, settings: Settings, images: Images, judges: dict[str, T
         "clean": {name: accuracy(judges[name].correct(images).numpy()) for name in NAMES},
         "rows": [_row(row) for row in found],
         "worst": _worst(found),
+        "groups": [line for group in _groups(settings) for line in _worst([row for row in found if row.threat in group], group)],
         "alarms": [alarm.to_json() for alarm in alarms(cells, found)],
         "audit": {name: cells[f"audit {name}"] for name in NAMES},
         "seconds": sum(float(cell.get("seconds", 0.0)) for cell in cells.values()),
@@ -56,7 +57,13 @@ def _effort(row: Row, name: str) -> dict[str, Any]:
     }
 
 
-def _worst(found: list[Row]) -> list[dict[str, Any]]:
+def _groups(settings: Settings) -> list[tuple[str, ...]]:
+    """Threats whose attackers know the same, to be judged together: each alone, and all that look at the attacked network itself."""
+    own = tuple(name for name in ("white_box", "adaptive", "black_box") if name in settings.threats)
+    return [*((name,) for name in settings.threats), *([own] if len(own) > 1 else [])]
+
+
+def _worst(found: list[Row], threats: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     lines = []
     for measure, epsilon in dict.fromkeys((row.measure, row.epsilon) for row in found):
         flags = worst(found, measure, epsilon)
@@ -67,6 +74,7 @@ def _worst(found: list[Row]) -> list[dict[str, Any]]:
                 "measure": measure,
                 "epsilon": epsilon,
                 "attacks": len(chosen),
+                "threats": list(threats or dict.fromkeys(row.threat for row in chosen)),
                 **{name: accuracy(flags[name]) | {"strongest": f"{by_attack[name].attack}, {by_attack[name].threat}"} for name in NAMES},
                 "difference": difference(flags["exact"], flags["approximate"]),
             }

@@ -27,7 +27,7 @@ class ProjectedGradient(Attack):
 
     norm: "linf" (sign of the gradient) or "l2" (its direction). loss: what is raised, "cross_entropy" or "margin" (the largest other logit
     less the own, which does not level off where a network is sure of itself). steps: 1..10000, each of 2.5 epsilon / steps.
-    restarts: 1..1000 random starts.
+    restarts: 1..1000 random starts; 0 starts at the image itself (basic iterative method).
 
     Reference: A. Madry et al., Towards Deep Learning Models Resistant to Adversarial Attacks, ICLR 2018, arXiv 1706.06083
     """
@@ -44,7 +44,7 @@ class ProjectedGradient(Attack):
         if self.loss not in LOSSES:
             raise SpecError(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
         require_range("steps", self.steps, 1, 10_000)
-        require_range("restarts", self.restarts, 1, 1000)
+        require_range("restarts", self.restarts, 0, 1000)
 
     @property
     def measure(self) -> str:

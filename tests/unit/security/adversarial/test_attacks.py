@@ -168,6 +168,18 @@ def test_square_in_l2_needs_room_for_its_windows() -> None:
         attacks.get("square(norm=l2)")(Target(network, SCALING, name="linear"), small, epsilon=0.5, seed=0)
 
 
+def test_contrast_is_reduced_by_the_share_that_has_size_epsilon() -> None:
+    network = Linear()
+    found = images(network)
+    target = Target(network, SCALING, name="linear")
+    made = attacks.get("contrast_reduction(norm=linf)")(target, found, epsilon=0.02, seed=0)
+    torch.testing.assert_close(distances(made.pixels - found.pixels, "linf")[:-1], torch.full((11,), 0.02))
+    ratio = (made.pixels - found.pixels)[0] / (0.5 - found.pixels)[0]
+    torch.testing.assert_close(ratio, ratio.mean().expand_as(ratio), rtol=1e-3, atol=1e-4)
+    grey = attacks.get("contrast_reduction")(target, found, epsilon=9.0, seed=0)
+    torch.testing.assert_close(grey.pixels[:-1], torch.full_like(grey.pixels[:-1], 0.5))
+
+
 @pytest.mark.parametrize("network", [Rounded(), Linear()], ids=["staircase", "no_grad"])
 def test_an_attack_that_follows_gradients_refuses_a_network_without(network: nn.Module) -> None:
     target = Target(network, SCALING, name="the bare table", gives_gradients=isinstance(network, Rounded))
