@@ -10,7 +10,8 @@ from typing import Any
 from inexact.explore.conformal import Conformal
 from inexact.explore.face import explore
 from inexact.explore.forecast import Forecast, Forecaster
-from inexact.explore.network_problem import NetworkProblem, Pool
+from inexact.explore.network_problem import NetworkProblem
+from inexact.explore.pool import Pool
 from inexact.explore.problem import Candidate, Problem
 from inexact.explore.result import Accuracy, DesignReport, LayerReport, PairedAccuracy, StudyReport, TrialReport, UnitReport
 from inexact.explore.samplers import Outcome, Sampler, Search, samplers

@@ -11,7 +11,7 @@ from inexact.explore.ledger import Ledger
 from inexact.explore.pareto import non_dominated
 from inexact.explore.result import DesignReport, JsonObject, LayerReport, PairedAccuracy, StudyReport, TrialReport, UnitReport
 from inexact.explore.search import Search, Trial
-from inexact.explore.settings import OBJECTIVES, Settings
+from inexact.explore.settings import MEASURED, OBJECTIVES, Settings
 from inexact.explore.watch import Watch
 
 PACKAGES = ("inexact", "torch", "numpy", "scipy", "pymoo", "optuna")
@@ -124,6 +124,7 @@ def trial_report(trial: Trial, on_front: bool) -> TrialReport:
         plan_toml=record.plan,
         status=record.status,
         on_front=on_front,
+        measured={name: 100 - float(accounts[key]) for name, key in MEASURED.items() if key in accounts},
         error=record.traceback.strip().splitlines()[-1] if record.traceback else None,
     )
 

@@ -20,7 +20,7 @@ from torch import nn
 from inexact import metrics, zoo
 from inexact.core.errors import DataError, StudyError
 from inexact.core.files import write_text
-from inexact.explore.network_problem import Pool
+from inexact.explore.pool import Pool
 from inexact.explore.watch import Silent, Watch
 from inexact.nn import Plan, approximate, correct_answers, operand_histograms, workload
 from inexact.recovery import recover

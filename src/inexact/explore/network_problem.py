@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from inexact.core.errors import DataError, FormatError, HardwareError, PlanError
+from inexact.core.errors import FormatError, HardwareError, PlanError
 from inexact.core.files import sha256
 from inexact.explore.accounts import Accounting, Total
 from inexact.explore.describe import describe
 from inexact.explore.forecast import Forecaster
+from inexact.explore.pool import Pool
 from inexact.explore.ranking import rank
+from inexact.explore.robustness import Robustness
 from inexact.explore.samplers import Genome
 from inexact.explore.screening import Effects
 from inexact.explore.seeds import initial_genomes
@@ -27,57 +28,10 @@ from inexact.explore.space import Option, Space, SpaceInput, candidates
 from inexact.explore.store import Correct
 from inexact.explore.watch import Watch
 from inexact.hardware import Accelerator
-from inexact.nn import ApproxModel, Data, Plan, Rule, approximate, batches, correct_answers, plannable, workload
+from inexact.nn import ApproxModel, Data, Plan, Rule, approximate, correct_answers, plannable, workload
 from inexact.recovery import recover
 from inexact.reduction import reductions
 from inexact.zoo import write_weights
-
-BATCH = 100
-"""Images a step: larger ones make temporaries the allocator maps anew each time, which costs a fifth of the time."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pool:
-    """Labelled images in memory: float32 [N, …], int64 [N]."""
-
-    images: Tensor
-    labels: Tensor
-
-    @classmethod
-    def of(cls, data: Data) -> Pool:
-        """Everything a data set, loader or list of batches holds. Raises DataError when it is empty or has no labels."""
-        found = list(batches(data, BATCH))
-        if not found or not sum(len(images) for images, _ in found):
-            raise DataError("data must hold at least one image; it is empty")
-        labels = [labels for _, labels in found if labels is not None]
-        if len(labels) != len(found):
-            raise DataError("a search needs labels: give batches of (inputs, labels)")
-        return cls(images=torch.cat([images for images, _ in found]), labels=torch.cat(labels).to(torch.int64))
-
-    def __len__(self) -> int:
-        """Number of images."""
-        return len(self.labels)
-
-    def shuffled(self, seed: int) -> Pool:
-        """The same images in an order drawn from `seed`: a prefix is then a fair sample, even of sorted data."""
-        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
-        return Pool(images=self.images[order], labels=self.labels[order])
-
-    def part(self, start: int, stop: int) -> Pool:
-        """Images start..stop."""
-        return Pool(images=self.images[start:stop], labels=self.labels[start:stop])
-
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(images, labels) in batches."""
-        for start in range(0, len(self), BATCH):
-            yield self.images[start : start + BATCH], self.labels[start : start + BATCH]
-
-    def digest(self) -> str:
-        """Hex SHA-256 of shape, pixels and labels."""
-        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
-        digest.update(self.images.contiguous().numpy().tobytes())
-        digest.update(self.labels.contiguous().numpy().tobytes())
-        return digest.hexdigest()
 
 
 @final
@@ -103,6 +57,7 @@ class NetworkProblem:
         shape = tuple(whole.images.shape[1:])
         self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))
         wanted = candidates(space, self.layers, self.accounting.exact)
+        self.robustness = Robustness.of(settings, validation, self.pools["validation"])
         self._known: dict[tuple[str, ...], bool] = {}
         self.candidates = {name: [rule for rule in rules if self._allowed(name, rule)] for name, rules in wanted.items()}
 
@@ -136,7 +91,7 @@ class NetworkProblem:
             "machine": [machine, list(self.accounting.machine.dataflows)],
             "candidates": {name: [rule.to_dict() for rule in rules] for name, rules in self.candidates.items()},
             "version": importlib.metadata.version("inexact"),
-        }
+        } | self.robustness.known()
         return sha256(json.dumps(known, sort_keys=True).encode())
 
     def images(self, split: str) -> int:
@@ -198,8 +153,9 @@ class NetworkCandidate:
         return correct_answers(self.net, self.problem.pools[split].part(start, stop).batches())
 
     def accounts(self) -> dict[str, Any]:
-        """Savings and costs of the network as built (a correction column that came out zero is not charged)."""
-        return self.problem.accounting.judge(workload(self.net, name=self.problem.settings.network))
+        """Savings and costs of the network as built (a correction column that came out zero is not charged); robustness if asked."""
+        judged = self.problem.accounting.judge(workload(self.net, name=self.problem.settings.network))
+        return judged | self.problem.robustness.judge(self.net)
 
     def write_weights(self, path: Path) -> None:
         """The state dict as safetensors."""

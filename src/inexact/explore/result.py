@@ -48,6 +48,7 @@ class TrialReport:
 
     drop, drop_ci: points below float32 on `n_images` images of `split`; None when the trial failed.
     energy_saving: percent of the whole accelerator's energy, DRAM included. area_saving: percent of its area.
+    measured: objectives that only a built network tells, such as robust_accuracy in percent.
     status: "done" or "failed"; error: last line of the traceback of a failed trial. on_front: nothing measured is better in everything.
     """
 
@@ -61,6 +62,7 @@ class TrialReport:
     plan_toml: str
     status: str
     on_front: bool
+    measured: dict[str, float] = field(default_factory=dict)
     error: str | None = None
 
 
@@ -174,7 +176,7 @@ class StudyReport:
 
 
 def front_point(trial: TrialReport) -> JsonObject:
-    """{trial, drop, drop_ci, n_images, energy_saving, area_saving, plan} of one trial: points, percent, TOML."""
+    """{trial, drop, drop_ci, n_images, energy_saving, area_saving, plan} of one trial, and what was measured: points, percent, TOML."""
     return {
         "trial": trial.id,
         "drop": trial.drop,
@@ -182,6 +184,7 @@ def front_point(trial: TrialReport) -> JsonObject:
         "n_images": trial.n_images,
         "energy_saving": trial.energy_saving,
         "area_saving": trial.area_saving,
+        **trial.measured,
         "plan": trial.plan_toml,
     }
 

@@ -12,7 +12,7 @@ from inexact.explore.samplers import Genome, Outcome, failed
 from inexact.explore.samplers import get as get_sampler
 from inexact.explore.screening import Screen
 from inexact.explore.seeds import FIRST
-from inexact.explore.settings import OBJECTIVES, Settings
+from inexact.explore.settings import MEASURED, OBJECTIVES, Settings
 from inexact.explore.space import Space
 from inexact.explore.store import Measurement, TrialRecord
 from inexact.explore.watch import Watch
@@ -63,7 +63,7 @@ class Search:
             initial=proposed[:FIRST],
             hints=proposed[FIRST:],
             seed=settings.seed,
-            forecast=self._forecast,
+            forecast=None if set(settings.objectives) & set(MEASURED) else self._forecast,
         )
         known: dict[Genome, Outcome] = {}
         self.watch.stage("search", settings.trials)

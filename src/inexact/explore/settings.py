@@ -9,9 +9,13 @@ from typing import Any
 
 from inexact.core.errors import StudyError, near, require_range
 from inexact.explore.samplers import get as get_sampler
+from inexact.security.adversarial import attacks
 
-OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles"}
-"""What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles. All are minimised but top1."""
+MEASURED = {"robust_accuracy": "robust_loss"}
+"""Objectives that only a built network tells, measured once a plan: the share of images, in percent, that an attack turns wrong."""
+
+OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles", **MEASURED}
+"""What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles, what is measured. Values are minimised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,8 @@ class Settings:
     search_images, promote_images: images a trial, and a promising trial, is measured on. promotions: promising trials measured on more
     images before doubt counts against them. finalists: designs measured on the test images, the best included. forecast: whether genomes
     are ranked by a forecast of their drop, and those that it finds hopeless are not simulated, see `screening.Screen`.
+    attack, attack_epsilon, attack_images: for the objective robust_accuracy: spec of an attack within an epsilon (pixels 0..1), made on the
+    approximate network itself, and how many validation images it attacks. 1..1000000.
     """
 
     network: str
@@ -47,9 +53,18 @@ class Settings:
     promotions: int = 8
     finalists: int = 3
     forecast: bool = False
+    attack: str = "pgd(loss=margin)"
+    attack_epsilon: float = 0.03
+    attack_images: int = 100
 
     def __post_init__(self) -> None:
-        for name, high in (("trials", 10**6), ("calibration", 10**6), ("rank_images", 10**6), ("screen_images", 10**7)):
+        for name, high in (
+            ("trials", 10**6),
+            ("calibration", 10**6),
+            ("rank_images", 10**6),
+            ("attack_images", 10**6),
+            ("screen_images", 10**7),
+        ):
             require_range(name, getattr(self, name), 1, high)
         for name, high in (("search_images", 10**7), ("promote_images", 10**7), ("finalists", 1000)):
             require_range(name, getattr(self, name), 1, high)
@@ -61,8 +76,10 @@ class Settings:
         for name in self.objectives:
             if name not in OBJECTIVES:
                 raise StudyError(f"no objective is called {name!r}{near(name, OBJECTIVES)} Objectives: {', '.join(OBJECTIVES)}")
-        if "top1" not in self.objectives or len(set(self.objectives)) < 2:
-            raise StudyError(f"objectives must be top1 and at least one cost, not {', '.join(self.objectives) or 'none'}")
+        if "top1" not in self.objectives or not set(self.objectives) - {"top1"}:
+            raise StudyError(f"objectives must be top1 and at least one more, not {', '.join(self.objectives) or 'none'}")
+        if "robust_accuracy" in self.objectives and not attacks.get(self.attack).bounded:
+            raise StudyError(f"the attack of a study must work within an epsilon, such as pgd; {self.attack} looks for the smallest change")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` gives equal settings back."""

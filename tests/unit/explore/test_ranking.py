@@ -11,7 +11,8 @@ from inexact import hardware, units
 from inexact.explore import Settings, Silent
 from inexact.explore.accounts import Accounting
 from inexact.explore.describe import describe, error_map
-from inexact.explore.network_problem import NetworkProblem, Pool
+from inexact.explore.network_problem import NetworkProblem
+from inexact.explore.pool import Pool
 from inexact.explore.ranking import rank
 from inexact.explore.space import Space
 from inexact.nn import ApproxLayer, Plan, Rule, approximate, workload
