@@ -44,6 +44,7 @@ class Campaign:
         self.images = images
         self.settings = settings
         self.spare = spare
+        self._stolen: dict[str, nn.Module] = {}
         for attack in settings.members():
             for epsilon in settings.strengths(attack) if attack.bounded else (0.0,):
                 attack.check(images, epsilon)
@@ -100,7 +101,9 @@ class Campaign:
         if maker.gradient == "adaptive":
             yield from adaptive_sources(self.networks, maker.network)
         elif maker.gradient == "substitute":
-            yield "substitute", substitute(self.networks, maker.network, self.spare, self.settings.seed)
+            if maker.network not in self._stolen:
+                self._stolen[maker.network] = substitute(self.networks, maker.network, self.spare, self.settings.seed)
+            yield "substitute", self._stolen[maker.network]
         else:
             yield maker.gradient, self.networks.named(maker.network)
 

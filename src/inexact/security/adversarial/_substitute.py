@@ -12,7 +12,7 @@ from inexact.security.adversarial._networks import Networks
 from inexact.security.adversarial._packages import seeded
 from inexact.security.adversarial._randomised import reseeded
 
-EPOCHS, BATCH, RATE = 10, 64, 2e-3
+EPOCHS, BATCH, RATE = 5, 64, 2e-3
 """Passes over the attacker's images, images a step, and largest rate of Adam (falling to zero)."""
 
 
