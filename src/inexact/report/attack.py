@@ -65,7 +65,23 @@ def _curves(result: Json) -> str:
     )
     body = "".join(_worst_row(line) for line in lines)
     note = "<p>An image counts as robust when every attack under every threat failed on it. Whiskers and brackets: 95 % intervals.</p>"
-    return note + legend(NAMES) + "".join(drawn) + table(heading, body, "Worst of all attacks")
+    return note + legend(NAMES) + "".join(drawn) + table(heading, body, "Worst of all attacks") + _pictures(lines)
+
+
+def _pictures(lines: Sequence[Json]) -> str:
+    """Images that the strongest attack turned wrong in the approximate network: before, after, change."""
+    body = ""
+    for line in lines:
+        cells = "".join(f"<td>{_picture(found)}</td>" for found in rows(line.get("pictures")))
+        if cells:
+            body += f"<tr><td>{text(line['measure'])} {line['epsilon']:g}, {text(line['approximate'].get('strongest'))}</td>{cells}</tr>"
+    said = "<p>Before, after, and the change, stretched to the whole range of grey.</p>"
+    return f"<h3>What it takes</h3>{said}{table('', body, 'Adversarial images', css='pictures')}" if body else ""
+
+
+def _picture(found: Json) -> str:
+    images = "".join(f'<img src="data:image/png;base64,{escape(str(found[name]))}" alt="{name}">' for name in ("before", "after", "change"))
+    return f"{images}<small>image {found['image']}, largest change {found['largest']:.3f}</small>"
 
 
 def _curve(lines: Sequence[Json], clean: Json, title: str) -> str:

@@ -22,7 +22,8 @@ def found(robust: float) -> dict[str, Any]:
 def result() -> dict[str, Any]:
     shown = {"float32": found(40.0), "exact": found(41.0), "approximate": found(37.25)}
     difference = {"points": 3.75, "ci": [-1.0, 8.5], "p_value": 0.2}
-    line = {"measure": "linf", "epsilon": 0.1, "attacks": 4, **shown, "difference": difference}
+    picture = {"image": 4, "largest": 0.1, "before": "AAAA", "after": "BBBB", "change": "CCCC"}
+    line = {"pictures": [picture], "measure": "linf", "epsilon": 0.1, "attacks": 4, **shown, "difference": difference}
     alarm = {
         "network": "approximate",
         "gradient": "white_box",
@@ -65,7 +66,8 @@ def test_every_number_is_on_the_page() -> None:
 
 def test_the_page_loads_nothing_and_closes_what_it_opens() -> None:
     page = render(result())
-    assert not re.search(r"(src|href)=\"(?!#)", page)
+    assert not re.search(r"(src|href)=\"(?!#|data:image/png)", page)
+    assert page.count("<img ") == 3
     for tag in ("section", "table", "svg", "figure", "ul", "dl", "details"):
         assert page.count(f"<{tag}") == page.count(f"</{tag}>"), tag
 

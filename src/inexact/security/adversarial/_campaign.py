@@ -17,6 +17,7 @@ from inexact.nn import ApproxModel
 from inexact.security.adversarial._audit import audit
 from inexact.security.adversarial._base import Adversarial, Attack, attacks, distances
 from inexact.security.adversarial._networks import NAMES, Networks
+from inexact.security.adversarial._pictures import pictures
 from inexact.security.adversarial._randomised import RandomisedModel, reseeded
 from inexact.security.adversarial._record import Record, numbers, written
 from inexact.security.adversarial._settings import Cell, Settings
@@ -110,8 +111,12 @@ class Campaign:
     def _judged(self, attack: Attack, pixels: Tensor) -> dict[str, Any]:
         """Which images every network still gets right, at any distance, and the distances."""
         made = Images(pixels=pixels, labels=self.images.labels, scaling=self.images.scaling)
-        right = {name: written(self.judge(name).correct(made)) for name in NAMES}
-        return {"right": right, "distance": numbers(distances(pixels - self.images.pixels, attack.measure))}
+        right = {name: self.judge(name).correct(made) for name in NAMES}
+        return {
+            "right": {name: written(flags) for name, flags in right.items()},
+            "distance": numbers(distances(pixels - self.images.pixels, attack.measure)),
+            "pictures": pictures(self.images.pixels, pixels, ~right["approximate"]),
+        }
 
     def judge(self, name: str) -> Target:
         """A network that answers only; a randomised one with draws no attacker has seen."""

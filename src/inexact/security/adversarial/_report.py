@@ -68,15 +68,17 @@ def _worst(found: list[Row], threats: tuple[str, ...] = ()) -> list[dict[str, An
     for measure, epsilon in dict.fromkeys((row.measure, row.epsilon) for row in found):
         flags = worst(found, measure, epsilon)
         chosen = [row for row in found if (row.measure, row.epsilon) == (measure, epsilon)]
-        by_attack = {name: min(chosen, key=lambda row, name=name: row.share(name)) for name in NAMES}  # type: ignore[misc]
+        runs = {(row.attack, row.cells["approximate"]["maker"]) for row in chosen}  # threats share examples
+        by_attack = {name: min(chosen, key=lambda row, name=name: (row.share(name), "_to_" in row.threat)) for name in NAMES}  # type: ignore[misc]
         lines.append(
             {
                 "measure": measure,
                 "epsilon": epsilon,
-                "attacks": len(chosen),
+                "attacks": len(runs),
                 "threats": list(threats or dict.fromkeys(row.threat for row in chosen)),
                 **{name: accuracy(flags[name]) | {"strongest": f"{by_attack[name].attack}, {by_attack[name].threat}"} for name in NAMES},
                 "difference": difference(flags["exact"], flags["approximate"]),
+                "pictures": by_attack["approximate"].cells["approximate"].get("pictures", []),
             }
         )
     return sorted(lines, key=lambda line: (line["measure"] != "linf", line["epsilon"]))

@@ -8,6 +8,8 @@ from typing import Any
 from inexact.security.adversarial._networks import NAMES
 
 Found = Mapping[str, Any]
+WEAK = 5.0
+"""Percent of images below which, with certainty, a network is said not to withstand."""
 MEASURES = {"linf": "largest change of a pixel", "l2": "root of the sum of squares"}
 
 
@@ -28,14 +30,14 @@ def _worst(worst: Sequence[Found]) -> list[str]:
 
 def _meaning(difference: Found, line: Found) -> str:
     low, high = difference["ci"]
-    size = f"{abs(difference['points']):.1f} points [{low:+.1f}, {high:+.1f}]"
-    if line["exact"]["ci"][1] < 5 and line["approximate"]["ci"][1] < 5:
-        return f"neither withstands the attacks (difference {size})"
+    less = f"{difference['points']:.1f} points [{low:.1f}, {high:.1f}]"
+    if line["exact"]["ci"][1] < WEAK and line["approximate"]["ci"][1] < WEAK:
+        return f"neither withstands the attacks (exact less approximate {less})"
     if high < 0:
-        return f"the approximation is more robust by {size}"
+        return f"the approximation is more robust by {-difference['points']:.1f} points [{-high:.1f}, {-low:.1f}]"
     if low > 0:
-        return f"the approximation is less robust by {size}"
-    return f"no difference is shown ({size})"
+        return f"the approximation is less robust by {less}"
+    return f"no difference is shown (exact less approximate {less})"
 
 
 def _suggested(result: Found) -> list[str]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import io
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from inexact import zoo
 from inexact.core.errors import AttackError, DataError
 from inexact.security.adversarial import Images, Target, images_of, input_gradients, margins
+from inexact.security.adversarial._pictures import pictures
 
 
 def test_pixels_of_a_data_set_normalise_to_the_same_bits() -> None:
@@ -57,6 +63,20 @@ def test_queries_and_gradients_are_counted_by_image() -> None:
     blind = Target(Sums(), found.scaling, name="sums", gives_gradients=False)
     assert input_gradients(blind, found) is None
     assert (blind.queries, blind.backward_passes) == (5, 0)
+
+
+def test_pictures_show_images_that_were_changed_and_are_wrong() -> None:
+    before = torch.full((4, 1, 2, 2), 0.5)
+    after = before.clone()
+    after[1:, 0, 0, 0] = torch.tensor([0.75, 0.25, 0.6])
+    found = pictures(before, after, torch.tensor([True, True, True, False]))
+    assert [picture["image"] for picture in found] == [1, 2]  # 0 is as it was, 3 is right
+    assert found[1]["largest"] == 0.25
+    shown = {name: np.asarray(Image.open(io.BytesIO(base64.b64decode(found[1][name])))) for name in ("before", "after", "change")}
+    assert shown["before"].tolist() == [[128, 128], [128, 128]]
+    assert shown["after"].tolist() == [[64, 128], [128, 128]]
+    assert shown["change"].tolist() == [[0, 128], [128, 128]]
+    assert pictures(torch.zeros(1, 1, 200, 200), torch.ones(1, 1, 200, 200), torch.tensor([True])) == []
 
 
 def test_margins_are_the_best_other_logit_less_the_own() -> None:
