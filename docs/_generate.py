@@ -1,4 +1,7 @@
-"""Write docs/cli.md from the commands' own help texts. `--check` writes nothing and fails when the page is not current."""
+"""Write docs/cli.md from the commands' own help texts, docs/taxonomy.md and the field's pictures from the catalogue and the registries.
+
+`--check` writes nothing and fails when a page is not current.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,8 @@ from pathlib import Path
 
 import click
 
+from inexact.atlas import complexity, pictures, taxonomy
 from inexact.cli import app
-
-PAGE = Path(__file__).with_name("cli.md")
 
 HEAD = """# Command line
 
@@ -49,16 +51,27 @@ def page() -> str:
     return "\n".join(parts)
 
 
+def pages() -> Iterator[tuple[Path, str]]:
+    """Every generated file with its content."""
+    folder = Path(__file__).parent
+    yield folder / "cli.md", page()
+    yield folder / "taxonomy.md", taxonomy.page()
+    field = complexity.field()
+    for name, draw in pictures.PICTURES.items():
+        yield folder / "pictures" / f"{name}.svg", draw(field)
+
+
 def main(arguments: list[str]) -> int:
-    """Write or check the page; the exit code."""
-    written = page()
-    if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == written:
-            return 0
-        sys.stderr.write("docs/cli.md must be current and is not; run `python docs/_generate.py` and commit the result\n")
-        return 1
-    PAGE.write_text(written, encoding="utf-8")
-    return 0
+    """Write or check the pages; the exit code."""
+    stale = []
+    for path, written in pages():
+        if arguments != ["--check"]:
+            path.write_text(written, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != written:
+            stale.append(f"{path.relative_to(Path(__file__).parents[1])}")
+    if stale:
+        sys.stderr.write(f"{', '.join(stale)} must be current and is not; run `python docs/_generate.py` and commit the result\n")
+    return len(stale)
 
 
 if __name__ == "__main__":

@@ -187,8 +187,8 @@ class Gap:
 
     def text(self) -> str:
         """In words."""
-        family = self.family.replace("_", " ")
-        return f"no work on {family} evaluated networks of {networks.TIERS[self.network_tier]} MACs on {datasets.TIERS[self.data_tier]}"
+        size, data = networks.TIERS[self.network_tier], datasets.TIERS[self.data_tier]
+        return f"no work of the catalogue on {self.family.replace('_', ' ')} evaluated networks of {size} MACs on {data}"
 
 
 def gaps(found: Field) -> list[Gap]:

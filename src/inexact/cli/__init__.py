@@ -16,6 +16,7 @@ COMMANDS = {
     "atlas": ("inexact.cli.atlas", "The field's works: what each did, on what, and what of it runs here."),
     "attack": ("inexact.cli.attack", "Adversarial robustness of approximate networks: attacks, threats, alarms."),
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
+    "cite": ("inexact.cli.cite", "BibTeX of everything a plan, a network and a data set rest on."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
     "fault": ("inexact.cli.fault", "What breaks in an accelerator, and how often it matters."),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from inexact.cli._atlas_field import FIELD_COMMANDS, print_table, table
 
+if TYPE_CHECKING:
     from inexact.atlas.works import Work
 
 
@@ -68,12 +68,12 @@ def _show(found: Iterable[Work], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"works": [brief(work) for work in rows]}))
         return
-    table = _table("key", "year", "family", "sub-class", "runs here", "title")
+    shown = table("key", "year", "family", "sub-class", "runs here", "title")
     for work in rows:
         row = brief(work)
         names = [str(row[name]).replace("_", " ") for name in ("family", "subclass")]
-        table.add_row(work.key, str(work.year), *names, row["here"]["status"], work.title)
-    _print(table)
+        shown.add_row(work.key, str(work.year), *names, row["here"]["status"], work.title)
+    print_table(shown)
     click.echo(f"{len(rows)} works. `inexact atlas show KEY` says what is known of one.")
 
 
@@ -133,26 +133,14 @@ def show_coverage(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found))
         return
-    table = _table("family", "works", "here", "part", "absent", "with a recipe", "here, %", "here or part, %")
+    shown = table("family", "works", "here", "part", "absent", "with a recipe", "here, %", "here or part, %")
     for share in [*found["families"], found["three_families"], found["everything"]]:
         counts = [str(share[name]) for name in ("works", "here", "part", "absent", "recipes")]
         shares = [f"{share['here_percent']:.0f}", f"{share['here_percent'] + share['part_percent']:.0f}"]
-        table.add_row(share["name"].replace("_", " "), *counts, *shares)
-    _print(table)
+        shown.add_row(share["name"].replace("_", " "), *counts, *shares)
+    print_table(shown)
     click.echo(f"{found['surveys']} surveys are left out. {found['definition']}")
 
 
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE)
-    for column in columns:
-        table.add_column(column, no_wrap=column == "key")
-    return table
-
-
-def _print(content: Table | str) -> None:
-    from rich.console import Console
-
-    Console(highlight=False).print(content)
+for _command in FIELD_COMMANDS:
+    atlas.add_command(_command)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 
 from inexact import nn
 from inexact.cli import run
+from inexact.explore import Store
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
@@ -79,6 +82,65 @@ def test_coverage(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["everything"]["works"] == 144
     assert run(["atlas", "coverage"]) == 0
     assert "11 surveys are left out." in capsys.readouterr().out
+
+
+def test_taxonomy(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "taxonomy")
+    assert [family["title"] for family in found["families"]][:3] == ["Computation reduction", "Approximate units", "Precision scaling"]
+    assert run(["atlas", "taxonomy"]) == 0
+    assert "drum2015 (here)" in capsys.readouterr().out
+
+
+def test_clusters(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inexact.atlas.clusters.RESAMPLES", 10)
+    found = answer(capsys, "clusters", "--picture", str(tmp_path / "tree.svg"))
+    assert sum(len(cluster["works"]) for cluster in found["clusters"]) == 113
+    assert (tmp_path / "tree.svg").read_text().startswith("<svg")
+    assert run(["atlas", "clusters"]) == 0
+    assert "with the families, all features: adjusted Rand index 0.23" in capsys.readouterr().out
+
+
+def test_complexity_of_the_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "complexity", "--data-weight", "2", "--pictures", str(tmp_path))
+    assert len(found["evaluations"]) == 144
+    assert found["mine"] is None
+    assert {path.name for path in tmp_path.iterdir()} == {"map.svg", "gain.svg", "loss.svg", "retraining.svg", "years.svg"}
+    assert run(["atlas", "complexity"]) == 0
+    assert "38 of 144 works lie on the map." in capsys.readouterr().out
+
+
+def test_complexity_of_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = {"network": "resnet8", "data": "fashion-mnist", "max_drop": 1.0, "seed": 0, "best": None, "trials": []}
+    with Store(tmp_path / "study.db") as store:
+        store.save_settings({"report": report})
+    found = answer(capsys, "complexity", "--mine", str(tmp_path), "--pictures", str(tmp_path / "pictures"))["mine"]
+    assert (found["data_tier"], found["score"]) == (1, None)
+    assert run(["atlas", "complexity", "--mine", str(tmp_path / "study.db")]) == 0
+    shown = capsys.readouterr().out
+    assert "resnet8, size not known, on fashion-mnist (tier T1)" in shown
+    assert "A reviewer would ask to:" in shown
+    assert "must hold a study" in refused(capsys, "complexity", "--mine", str(tmp_path / "none"))
+
+
+def test_cite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nn.Plan(multiplier="drum(k=6)", coding="sign_magnitude").save(tmp_path / "plan.toml")
+    assert run(["cite", "--plan", str(tmp_path / "plan.toml"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["citations"]
+    assert {one["key"]: one["used"] for one in found} == {"drum2015": ["multiplier:drum"], "jacob2018": ["format:int"]}
+    assert run(["cite", "--network", "resnet8"]) == 0
+    assert capsys.readouterr().out.startswith("% network:resnet8\n@misc{he2016,")
+    assert run(["cite"]) == 2
+    assert "cite must have --plan, --network or --data" in capsys.readouterr().err
+
+
+def test_citing_loads_neither_torch_nor_units(tmp_path: Path) -> None:
+    nn.Plan(multiplier="drum(k=6)", coding="sign_magnitude").save(tmp_path / "plan.toml")
+    code = (
+        "import sys; from inexact.cli import run; "
+        f"run(['cite', '--plan', {str(tmp_path / 'plan.toml')!r}, '--network', 'resnet8', '--data', 'mnist', '--json']); "
+        "assert not {'torch', 'numpy', 'inexact.units', 'inexact.nn'} & set(sys.modules), 'loaded'"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
 
 
 def test_unknown_names(capsys: pytest.CaptureFixture[str]) -> None:
