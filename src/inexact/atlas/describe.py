@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import textwrap
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,21 @@ def brief(work: Work) -> dict[str, Any]:
 
 
 def full(work: Work) -> dict[str, Any]:
-    """`brief` with the commands that run it, its place on the map of evaluations, and BibTeX."""
+    """`brief` with the commands that run it, the claims on it, its place on the map of evaluations, and BibTeX."""
     name = links()[work.key].recipe
     run = [] if name is None else commands(recipes()[name], None)
-    return brief(work) | {"commands": run, "evaluation": evaluation(work).to_json(), "bibtex": bibtex(work)}
+    found = {"commands": run, "claims": claims_of(work.key), "evaluation": evaluation(work).to_json(), "bibtex": bibtex(work)}
+    return brief(work) | found
+
+
+def claims_of(key: str) -> list[str]:
+    """Ids of the claims on a work, in the order of their records; `inexact claim run` checks them."""
+    folder = files("inexact.atlas").joinpath("claims", "records")
+    if not folder.is_dir():
+        return []
+    records = [file for file in sorted(folder.iterdir(), key=lambda file: file.name) if file.name.endswith(".toml")]
+    claims = [claim for file in records for claim in tomllib.loads(file.read_text(encoding="utf-8")).get("claim", [])]
+    return [str(claim["id"]) for claim in claims if claim.get("work") == key]
 
 
 def commands(recipe: Recipe, folder: Path | None) -> list[str]:
@@ -45,6 +58,7 @@ def text(work: Work) -> str:
     lines += [f"{'from memory:':13}{name}: {'; '.join(values)}" for name, values in work.recalled.items()]
     lines += ["", f"runs here: {link.status}" + (f" ({', '.join(link.uses)})" if link.uses else "")]
     lines += [f"missing: {link.missing}"] if link.missing else []
+    lines += [f"claims: {', '.join(claims)}"] if (claims := claims_of(work.key)) else []
     if link.recipe is not None:
         lines += [f"to run it (inexact atlas recipe {work.key} --out FOLDER writes the file):"]
         lines += [f"  {command}" for command in commands(recipes()[link.recipe], Path("FOLDER"))]

@@ -145,7 +145,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     shape = None if inputs is None else tuple(inputs.shape[1:])
     result = ApproxModel(parts.model, plan, shape, parts.unfolded, parts.unplanned).eval()
     if inputs is not None:
-        _check_reductions(result, behind)
+        _check_reductions(result, behind, {name: observers[0].low for name, observers in seen.items()})
         result.count_mixtures(inputs)
         result.settle_reductions(inputs)
     return result
@@ -162,12 +162,12 @@ def _check_exits(model: nn.Module, plan: Plan) -> None:
         )
 
 
-def _check_reductions(net: ApproxModel, behind: dict[str, bool]) -> None:
-    """Raise PlanError where what a layer sees, or what sees its output, does not allow its reduction."""
+def _check_reductions(net: ApproxModel, behind: dict[str, bool], lowest: dict[str, float]) -> None:
+    """Raise PlanError where what a layer sees (lowest: its least activation), or what sees its output, does not allow its reduction."""
     for name, layer in net.layers().items():
         if not isinstance(layer, ApproxLayer) or layer.reducer is None:
             continue
-        check_calibrated(layer)
+        check_calibrated(layer, lowest[name])
         if layer.reducer.reduction.needs_rectifier and not behind[name]:
             raise PlanError(
                 f"{layer.reducer.reduction.spec} in layer {name} must be followed by a ReLU alone, but its output goes elsewhere; "

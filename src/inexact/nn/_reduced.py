@@ -208,11 +208,11 @@ def check(layer: ApproxLayer) -> None:
         raise PlanError(f"{reduction.spec} in layer {layer.name} must have float requantisation; leave requantisation=integer away")
 
 
-def check_calibrated(layer: ApproxLayer) -> None:
-    """Raise PlanError when the activations a layer saw do not allow its reduction."""
+def check_calibrated(layer: ApproxLayer, lowest: float) -> None:
+    """Raise PlanError when the activations a layer saw, the least of them `lowest`, do not allow its reduction."""
     assert layer.reducer is not None
     reduction = layer.reducer.reduction
-    if reduction.needs_signs and float(layer.a_zero) != 0:
+    if reduction.needs_signs and lowest < 0:
         raise PlanError(
             f"{reduction.spec} in layer {layer.name} must have activations that are not negative, but calibration saw negative ones"
         )

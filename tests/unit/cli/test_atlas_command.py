@@ -61,6 +61,17 @@ def test_show_says_what_is_missing_and_how_to_run_it(capsys: pytest.CaptureFixtu
     assert "data sets:   not recorded" in capsys.readouterr().out
 
 
+def test_show_lists_the_claims_on_a_work(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "claims" / "records"
+    folder.mkdir(parents=True)
+    (folder / "b.toml").write_text('[[claim]]\nid = "third"\nwork = "drum2015"\n[[claim]]\nid = "none"\n')
+    (folder / "a.toml").write_text('[[claim]]\nid = "first"\nwork = "drum2015"\n[[claim]]\nid = "other"\nwork = "mbm2018"\n')
+    monkeypatch.setattr("inexact.atlas.describe.files", lambda _: tmp_path)
+    assert answer(capsys, "show", "drum2015")["claims"] == ["first", "third"]
+    assert run(["atlas", "show", "drum2015"]) == 0
+    assert "claims: first, third" in capsys.readouterr().out
+
+
 def test_a_recipe_is_written_as_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = answer(capsys, "recipe", "drum2015", "--out", str(tmp_path))
     assert nn.Plan.load(tmp_path / "plan.toml").rules["default"].multiplier == "drum(k=6)"  # type: ignore[union-attr]

@@ -337,9 +337,10 @@ def test_what_does_not_go_together_is_refused(
         planned(model, images, reduction, layer, **rule)
 
 
-def test_negative_activations_are_refused(model: nn.Module, images: Tensor) -> None:
+@pytest.mark.parametrize("coding", ["signed", "sign_magnitude"])
+def test_negative_activations_are_refused(model: nn.Module, images: Tensor, coding: str) -> None:
     with pytest.raises(PlanError, match="must have activations that are not negative, but calibration saw negative ones"):
-        planned(model, images - 0.5, "sign_termination", "first", coding="sign_magnitude")
+        planned(model, images - 0.5, "sign_termination", "first", coding=coding)
 
 
 @pytest.mark.parametrize(
