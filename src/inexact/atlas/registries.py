@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from inexact.core.errors import CatalogueError, UnknownNameError, near
 from inexact.core.registry import Family
 
-HOMES = {
-    "multiplier": "inexact.units:multipliers",
-    "adder": "inexact.units:adders",
-    "float multiplier": "inexact.units:float_multipliers",
-    "function": "inexact.units:functions",
-    "format": "inexact.precision:formats",
-    "reduction": "inexact.reduction:reductions",
-    "recovery": "inexact.recovery:recoveries",
-    "training": "inexact.recovery.training:trainings",
-    "loss": "inexact.recovery.training.losses:losses",
-    "gradient": "inexact.nn.gradients:gradients",
-    "sampler": "inexact.explore.samplers:samplers",
-    "fault": "inexact.reliability:faults",
-    "network": "inexact.zoo:architectures",
-}
-"""Noun of a family -> module and name of it."""
+_DECLARED = re.compile(rb'^(\w+)(?:: Family\[\w+\])? = [A-Z]\w+\("([\w ]+)", "(inexact\.[\w.]+)"\)', re.MULTILINE)
+"""A line such as `adders: Family[Adder] = Family("adder", "inexact.units")`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """Where a family is declared, as `variable` of `module`, and in which package its members lie."""
+
+    module: str
+    variable: str
+    package: str
+
+
+@lru_cache(maxsize=1)
+def homes() -> dict[str, Home]:
+    """Noun -> home of every family that the package's source declares; nothing is imported."""
+    root = Path(str(files("inexact")))
+    found: dict[str, Home] = {}
+    for path in sorted(root.rglob("*.py")):
+        for variable, noun, package in _DECLARED.findall(path.read_bytes()):
+            parts = path.relative_to(root.parent).with_suffix("").parts
+            module = ".".join(part for part in parts if part != "__init__")
+            found[noun.decode()] = Home(module=module, variable=variable.decode(), package=package.decode())
+    return found
+
 
 _EMPTY = frozenset({"none", "exact", "exact_adder", "table", "netlist", "straight_through", "cross_entropy"})
 """Members that approximate nothing, or only hold what they are given."""
@@ -33,9 +46,10 @@ _EMPTY = frozenset({"none", "exact", "exact_adder", "table", "netlist", "straigh
 
 def family(noun: str) -> Family[Any]:
     """A family of techniques. Raises CatalogueError for a noun that names none."""
-    if noun not in HOMES:
-        raise CatalogueError(f"no family of techniques is called {noun!r}{near(noun, HOMES)} Known: {', '.join(HOMES)}")
-    found: Family[Any] = attribute(HOMES[noun])
+    known = homes()
+    if noun not in known:
+        raise CatalogueError(f"no family of techniques is called {noun!r}{near(noun, known)} Known: {', '.join(known)}")
+    found: Family[Any] = attribute(f"{known[noun].module}:{known[noun].variable}")
     return found
 
 
@@ -51,7 +65,7 @@ def attribute(name: str) -> Any:
 @lru_cache(maxsize=1)
 def techniques() -> tuple[str, ...]:
     """`noun:name` of every registered technique but those that approximate nothing; networks, which are no techniques, are left out."""
-    nouns = [noun for noun in HOMES if noun != "network"]
+    nouns = [noun for noun in homes() if noun != "network"]
     return tuple(f"{noun}:{name}" for noun in nouns for name in family(noun) if name not in _EMPTY)
 
 

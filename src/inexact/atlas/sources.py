@@ -9,7 +9,7 @@ from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from inexact.atlas.registries import HOMES, family
+from inexact.atlas.registries import family, homes
 from inexact.core.errors import UnknownNameError, near
 
 _REGISTER = re.compile(r'^@(\w+)\.register\("(\w+)"\)', re.MULTILINE)
@@ -19,20 +19,15 @@ _REFERENCE = re.compile(r"References?:\s*(.*?)(?:\n\s*\n|\n\s*>>>|\Z)", re.DOTAL
 @lru_cache(maxsize=16)
 def members(noun: str) -> dict[str, Traversable]:
     """Name -> source file of the shipped members of a family. What others registered is not among them."""
-    module, _, variable = HOMES[noun].partition(":")
-    folder = files("inexact").joinpath(*_package(noun, module).split(".")[1:])
+    home = homes()[noun]
+    folder = files("inexact").joinpath(*home.package.split(".")[1:])
     found = {}
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".py"):
             for family_name, name in _REGISTER.findall(file.read_text(encoding="utf-8")):
-                if family_name == variable:
+                if family_name == home.variable:
                     found[name] = file
     return found
-
-
-def _package(noun: str, module: str) -> str:
-    """Where the members' files lie: networks lie in a folder of the module that names their family."""
-    return f"{module}.networks" if noun == "network" else module
 
 
 def docstring(noun: str, name: str) -> str:
