@@ -19,10 +19,16 @@ def mlp(*widths: int) -> Trace:
     return net
 
 
-def lenet5() -> Trace:
+def lenet5(*, channels: int = 1, classes: int = 10) -> Trace:
     """LeNet-5 on 32 x 32 inputs, all maps connected, as commonly built. Reference: doi:10.1109/5.726791"""
-    net = Trace(1, 32, 32).conv(6, 5, padding=0, bias=True, norm=False).pool(2, 2).conv(16, 5, padding=0, bias=True, norm=False).pool(2, 2)
-    return net.linear(120).linear(84).linear(10)
+    net = (
+        Trace(channels, 32, 32)
+        .conv(6, 5, padding=0, bias=True, norm=False)
+        .pool(2, 2)
+        .conv(16, 5, padding=0, bias=True, norm=False)
+        .pool(2, 2)
+    )
+    return net.linear(120).linear(84).linear(classes)
 
 
 def alexnet() -> Trace:
@@ -40,13 +46,13 @@ _VGG = {
 """Channels of the convolutions; 0: pooling."""
 
 
-def vgg(depth: int, *, side: int = 224, classes: int = 1000) -> Trace:
+def vgg(depth: int, *, channels: int = 3, side: int = 224, classes: int = 1000) -> Trace:
     """VGG; on small images with one linear layer instead of three. Reference: K. Simonyan, A. Zisserman, arXiv:1409.1556"""
     small = side < 224
-    net = Trace(3, side, side)
-    for channels in _VGG[depth]:
-        if channels:
-            net.conv(channels, 3, bias=True, norm=small)
+    net = Trace(channels, side, side)
+    for width in _VGG[depth]:
+        if width:
+            net.conv(width, 3, bias=True, norm=small)
         else:
             net.pool(2, 2)
     return net.linear(classes) if small else net.linear(4096).linear(4096).linear(classes)
@@ -77,17 +83,17 @@ def _shortcut(net: Trace, *, outputs: int, stride: int) -> Trace:
     return net.conv(outputs, 1, stride=stride)
 
 
-def resnet(depths: tuple[int, ...], *, wide: bool, side: int = 224, classes: int = 1000) -> Trace:
+def resnet(depths: tuple[int, ...], *, wide: bool, channels: int = 3, side: int = 224, classes: int = 1000) -> Trace:
     """ResNet of four stages; on small images a 3 x 3 stem without pooling. Reference: doi:10.1109/CVPR.2016.90, table 1"""
-    net = Trace(3, side, side)
+    net = Trace(channels, side, side)
     net = net.conv(64, 3) if side < 224 else net.conv(64, 7, stride=2).pool(3, 2, padding=1)
     return _stages(net, depths, (64, 128, 256, 512), wide=wide).average().linear(classes)
 
 
-def resnet_small(depth: int, *, classes: int = 10) -> Trace:
-    """ResNet of depth 6n + 2 for 32 x 32 images, shortcuts without parameters. Reference: doi:10.1109/CVPR.2016.90, section 4.2"""
+def resnet_small(depth: int, *, channels: int = 3, side: int = 32, classes: int = 10) -> Trace:
+    """ResNet of depth 6n + 2 for small images, shortcuts without parameters. Reference: doi:10.1109/CVPR.2016.90, section 4.2"""
     blocks = (depth - 2) // 6
-    net = Trace(3, 32, 32).conv(16, 3)
+    net = Trace(channels, side, side).conv(16, 3)
     return _stages(net, (blocks,) * 3, (16, 32, 64), wide=False, projected=False).average().linear(classes)
 
 

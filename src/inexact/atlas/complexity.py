@@ -15,7 +15,7 @@ from inexact.atlas import datasets, networks
 from inexact.atlas.datasets import Described
 from inexact.atlas.figures import Figure, figures
 from inexact.atlas.links import links
-from inexact.atlas.networks import Network
+from inexact.atlas.networks import Image, Sized
 from inexact.atlas.works import FAMILIES, Work, works
 
 
@@ -39,7 +39,7 @@ class Evaluation:
     family: str
     year: int
     data: Described | None
-    network: Network | None
+    network: Sized | None
     network_tier: int | None
     score: float | None
     missing: str | None
@@ -59,7 +59,7 @@ class Evaluation:
             "year": self.year,
             "data": None if self.data is None else self.data.name,
             "data_tier": None if self.data is None else self.data.tier,
-            "network": None if self.network is None else self.network.name,
+            "network": None if self.network is None else self.network.network.name,
             "macs": None if size is None else size.macs,
             "parameters": None if size is None else size.parameters,
             "depthwise": None if size is None else size.depthwise,
@@ -109,7 +109,7 @@ def evaluation(work: Work, weights: Weights | None = None) -> Evaluation:
     )
 
 
-def _missing(work: Work, data: Described | None, network: Network | None) -> str | None:
+def _missing(work: Work, data: Described | None, network: Sized | None) -> str | None:
     if data is None:
         return f"{', '.join(work.datasets)}: not described here" if work.datasets else "no data set recorded"
     if network is None:
@@ -123,19 +123,16 @@ def hardest(names: Iterable[str]) -> Described | None:
     return max(found, key=lambda data: (data.tier, data_score(data) or 0.0), default=None)
 
 
-def largest(names: Iterable[str], data: Described) -> Network | None:
-    """The network of most multiply-accumulates among those whose definition fits the images of a data set."""
-    found = [network for name in names if (network := networks.defined(name, small=_small(data))) is not None]
+def largest(names: Iterable[str], data: Described) -> Sized | None:
+    """The network of most multiply-accumulates among those whose size is known on the images of a data set."""
+    image = None if data.shape is None else Image(channels=data.shape[0], side=data.shape[1], classes=data.classes or 10)
+    found = [network for name in names if (network := networks.sized(name, image, small=data.small)) is not None]
     return max(found, key=lambda network: network.size.macs, default=None)
 
 
-def _tier(names: Iterable[str], network: Network | None, data: Described) -> int | None:
-    kinds = [tier for name in names if (tier := networks.tier_of_kind(name, small=_small(data))) is not None]
+def _tier(names: Iterable[str], network: Sized | None, data: Described) -> int | None:
+    kinds = [tier for name in names if (tier := networks.tier_of_kind(name, small=data.small)) is not None]
     return max([*kinds, *([] if network is None else [networks.tier(network.size.macs)])], default=None)
-
-
-def _small(data: Described) -> bool:
-    return data.tier <= 2 if data.shape is None else data.shape[1] <= networks.SMALL_SIDE
 
 
 @dataclass(frozen=True, kw_only=True)

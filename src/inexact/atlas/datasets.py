@@ -14,6 +14,9 @@ from inexact.core.errors import CatalogueError
 TIERS = {1: "digits, clothes, faces", 2: "small colour images, 10 to 43 classes", 3: "100 classes and more", 4: "ImageNet, language"}
 """What the tiers of data sets hold."""
 
+SMALL_SIDE = 64
+"""Images of up to so many rows are small."""
+
 _ENTRIES = ("title", "aliases", "tier", "classes", "shape", "train", "reference")
 
 
@@ -29,6 +32,11 @@ class Described:
     classes: int | None = None
     shape: tuple[int, int, int] | None = None
     train: int | None = None
+
+    @property
+    def small(self) -> bool:
+        """Whether its images are small, or, without a settled size, as easy as those that are."""
+        return self.tier <= 2 if self.shape is None else self.shape[1] <= SMALL_SIDE
 
     @property
     def values(self) -> int | None:

@@ -10,6 +10,7 @@ from functools import lru_cache, partial
 from inexact.atlas import _definitions as definitions
 from inexact.atlas import _inception as inception
 from inexact.atlas._shapes import Size, Trace
+from inexact.atlas.datasets import SMALL_SIDE
 from inexact.atlas.works import works
 
 TIERS = {1: "below 1 M", 2: "1 M to 100 M", 3: "100 M to 1 G", 4: "1 G and more"}
@@ -25,60 +26,111 @@ _KINDS = (
 )
 """Kinds of networks without a definite size -> the tier that all their usual members share: on small images, on those of ImageNet."""
 
-SMALL_SIDE = 64
-"""Images up to so many rows are those of small data sets."""
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What a network takes and tells apart: channels, rows and columns of an image, classes."""
+
+    channels: int
+    side: int
+    classes: int
+
+
+COLOUR, GREY, LARGE = (Image(channels=c, side=s, classes=n) for c, s, n in ((3, 32, 10), (1, 32, 10), (3, 224, 1000)))
+
+Build = Callable[[Image], Trace]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """A network with a definition. aliases: as works name it. side: rows of its input; small: whether these are images of a small data set.
+    """A network with a definition. aliases: as works name it. native: the images it is defined for.
 
-    assumed: works name the network but not how they cut it down for small images; the definition here is the usual one.
+    small: whether it is for small data sets; it then fits the images of each, but a perceptron only those of as many values as it has
+    inputs. assumed: works name the network but not how they cut it down for small images; the definition here is the usual one.
     """
 
     name: str
     aliases: tuple[str, ...]
-    build: Callable[[], Trace]
-    small: bool
+    build: Build
+    native: Image
     assumed: bool = False
+    inputs: int | None = None
+
+    @property
+    def small(self) -> bool:
+        """Whether it is for small images."""
+        return self.native.side <= SMALL_SIDE
 
     @property
     def size(self) -> Size:
-        """What one inference takes."""
-        return _sizes(self.name)
+        """What one inference takes on the images that the network is defined for."""
+        return _size(self.name, self.native)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """A network on the images of a data set. assumed: the size is that of the usual definition, not of one that the work gives."""
+
+    network: Network
+    size: Size
+    assumed: bool
 
 
 _BLOCKS = {"ResNet-18": (2, 2, 2, 2), "ResNet-50": (3, 4, 6, 3), "ResNet-101": (3, 4, 23, 3)}
 
 
+def _fixed(build: Callable[[], Trace]) -> Build:
+    return lambda _: build()
+
+
+def _fitted(build: Callable[..., Trace]) -> Build:
+    return lambda image: build(channels=image.channels, side=image.side, classes=image.classes)
+
+
+def _perceptron(name: str, widths: tuple[int, ...], *aliases: str) -> Network:
+    build = _fixed(partial(definitions.mlp, *widths))
+    return Network(name=name, aliases=aliases, build=build, native=GREY, inputs=widths[0])
+
+
+def _large(name: str, build: Callable[[], Trace], *aliases: str) -> Network:
+    return Network(name=name, aliases=aliases, build=_fixed(build), native=LARGE)
+
+
+def _cut_down(name: str, build: Callable[..., Trace], *aliases: str) -> Network:
+    return Network(name=f"{name}, small images", aliases=(name, *aliases), build=_fitted(build), native=COLOUR, assumed=True)
+
+
 def _networks() -> list[Network]:
+    vgg16 = ("VGG16", "VGG-16 and others")
+    lenet = Network(
+        name="LeNet-5",
+        aliases=("LeNet",),
+        build=lambda image: definitions.lenet5(channels=image.channels, classes=image.classes),
+        native=GREY,
+    )
     made = [
-        Network(name="MLP 784-300-10", aliases=(), build=partial(definitions.mlp, 784, 300, 10), small=True),
-        Network(name="MLP 960-8-9", aliases=("3-layer MLP 960-8-9",), build=partial(definitions.mlp, 960, 8, 9), small=True),
-        Network(name="MLP 784-50-10", aliases=("MLP 50 hidden neurons",), build=partial(definitions.mlp, 784, 50, 10), small=True),
-        Network(name="LeNet-5", aliases=("LeNet",), build=definitions.lenet5, small=True),
-        Network(name="AlexNet", aliases=(), build=definitions.alexnet, small=False),
-        Network(name="VGG-16", aliases=("VGG16", "VGG-16 and others"), build=partial(definitions.vgg, 16), small=False),
-        Network(name="VGG-16, small images", aliases=("VGG16", "VGG-16", "VGG-16 and others"), small=True, assumed=True,
-                build=partial(definitions.vgg, 16, side=32, classes=10)),
-        Network(name="VGG-11, small images", aliases=("VGG-11",), small=True, assumed=True,
-                build=partial(definitions.vgg, 11, side=32, classes=10)),
-        Network(name="SqueezeNet", aliases=(), build=definitions.squeezenet, small=False),
-        Network(name="MobileNetV2", aliases=(), build=definitions.mobilenet_v2, small=False),
-        Network(name="GoogLeNet", aliases=(), build=inception.googlenet, small=False),
-        Network(name="Inception-v3", aliases=(), build=inception.inception_v3, small=False),
-        Network(name="ViT-B/16", aliases=(), build=partial(definitions.vit, 768), small=False),
-        Network(name="DeiT-S", aliases=(), build=partial(definitions.vit, 384), small=False),
-    ]  # fmt: skip
+        _perceptron("MLP 784-300-10", (784, 300, 10)),
+        _perceptron("MLP 960-8-9", (960, 8, 9), "3-layer MLP 960-8-9"),
+        _perceptron("MLP 784-50-10", (784, 50, 10), "MLP 50 hidden neurons"),
+        lenet,
+        _large("AlexNet", definitions.alexnet),
+        _large("VGG-16", partial(definitions.vgg, 16), *vgg16),
+        _cut_down("VGG-16", partial(definitions.vgg, 16), *vgg16),
+        _cut_down("VGG-11", partial(definitions.vgg, 11)),
+        _large("SqueezeNet", definitions.squeezenet),
+        _large("MobileNetV2", definitions.mobilenet_v2),
+        _large("GoogLeNet", inception.googlenet),
+        _large("Inception-v3", inception.inception_v3),
+        _large("ViT-B/16", partial(definitions.vit, 768)),
+        _large("DeiT-S", partial(definitions.vit, 384)),
+        _cut_down("ResNet-18", partial(definitions.resnet, _BLOCKS["ResNet-18"], wide=False), "ResNet18"),
+        _cut_down("ResNet-50", partial(definitions.resnet_small, 50), "ResNet50"),
+    ]
     for name, depths in _BLOCKS.items():
-        build = partial(definitions.resnet, depths, wide=name != "ResNet-18")
-        made.append(Network(name=name, aliases=(name.replace("-", ""),), build=build, small=False))
-    small = partial(definitions.resnet, _BLOCKS["ResNet-18"], wide=False, side=32, classes=10)
-    made.append(Network(name="ResNet-18, small images", aliases=("ResNet-18", "ResNet18"), build=small, small=True, assumed=True))
-    for depth in (8, 14, 20, 32, 50, 56):
-        build = partial(definitions.resnet_small, depth)
-        name = f"ResNet-{depth}, small images" if depth == 50 else f"ResNet-{depth}"
-        made.append(Network(name=name, aliases=(f"ResNet-{depth}", f"ResNet{depth}"), build=build, small=True, assumed=depth == 50))
+        made.append(_large(name, partial(definitions.resnet, depths, wide=name != "ResNet-18"), name.replace("-", "")))
+    for depth in (8, 14, 20, 32, 56):
+        build = _fitted(partial(definitions.resnet_small, depth))
+        made.append(Network(name=f"ResNet-{depth}", aliases=(f"ResNet{depth}",), build=build, native=COLOUR))
     return made
 
 
@@ -88,16 +140,28 @@ def known() -> dict[str, Network]:
     return {network.name: network for network in _networks()}
 
 
-@lru_cache(maxsize=64)
-def _sizes(name: str) -> Size:
-    return known()[name].build().size()
+@lru_cache(maxsize=256)
+def _size(name: str, image: Image) -> Size:
+    return known()[name].build(image).size()
 
 
 def defined(text: str, *, small: bool) -> Network | None:
-    """The network a work names, on images of small data sets or of ImageNet; None when its size is not known."""
+    """The network a work names, for images of small data sets or of ImageNet; None when none is defined."""
     wanted = text.lower()
     fitting = (network for network in known().values() if network.small == small)
     return next((network for network in fitting if wanted in (alias.lower() for alias in (*network.aliases, network.name))), None)
+
+
+def sized(text: str, image: Image | None, *, small: bool) -> Sized | None:
+    """The network a work names on the images of a data set (None: not known); None when its size is not known there."""
+    network = defined(text, small=small)
+    if network is None or image is None or not small:
+        return None if network is None else Sized(network=network, size=network.size, assumed=network.assumed)
+    if network.inputs is not None and network.inputs != image.channels * image.side**2:
+        return None
+    other = network.inputs is None and image.channels != network.native.channels
+    shown = Image(channels=image.channels, side=max(image.side, network.native.side), classes=image.classes)
+    return Sized(network=network, size=_size(network.name, shown), assumed=network.assumed or other)
 
 
 def tier(macs: float) -> int:

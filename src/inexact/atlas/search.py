@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from inexact.atlas import datasets, networks
 from inexact.atlas.links import STATUSES, links
@@ -72,11 +72,6 @@ class Filter:
         if self.dataset is not None and work.key not in datasets.named()[self.dataset.lower()]:
             return False
         return self.network is None or work.key in networks.named()[self.network.lower()]
-
-    @property
-    def empty(self) -> bool:
-        """Whether everything passes."""
-        return all(getattr(self, f.name) is None for f in fields(self))
 
 
 def search(text: str, *, within: Iterable[Work] | None = None) -> list[Work]:

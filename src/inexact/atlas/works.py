@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -190,9 +190,3 @@ def get(key: str, known: Mapping[str, Work] | None = None) -> Work:
     if key not in catalogue:
         raise UnknownNameError(f"no work is called {key!r}{near(key, catalogue)} See inexact atlas list, or search for words of its title")
     return catalogue[key]
-
-
-def years(found: Iterable[Work]) -> tuple[int, int]:
-    """(first, last) year of some works."""
-    listed = [work.year for work in found]
-    return min(listed), max(listed)

@@ -37,11 +37,21 @@ def test_the_hardest_evaluation_of_a_work() -> None:
     found = complexity.evaluation(works.get("dyvedeep2020"))
     assert found.data is not None
     assert found.network is not None
-    assert (found.data.name, found.network.name, found.cell) == ("imagenet", "VGG-16", (4, 4))
+    assert (found.data.name, found.network.network.name, found.cell) == ("imagenet", "VGG-16", (4, 4))
     alwann = complexity.evaluation(works.get("alwann2019"))
     assert alwann.to_json()["network"] == "ResNet-50, small images"
     assert alwann.to_json()["assumed"]
     assert complexity.evaluation(works.get("snapea2018")).remembered
+
+
+def test_networks_are_sized_on_the_images_of_the_data() -> None:
+    agn = complexity.evaluation(works.get("agn2022")).to_json()
+    assert (agn["network"], agn["data"], agn["macs"]) == ("VGG-16, small images", "tiny-imagenet", 1_253_195_776)
+    lenet = complexity.evaluation(works.get("hashemi2017")).to_json()
+    assert lenet["macs"] == 416_520 + 2 * 6 * 25 * 28 * 28
+    assert lenet["assumed"]
+    mrazek = complexity.evaluation(works.get("mrazek2016"))
+    assert (mrazek.network, mrazek.cell) == (None, (2, 1))  # its perceptron is for MNIST, the hardest data set is SVHN
 
 
 def test_what_is_missing_is_said() -> None:

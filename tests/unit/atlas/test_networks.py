@@ -79,11 +79,21 @@ def test_zoo_networks_agree_with_the_definition() -> None:
         ("ResNet-50", True, "ResNet-50, small images"),
         ("AlexNet", True, None),
         ("MLP", True, None),
+        ("MLP 784-300-10", True, "MLP 784-300-10"),
     ],
 )
 def test_names_of_works(text: str, small: bool, name: str | None) -> None:
     found = networks.defined(text, small=small)
     assert (None if found is None else found.name) == name
+
+
+def test_a_perceptron_takes_as_many_values_as_it_has_inputs() -> None:
+    mnist, svhn = networks.Image(channels=1, side=28, classes=10), networks.Image(channels=3, side=32, classes=10)
+    found = networks.sized("MLP 784-300-10", mnist, small=True)
+    assert found is not None
+    assert not found.assumed
+    assert networks.sized("MLP 784-300-10", svhn, small=True) is None
+    assert networks.sized("MLP 784-300-10", None, small=True) is not None
 
 
 @pytest.mark.parametrize(
