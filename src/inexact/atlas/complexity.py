@@ -62,6 +62,7 @@ class Evaluation:
             "network": None if self.network is None else self.network.network.name,
             "macs": None if size is None else size.macs,
             "parameters": None if size is None else size.parameters,
+            "layers": None if size is None else size.layers,
             "depthwise": None if size is None else size.depthwise,
             "attention": None if size is None else size.attention,
             "network_tier": self.network_tier,

@@ -40,9 +40,9 @@ def claims_of(key: str) -> list[str]:
 
 
 def commands(recipe: Recipe, folder: Path | None) -> list[str]:
-    """The commands with the names of files in a folder (the current one for None)."""
-    place = Path() if folder is None else folder
-    names = {"plan": str(place / "plan.toml"), "space": str(place / "space.toml"), "out": "out" if folder is None else str(folder)}
+    """The commands with the names of files in a folder ("out" for None)."""
+    place = Path("out") if folder is None else folder
+    names = {"plan": str(place / "plan.toml"), "space": str(place / "space.toml"), "out": str(place)}
     return [filled(command, names) for command in recipe.commands]
 
 
