@@ -68,7 +68,8 @@ def emulated(network: str, data: str, shown: Any, plan: Path | None, weights: tu
 
     original, net = _network.networks(network, data, shown, plan, weights, calibrate)
     if net is None:
-        net = nn.approximate(original, nn.Plan(coding="signed"), calibrate=_network.calibration_set(data, calibrate))
+        exact = nn.Plan(precision="int(granularity=per_channel)", coding="signed")
+        net = nn.approximate(original, exact, calibrate=_network.calibration_set(data, calibrate))
     return net
 
 
@@ -107,6 +108,6 @@ def _text(found: Any, tripled: list[dict[str, Any]]) -> str:
         mean, low, high = one["expected"]
         lines.append(
             f"gates of the {len(one['nets'])} nets of most loss for area three times, with voters: mean loss {mean:.2f} points "
-            f"[{low:.2f}, {high:.2f}], {one['area_percent']:.1f} % more area of the multiplier"
+            f"[{low:.2f}, {high:.2f}], {one['area_percent']:.0f} % more area of these gates"
         )
     return "\n".join(lines)
