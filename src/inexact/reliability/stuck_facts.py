@@ -25,8 +25,9 @@ CRITICAL = 5.0
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """One fault in the exact and in an approximate unit, accuracy in points. loss, exact_loss: against the same unit without the fault,
-    with 95 % intervals. excess: loss - exact_loss on the same images; verdict: whether its interval at the confidence of all pairs
-    together (Bonferroni) lies above or below 0."""
+    with 95 % intervals. excess: loss - exact_loss on the same images; gap: accuracy of the broken exact unit less that of the broken
+    approximate one, whatever they lose. verdict, by_accuracy: whether the interval of either at the confidence of all pairs together
+    (Bonferroni) lies above or below 0."""
 
     case: str
     unit: str
@@ -41,6 +42,9 @@ class Pair:
     excess: float
     excess_ci: tuple[float, float]
     verdict: Verdict
+    gap: float
+    gap_ci: tuple[float, float]
+    by_accuracy: Verdict
 
 
 def mean_interval(values: NDArray[np.int64], confidence: float) -> tuple[float, float]:
@@ -77,7 +81,7 @@ def _pair(held: dict[tuple[str, ...], Row], row: Row, twin: Row, confidence: flo
     lost = healthy.right.astype(np.int64) - row.right
     excess = lost - (healthy_exact.right.astype(np.int64) - twin.right)
     low, high = mean_interval(excess, 0.95)
-    strict_low, strict_high = mean_interval(excess, confidence)
+    gap, strict = (paired_difference(twin.right, row.right, level) for level in (0.95, confidence))
     return Pair(
         case=row.case,
         unit=row.unit,
@@ -91,8 +95,15 @@ def _pair(held: dict[tuple[str, ...], Row], row: Row, twin: Row, confidence: flo
         exact_loss_ci=(100 * other.low, 100 * other.high),
         excess=100 * float(excess.mean()),
         excess_ci=(100 * low, 100 * high),
-        verdict="more" if strict_low > 0 else "less" if strict_high < 0 else "undecided",
+        verdict=_verdict(mean_interval(excess, confidence)),
+        gap=100 * gap.drop,
+        gap_ci=(100 * gap.low, 100 * gap.high),
+        by_accuracy=_verdict((strict.low, strict.high)),
     )
+
+
+def _verdict(interval: tuple[float, float]) -> Verdict:
+    return "more" if interval[0] > 0 else "less" if interval[1] < 0 else "undecided"
 
 
 @final
@@ -174,12 +185,12 @@ def bits_of(pair: Pair) -> str:
 def conclusion(found: Sequence[Pair], nets: Sequence[NetLosses], healthy: dict[tuple[str, str], float]) -> list[str]:
     """Sentences that follow from the numbers. healthy: (case, unit) -> accuracy in percent without a fault."""
     whole = [pair for pair in found if pair.kind == "bit" and pair.scope == "all"]
-    lines = [*_overall(whole, "the same product bit stuck in every multiplier of the network"), *_extremes(whole)]
+    lines = [*_overall(whole, "the same product bit stuck in every multiplier of the network"), *_extremes(whole), *_by_accuracy(whole)]
     for title, by in (("By polarity", lambda p: f"stuck at {p.value}"), ("By place in the word", bits_of), ("By unit", lambda p: p.unit)):
         lines.append(f"{title}: " + "; ".join(_count(count) for count in counted(whole, by)) + ".")
     layered = [pair for pair in found if pair.kind == "bit" and pair.scope != "all"]
     if layered:
-        lines += _overall(layered, "the bit stuck in one layer only")
+        lines += [*_overall(layered, "the bit stuck in one layer only"), *_extremes(layered), *_by_accuracy(layered)]
         lines.append("By layer: " + "; ".join(_count(count) for count in counted(layered, lambda p: f"{p.case} {p.scope}")) + ".")
     single = [pair for pair in found if pair.kind == "element"]
     if single:
@@ -206,10 +217,19 @@ def _extremes(found: Sequence[Pair]) -> list[str]:
         if held:
             worst = choose(held, key=lambda pair: pair.excess)
             lines.append(
-                f"The largest difference {word} approximation: {worst.case}, bit {worst.site} stuck at {worst.value}: the exact unit loses "
+                f"The largest difference {word} approximation: {worst.case}, bit {worst.site} stuck at {worst.value} in "
+                f"{'all layers' if worst.scope == 'all' else worst.scope}: the exact unit loses "
                 f"{_points(worst.exact_loss, worst.exact_loss_ci)}, {worst.unit} {_points(worst.loss, worst.loss_ci)}."
             )
     return lines
+
+
+def _by_accuracy(found: Sequence[Pair]) -> list[str]:
+    """A unit that has less accuracy without a fault has less to lose: what is left is compared too."""
+    lower, higher = (sum(pair.by_accuracy == verdict for pair in found) for verdict in ("more", "less"))
+    if not found:
+        return []
+    return [f"By the accuracy that is left instead, the approximate unit is worse in {lower} of {len(found)} pairs and better in {higher}."]
 
 
 def _points(loss: float, interval: tuple[float, float]) -> str:

@@ -90,6 +90,9 @@ def test_verdicts_compare_losses_on_the_same_images() -> None:
     assert (more.site, more.verdict, less.site, less.verdict) == ("9", "more", "15", "less")
     assert [more.loss, more.exact_loss, more.excess] == pytest.approx([80, 10, 70])
     assert [less.loss, less.exact_loss, less.excess] == pytest.approx([10, 90, -80])
+    assert [more.gap, less.gap] == pytest.approx([75, -75])
+    assert (more.by_accuracy, less.by_accuracy) == ("more", "less")
+    assert more.gap_ci[0] < more.gap < more.gap_ci[1]
     assert more.excess_ci[0] < more.excess < more.excess_ci[1]
     assert more.loss_ci[0] < more.loss < more.loss_ci[1]
 
@@ -112,8 +115,14 @@ def test_words_follow_from_the_numbers() -> None:
     assert (
         "(2 pairs of an approximate and the exact unit), the approximate one loses more in 1, less in 1 and no provable difference" in text
     )
-    assert "The largest difference against approximation: net:data, bit 9 stuck at 1: the exact unit loses 10.0 points [" in text
-    assert "The largest difference in favour of approximation: net:data, bit 15 stuck at 1: the exact unit loses 90.0 points [" in text
+    assert (
+        "The largest difference against approximation: net:data, bit 9 stuck at 1 in all layers: the exact unit loses 10.0 points [" in text
+    )
+    assert (
+        "The largest difference in favour of approximation: net:data, bit 15 stuck at 1 in all layers: the exact unit loses 90.0 points ["
+        in text
+    )
+    assert "By the accuracy that is left instead, the approximate unit is worse in 1 of 2 pairs and better in 1." in text
     assert "bits 8 to 11: more in 1, less in 0 of 1 (80.0 against 10.0 points)" in text
     assert "approx: 100 % [21, 100]" in text
     assert "net:data approx: 95.0 %, more in 1, less in 1 of 2" in text
