@@ -47,12 +47,13 @@ def map_faults(
     Without --plan: exact signed 8-bit multipliers.
     """
     from inexact import zoo
+    from inexact.cli._faulty_network import emulated
     from inexact.core.files import write_text
     from inexact.report.criticality import picture as draw
 
     _network.use_threads(threads)
     shown = zoo.data(data, "test", images)
-    net = emulated(network, data, shown, plan, weights, calibrate)
+    net = emulated(network, data, plan, weights, calibrate)
     with _network.progress_bar() as bar:
         task = bar.add_task("faults", total=None)
         found = _measured(net, shown, kind, lambda done, total: bar.update(task, completed=done, total=total))
@@ -60,17 +61,6 @@ def map_faults(
     if picture is not None:
         write_text(picture, draw(content))
     click.echo(json.dumps(content) if as_json else _text(found, content.get("tripled", [])))
-
-
-def emulated(network: str, data: str, shown: Any, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None) -> Any:
-    """The emulated network of a plan, or with exact signed multipliers."""
-    from inexact import nn
-
-    original, net = _network.networks(network, data, shown, plan, weights, calibrate)
-    if net is None:
-        exact = nn.Plan(precision="int(granularity=per_channel)", coding="signed")
-        net = nn.approximate(original, exact, calibrate=_network.calibration_set(data, calibrate))
-    return net
 
 
 def _measured(net: Any, data: Any, kind: dict[str, Any], watch: Callable[[int, int], None]) -> Any:

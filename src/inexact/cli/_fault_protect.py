@@ -46,12 +46,12 @@ def protect(
     Without --plan: exact signed 8-bit multipliers, which the redundant ones are compared with.
     """
     from inexact import nn, zoo
-    from inexact.cli._fault_map import emulated
+    from inexact.cli._faulty_network import emulated
     from inexact.reliability import ElementFault, protection, redundancy
 
     _network.use_threads(threads)
     shown = zoo.data(data, "test", images)
-    net = emulated(network, data, shown, plan, weights, calibrate)
+    net = emulated(network, data, plan, weights, calibrate)
     row, column = broken["element"]
     fault = ElementFault(row=row, column=column, value=broken["value"], register=broken["register"], bit=broken["bit"])
     seen = nn.first_inputs(_network.calibration_set(data, calibrate), 32)
