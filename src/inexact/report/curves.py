@@ -8,7 +8,7 @@ from html import escape
 
 from inexact.report.charts import Scale, tick_label, ticks
 
-WIDTH, LEFT, RIGHT, TOP, HEIGHT_OF_PANEL, GAP = 760, 70, 30, 70, 230, 60
+WIDTH, LEFT, RIGHT, TOP, HEIGHT_OF_PANEL, GAP = 760, 70, 30, 80, 230, 90
 INK, FAINT, GRID = "#222", "#767676", "#ddd"
 COLOURS = ("#1f5fa8", "#d9772b", "#3a8a4d", "#8a4d8f")
 
