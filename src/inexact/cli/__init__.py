@@ -14,7 +14,7 @@ from inexact.core.errors import InexactError
 COMMANDS = {
     "accelerator": ("inexact.cli.accelerator", "Accelerators: list, show, compare on a network."),
     "atlas": ("inexact.cli.atlas", "The field's works: what each did, on what, and what of it runs here."),
-    "attack": ("inexact.cli.attack", "Adversarial robustness of approximate networks: attacks, threats, alarms."),
+    "attack": ("inexact.cli.attack", "Attacks on approximate accelerators, and who notices them."),
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "cite": ("inexact.cli.cite", "BibTeX of everything a plan, a network and a data set rest on."),
     "data": ("inexact.cli.data", "List and fetch data sets."),

@@ -16,7 +16,7 @@ GRID = "grid.json"
 def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed: int, *, as_json: bool) -> None:
     """Hit rates of attacks by what the attacker knows, exact and approximate; the campaign's own page beside it."""
     from inexact import nn, zoo
-    from inexact.cli import _attack_build, _network, attack
+    from inexact.cli import _attack_build, _attack_run, _network
     from inexact.core.files import write_text
     from inexact.report import attack as page
     from inexact.security import adversarial
@@ -29,13 +29,13 @@ def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed
     exact, approximate = (nn.approximate(original, plan, calibrate=seen) for plan in (adversarial.exact_plan(paper.PLAN), paper.PLAN))
     networks = adversarial.Networks(float32=original, exact=exact, approximate=approximate, scaling=found.scaling)
     spare = _attack_build.spare_of(paper.DATA)
-    campaign = adversarial.Campaign(networks, found, settings, spare=spare, path=folder / attack.RECORD)
-    cells = attack.run_campaign(campaign.run)
+    campaign = adversarial.Campaign(networks, found, settings, spare=spare, path=folder / _attack_run.RECORD)
+    cells = _attack_run.run_campaign(campaign.run)
     content = adversarial.report(cells, settings, found, {name: campaign.judge(name) for name in networks.known()})
-    content |= {"network": paper.NETWORK, "data": paper.DATA, "plan_toml": [paper.PLAN.to_toml()]} | attack.origin()
+    content |= {"network": paper.NETWORK, "data": paper.DATA, "plan_toml": [paper.PLAN.to_toml()]} | _attack_run.origin()
     content |= {"hit_rates": paper.hit_rates(content), "claims": paper.verdicts(content), "differences": list(paper.DIFFERENCES)}
-    write_text(folder / attack.RESULT, json.dumps(content))
-    write_text(folder / attack.PAGE, page.render(content))
+    write_text(folder / _attack_run.RESULT, json.dumps(content))
+    write_text(folder / _attack_run.PAGE, page.render(content))
     if as_json:
         click.echo(json.dumps(content))
         return
@@ -53,7 +53,7 @@ def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed
 def transfer_grid(folder: Path, images: int, units: tuple[str, ...], seed: int, *, as_json: bool) -> None:
     """Robust accuracy of approximate networks on examples made on the accurate one: rows epsilon, columns units, a grid an attack."""
     from inexact import nn, zoo
-    from inexact.cli import _attack_build, _network, attack
+    from inexact.cli import _attack_build, _attack_run, _network
     from inexact.core.errors import PlanError
     from inexact.core.files import write_text
     from inexact.security import adversarial
@@ -70,10 +70,10 @@ def transfer_grid(folder: Path, images: int, units: tuple[str, ...], seed: int, 
     original, seen = zoo.network(paper.NETWORK, data=paper.DATA), _network.calibration_set(paper.DATA, None)
     accurate = nn.approximate(original, nn.Plan(coding="signed"), calibrate=seen)
     approximate = {spec: nn.approximate(original, plan, calibrate=seen) for spec, plan in plans.items()}
-    content = attack.run_campaign(
-        lambda progress: paper.grid(accurate, approximate, found, seed=seed, path=folder / attack.RECORD, progress=progress)
+    content = _attack_run.run_campaign(
+        lambda progress: paper.grid(accurate, approximate, found, seed=seed, path=folder / _attack_run.RECORD, progress=progress)
     )
-    content |= {"claims": [paper.verdict(content, list(approximate))], "differences": list(paper.DIFFERENCES)} | attack.origin()
+    content |= {"claims": [paper.verdict(content, list(approximate))], "differences": list(paper.DIFFERENCES)} | _attack_run.origin()
     write_text(folder / GRID, json.dumps(content))
     if as_json:
         click.echo(json.dumps(content))

@@ -21,7 +21,8 @@ SCALING = (0.4, 0.5)
 
 @pytest.fixture(autouse=True)
 def _short_audit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_audit, "DIRECTIONS", 2)
+    monkeypatch.setattr(_audit, "DIRECTIONS", 1)
+    monkeypatch.setattr(_audit, "AUDITED", 2)
 
 
 ATTACKS = ("carlini_wagner(searches=2,steps=6)", "noise(draws=3)", "hop_skip_jump(queries=150,first=20)")
@@ -123,7 +124,7 @@ def test_flags_are_those_of_the_networks_on_the_examples() -> None:
 
 
 def test_an_adaptive_attacker_tries_every_gradient_on_what_is_left() -> None:
-    chosen = settings("adaptive", attacks=("auto_attack(steps=4,targets=2,parts=('apgd-ce',))",))
+    chosen = Settings(attacks=("auto_attack(steps=2,parts=('apgd-ce',))",), threats=("adaptive",), epsilons=(0.02,))
     pytest.importorskip("pyautoattack")
     campaign = Campaign(networks("trunc(cut=7)"), images(), chosen)
     cells = campaign.run()
