@@ -80,6 +80,10 @@ class Settings:
             raise StudyError(f"objectives must be top1 and at least one more, not {', '.join(self.objectives) or 'none'}")
         if "robust_accuracy" in self.objectives and not attacks.get(self.attack).bounded:
             raise StudyError(f"the attack of a study must work within an epsilon, such as pgd; {self.attack} looks for the smallest change")
+        if self.forecast and set(self.objectives) & set(MEASURED):
+            raise StudyError(
+                f"a forecast must not stand in for {', '.join(MEASURED)}, which only a built network tells: leave one of them out"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` gives equal settings back."""

@@ -81,6 +81,7 @@ def test_the_search_spreads_over_what_is_measured(run_study: Callable[..., Study
             StudyError,
             "must work within an epsilon, such as pgd; carlini_wagner looks for",
         ),
+        ({"forecast": True}, StudyError, "a forecast must not stand in for robust_accuracy, which only a built network tells"),
         ({"attack_epsilon": 4.0}, AttackError, r"epsilon of noise\(draws=3\) must be above 0 and at most 1"),
     ],
 )
