@@ -148,7 +148,7 @@ def test_settings() -> None:
         Settings(network="n", data="d", trials=0)
     with pytest.raises(StudyError, match="no objective is called 'energy'; did you mean 'energy_pj'"):
         Settings(network="n", data="d", objectives=("top1", "energy"))
-    with pytest.raises(StudyError, match="objectives must be top1 and at least one cost, not energy_pj"):
+    with pytest.raises(StudyError, match="objectives must be top1 and at least one more, not energy_pj"):
         Settings(network="n", data="d", objectives=("energy_pj",))
     with pytest.raises(StudyError, match="max_drop must be a finite number of points, not nan"):
         Settings(network="n", data="d", max_drop=float("nan"))
