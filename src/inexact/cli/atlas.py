@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli._atlas_field import FIELD_COMMANDS, print_table, table
+from inexact.cli.cite import cite
 
 if TYPE_CHECKING:
     from inexact.atlas.works import Work
@@ -21,9 +22,9 @@ def atlas() -> None:
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
+    options = (
         click.option("--family", help="computation_reduction, approximate_units, precision_scaling, or what stands beside them."),
-        click.option("--subclass", help="As `atlas taxonomy` lists them."),
+        click.option("--subclass", help="Finer than the family, as in `atlas list --json`."),
         click.option("--from", "first", type=int, metavar="YEAR", help="First year."),
         click.option("--to", "last", type=int, metavar="YEAR", help="Last year."),
         click.option("--dataset", help="Evaluated on, as ImageNet."),
@@ -33,7 +34,8 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--adaptivity", help="static, or runtime: reconfigurable while it runs."),
         click.option("--retraining", help="none, part, optional or required."),
         click.option("--status", help="What of it runs here: here, part, absent, none (surveys)."),
-    ):
+    )
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -142,5 +144,5 @@ def show_coverage(as_json: bool) -> None:
     click.echo(f"{found['surveys']} surveys are left out. {found['definition']}")
 
 
-for _command in FIELD_COMMANDS:
+for _command in (*FIELD_COMMANDS, cite):
     atlas.add_command(_command)

@@ -140,6 +140,8 @@ def test_cite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {one["key"]: one["used"] for one in found} == {"drum2015": ["multiplier:drum"], "jacob2018": ["format:int"]}
     assert run(["cite", "--network", "resnet8"]) == 0
     assert capsys.readouterr().out.startswith("% network:resnet8\n@misc{he2016,")
+    assert run(["atlas", "cite", "--network", "resnet8"]) == 0
+    assert "@misc{he2016," in capsys.readouterr().out
     assert run(["cite"]) == 2
     assert "cite must have --plan, --network or --data" in capsys.readouterr().err
 
