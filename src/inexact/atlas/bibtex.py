@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from inexact.atlas.works import Work
 
@@ -30,11 +30,6 @@ def entry(kind: str, key: str, fields: Mapping[str, str]) -> str:
     """An entry of given fields; empty ones are left out."""
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
     return "\n".join([f"@{kind}{{{key},", *lines, "}"]) + "\n"
-
-
-def bibliography(works: Iterable[Work]) -> str:
-    """Entries of several works, in their order."""
-    return "\n".join(bibtex(work) for work in works)
 
 
 def _kind(venue: str) -> tuple[str, str]:

@@ -117,12 +117,14 @@ def write_recipe(key: str, out: Path | None, as_json: bool) -> None:
 
 @atlas.command("bibtex")
 @click.argument("keys", nargs=-1)
-def print_bibtex(keys: tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def print_bibtex(keys: tuple[str, ...], as_json: bool) -> None:
     """BibTeX of some works, or of all."""
-    from inexact.atlas.bibtex import bibliography
+    from inexact.atlas.bibtex import bibtex
     from inexact.atlas.works import get, works
 
-    click.echo(bibliography([get(key) for key in keys] or works().values()), nl=False)
+    entries = {work.key: bibtex(work) for work in ([get(key) for key in keys] or works().values())}
+    click.echo(json.dumps({"entries": entries}) if as_json else "\n".join(entries.values()), nl=as_json)
 
 
 @atlas.command("coverage")

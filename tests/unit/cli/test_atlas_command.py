@@ -85,6 +85,7 @@ def test_bibtex_of_one_and_of_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("@inproceedings{drum2015,")
     assert run(["atlas", "bibtex"]) == 0
     assert capsys.readouterr().out.count("\n@") == 154
+    assert list(answer(capsys, "bibtex", "drum2015", "mbm2018")["entries"]) == ["drum2015", "mbm2018"]
 
 
 def test_coverage(capsys: pytest.CaptureFixture[str]) -> None:
