@@ -67,4 +67,4 @@ def test_a_recipe_that_searches(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert run(["atlas", "complexity", "--mine", str(tmp_path / "study.db"), "--json"]) == 0
     placed = json.loads(capsys.readouterr().out)["mine"]
     assert (placed["data_tier"], placed["network_tier"]) == (1, 2)
-    assert placed["macs"] == 9_442_896
+    assert placed["macs"] == 9_345_920
