@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,6 +101,20 @@ def bench_forecast(network: str, data: str, plans: int, calibration_plans: int, 
 
     found = _forecast_quality.measure(network, data, plans=plans, calibration_plans=calibration_plans, images=images, seed=seed)
     click.echo(json.dumps(found) if as_json else _forecast_quality.text(found))
+
+
+@bench.command("faults")
+@click.option("--network", default="resnet8", show_default=True, help="Network of the zoo or module:function.")
+@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML); default: exact signed 8-bit products.")
+@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Chunks of 2048 faults to time.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def bench_faults(network: str, data: str, plan: Path | None, runs: int, as_json: bool) -> None:
+    """Time transient faults, one fault on one image each, against one full forward pass a fault."""
+    from inexact.cli import _faults_speed
+
+    found = _faults_speed.measure(network, data, plan, runs=runs)
+    click.echo(json.dumps(found) if as_json else _faults_speed.text(found))
 
 
 def measure_memory(*, threads: int | None = None, part: str = "", unit: str = "arbitrary") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from inexact.reliability._ageing import LongTerm, PowerLaw
 from inexact.reliability._base import ChipFault, Fault, ImageFault, Site, Stratum, Struck, faults
 from inexact.reliability._broken import ElementFault, placements, with_broken_element, with_stuck_unit
-from inexact.reliability._judge import Opened
+from inexact.reliability._judge import Chunk, Judge, Opened
 from inexact.reliability._lifetime import Lifetime, lifetime
 from inexact.reliability._lifetime import Settings as LifetimeSettings
 from inexact.reliability._sram import bit_error_rate
@@ -17,9 +17,11 @@ __all__ = [
     "ArraySettings",
     "Campaign",
     "ChipFault",
+    "Chunk",
     "ElementFault",
     "Fault",
     "ImageFault",
+    "Judge",
     "Lifetime",
     "LifetimeSettings",
     "LongTerm",
