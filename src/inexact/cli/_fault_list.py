@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 
 @click.command("list")
@@ -30,12 +27,10 @@ def list_faults(network: str | None, data: str, plan: Path | None, weights: tupl
     if as_json:
         click.echo(json.dumps({"faults": rows}))
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in rows[0]:
-        table.add_column(head, justify="right" if head in ("strata", "sites") else "left")
     for row in rows:
-        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row.values()))
-    Console(highlight=False).print(table)
+        click.echo(f"{row['fault']:18} {row['scope']:6} {row['what']}")
+        if "sites" in row:
+            click.echo(f"{'':25} {row['note'] or str(row['sites']) + ' sites in ' + str(row['strata']) + ' strata'}")
 
 
 def _subject(network: str, data: str, plan: Path | None, weights: tuple[Path, ...]) -> Any:

@@ -27,14 +27,21 @@ def emulated(network: str, data: str, plan: Path | None, weights: tuple[Path, ..
     return found
 
 
-def opened(network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, limit: int) -> Opened:
-    """The network and the first `limit` test images."""
+def opened(
+    network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, limit: int, protect: str = "none"
+) -> Opened:
+    """The network, under a mitigation or "none", and the first `limit` test images."""
     import torch
 
     from inexact import zoo
-    from inexact.reliability import Opened
+    from inexact.cli import _network
+    from inexact.reliability import Opened, mitigations
 
     images = zoo.data(data, "test", limit)
     pairs = [images[place] for place in range(len(images))]
     labels = torch.tensor([int(label) for _, label in pairs])
-    return Opened(net=emulated(network, data, plan, weights, calibrate), images=torch.stack([image for image, _ in pairs]), labels=labels)
+    net = emulated(network, data, plan, weights, calibrate)
+    if protect != "none":
+        seen = _network.calibration_set(data, calibrate)
+        net = mitigations.get(protect).protected(net, torch.stack([seen[place][0] for place in range(len(seen))]))
+    return Opened(net=net, images=torch.stack([image for image, _ in pairs]), labels=labels)

@@ -18,6 +18,7 @@ from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._onnx import workload_of_onnx
+from inexact.nn._output_range import OutputRange
 from inexact.nn._plan import Plan
 from inexact.nn._restricted import restricted, sharing_copy
 from inexact.nn._rule import Rule
@@ -51,6 +52,7 @@ __all__ = [
     "ExitNetwork",
     "Exits",
     "OperandHistograms",
+    "OutputRange",
     "Plan",
     "Probe",
     "Product",

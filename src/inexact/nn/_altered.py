@@ -142,7 +142,7 @@ def outputs_with_weights(layer: ApproxLayer, x: Tensor, places: Tensor, codes: T
 def _sums_behind(layer: ApproxLayer, output: Tensor, spread: _Channels) -> Tensor | None:
     """float64, the corrected sums that gave outputs of one channel an image; None where rounding to float32 hides which integers they were,
     and where one product more or less is not a difference of sums."""
-    if layer.rule.format.integer_output or layer.rule.sums is not None:
+    if layer.rule.format.integer_output or layer.rule.sums is not None or layer.guard is not None:
         return None
     scale = spread(layer.scale())
     bias = torch.zeros_like(scale) if layer.bias is None else spread(layer.bias.double())

@@ -19,6 +19,7 @@ from inexact.nn._correction import Correction, Probe, Recoverer
 from inexact.nn._mixed import Mixture, mixture_of
 from inexact.nn._modes import Part, checked_modes, first_modes, modal_errors, pairs, parts_of
 from inexact.nn._numbers import factors, number_patterns, number_sums
+from inexact.nn._output_range import OutputRange
 from inexact.nn._pass_through import pass_through
 from inexact.nn._prepared import Cache, Prepared, prepare
 from inexact.nn._reduced import Reducer, check, gate_zeros
@@ -93,6 +94,7 @@ class ApproxLayer(nn.Module, ABC):
         self._cache = Cache()
         self.mixture: Mixture | None = mixture_of(rule)
         self.reducer: Reducer | None = None
+        self.guard: OutputRange | None = None
         if rule.reduction != "none":
             self._reduce()
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
@@ -178,6 +180,7 @@ class ApproxLayer(nn.Module, ABC):
             result = self.compiled(x.detach(), prepared) if prepared and whole else self._emulated(x.detach())
             if self.reducer is not None and self.reducer.changes:
                 result = self.reducer.apply_to(self, self.a_quantiser().quantise(x.detach()), result)
+            result = result if self.guard is None else self.guard(result)
         if torch.is_grad_enabled() and (x.requires_grad or self.weight.requires_grad):
             slopes = slopes_of(self)
             return straight_through(self, x, result) if slopes is None else with_slopes(self, x, result, slopes)

@@ -14,6 +14,7 @@ from inexact.core.errors import FormatError, PlanError
 from inexact.nn._columns import add_columns, planned_columns, set_columns, weighted_columns
 from inexact.nn._correction import Correction, Probe, Recoverer
 from inexact.nn._numbers import factors, number_sums
+from inexact.nn._output_range import OutputRange
 from inexact.nn._rule import Rule
 from inexact.nn._sums import matmul
 from inexact.nn._tables import code_values, coded_table, error_table
@@ -59,6 +60,7 @@ class ApproxProduct(nn.Module):
         self.name = name
         self.rule = rule
         self.recoverer: Recoverer | None = None
+        self.guard: OutputRange | None = None
         for buffer in ("a_scale", "a_zero", "b_scale", "b_zero", "out_scale", "out_zero"):
             self.register_buffer(buffer, torch.full((), torch.nan))
         self.register_buffer("fold", torch.zeros(1, dtype=torch.int64))
@@ -113,6 +115,7 @@ class ApproxProduct(nn.Module):
         a_codes, b_codes = self.a_quantiser().quantise(a.detach()), self.b_quantiser().quantise(b.detach())
         with torch.no_grad():
             result = self._emulated(a_codes, b_codes)
+            result = result if self.guard is None else self.guard(result)
         if torch.is_grad_enabled() and (a.requires_grad or b.requires_grad):
             smooth = torch.matmul(_pass_through(a, self.a_quantiser()), _pass_through(b, self.b_quantiser()))
             return smooth + (result - smooth).detach()

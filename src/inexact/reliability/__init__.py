@@ -6,6 +6,7 @@ from inexact.reliability._broken import ElementFault, placements, with_broken_el
 from inexact.reliability._judge import Chunk, Judge, Opened
 from inexact.reliability._lifetime import Lifetime, lifetime
 from inexact.reliability._lifetime import Settings as LifetimeSettings
+from inexact.reliability._mitigation import Mitigation, Overhead, mitigations
 from inexact.reliability._sram import bit_error_rate
 from inexact.reliability._store import Store
 from inexact.reliability._subject import Place, Subject
@@ -26,7 +27,9 @@ __all__ = [
     "LifetimeSettings",
     "LongTerm",
     "MemoryPoint",
+    "Mitigation",
     "Opened",
+    "Overhead",
     "Place",
     "PowerLaw",
     "Settings",
@@ -40,6 +43,7 @@ __all__ = [
     "faults",
     "lifetime",
     "memory_sweep",
+    "mitigations",
     "placements",
     "with_broken_element",
     "with_stuck_unit",

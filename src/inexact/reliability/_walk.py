@@ -52,6 +52,11 @@ def runner(subject: Subject) -> Runner:
     return walk if walk.agrees() else WholeNetwork(subject)
 
 
+def guarded(layer: Emulated, output: Tensor) -> Tensor:
+    """An output of the faulty layer, past what may guard it."""
+    return output if layer.guard is None else layer.guard(output)
+
+
 @final
 class WholeNetwork:
     """Runs all of the network for every batch of faults."""
@@ -70,7 +75,7 @@ class WholeNetwork:
         place = self.subject.places[layer]
 
         def replaced(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return strike(Struck(place=place, inputs=inputs, output=output))
+            return guarded(place.layer, strike(Struck(place=place, inputs=inputs, output=output)))
 
         handle = place.layer.register_forward_hook(replaced)
         try:
@@ -178,7 +183,8 @@ class Walk:
         images = Images(self, golden, rows)
         before = images.kept(start)
         inputs = tuple(images.value(node) for node in start.all_input_nodes)
-        images.put(start, strike(Struck(place=self.subject.places[layer], inputs=inputs, output=before)), before)
+        place = self.subject.places[layer]
+        images.put(start, guarded(place.layer, strike(Struck(place=place, inputs=inputs, output=before))), before)
         left: tuple[fx.Node, ...] = (start,)
         for step in self.steps(layer):
             images.drop_healed(left)

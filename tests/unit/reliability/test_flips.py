@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inexact import units
+from inexact.core.errors import FaultError
 from inexact.nn import ApproxConv2d, ApproxLinear, ApproxProduct, Plan, Product, approximate
 from inexact.reliability import ImageFault, Struck, Subject, faults
 from inexact.reliability.accumulator_flip import AccumulatorFlip
@@ -211,3 +212,115 @@ def test_flips_are_those_of_loops(kind: str, coding: str, unit: str, spec: str) 
         assert torch.equal(found[i], wanted), site
         different += not torch.equal(wanted, struck.output[i])
     assert different >= (1 if kind == "sparse" else len(x) // 2)
+
+
+@pytest.mark.parametrize("unit", ["exact", "table"])
+def test_wrong_decisions_to_skip_products(unit: str) -> None:
+    plan = planned("sign_magnitude", unit, reduction="zero_skipping(operand=both)")
+    subject, x, name = prepared("conv", plan, 40)
+    fault = faults.get("skip_flip")
+    assert isinstance(fault, ImageFault)
+    (stratum,) = fault.population(subject)
+    assert stratum.size == 4 * 3 * 3 * 9
+    struck = struck_of(subject, name, x)
+    numbers = fault.draw(stratum, len(x), np.random.default_rng(5))
+    found = fault.strike(struck, [stratum] * len(x), numbers)
+    layer, formed = subject.places[name].layer, 0
+    assert isinstance(layer, ApproxConv2d)
+    for i, number in enumerate(numbers):
+        loops = Loops(layer, (struck.inputs[0][i],), struck.output[i])
+        *at, tap = fault.site(subject, stratum, int(number)).index
+        total = 0
+        for k, (a, b, _) in enumerate(loops.window(tuple(at))):
+            total -= int(layer.a_zero) * b
+            skipped = a == 0 or b == 0
+            formed += k == tap and skipped
+            if skipped == (k == tap):
+                total += unit_product(layer, a, b)
+        assert layer.bias is not None
+        scale = layer.a_scale.double() * layer.b_scale.double().reshape(-1)[at[0] % layer.b_scale.numel()]
+        wanted = (total * scale).float() + layer.bias[at[0]].detach()
+        assert torch.equal(found[i][tuple(at)], wanted)
+    assert formed > 3
+
+
+@torch.no_grad()
+def test_wrong_predictions_of_outputs() -> None:
+    torch.manual_seed(3)
+    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU())
+    x = torch.rand(30, 2, 5, 5)
+    net = approximate(model, Plan(coding="signed", reduction="speculative_termination(group=3,budget=0.2)"), calibrate=x)
+    plain = approximate(model, Plan(multiplier="exact", coding="signed"), calibrate=x)
+    subject = Subject.of(net, x)
+    fault = faults.get("skip_flip")
+    assert isinstance(fault, ImageFault)
+    (stratum,) = fault.population(subject)
+    numbers = fault.draw(stratum, len(x), np.random.default_rng(1))
+    struck = struck_of(subject, "0", x)
+    found, whole = fault.strike(struck, [stratum] * len(x), numbers), plain.layers()["0"](x)
+    predicted = 0
+    for i, number in enumerate(numbers):
+        at = fault.site(subject, stratum, int(number)).index
+        kept = struck.output[i][at]
+        predicted += int(kept == 0)
+        assert float(found[i][at]) == (float(whole[i][at]) if kept == 0 else 0.0)
+        assert int((found[i] != struck.output[i]).sum()) <= 1
+    assert 3 < predicted < 27
+
+
+def test_networks_that_skip_nothing_have_no_such_control() -> None:
+    subject, _, _ = prepared("conv", planned("signed", "exact"))
+    with pytest.raises(FaultError, match="give layers a reduction that decides, such as zero_skipping"):
+        faults.get("skip_flip").population(subject)
+
+
+@pytest.mark.parametrize(
+    "accumulator",
+    ["accumulator(width=14,adder=loa(low=3))", "accumulator(width=13,overflow=saturate)", "accumulator(width=14,order=tree(radix=4))"],
+)
+def test_struck_accumulators_go_on_as_they_are_planned(accumulator: str) -> None:
+    subject, x, name = prepared("conv", planned("signed", "table", accumulator=accumulator), 8)
+    fault = faults.get("accumulator_flip(bits=(2,9,11))")
+    assert isinstance(fault, ImageFault)
+    struck, (strata, numbers) = struck_of(subject, name, x), sampled(fault, subject, len(x))
+    found = fault.strike(struck, strata, numbers)
+    layer = subject.places[name].layer
+    assert isinstance(layer, ApproxConv2d)
+    sums = layer.rule.sums
+    assert sums is not None
+    for i, (stratum, number) in enumerate(zip(strata, numbers, strict=True)):
+        *at, done = fault.site(subject, stratum, int(number)).index
+        loops = Loops(layer, (struck.inputs[0][i],), struck.output[i])
+        window = loops.window(tuple(at))
+        products, held = [unit_product(layer, a, b) for a, b, _ in window], np.zeros(1, np.int64)
+        for start in range(0, len(products), sums.group):
+            group = [np.array([p]) for p in products[start : start + sums.group]]
+            group += [np.zeros(1, np.int64)] * (sums.group - len(group))
+            while len(group) > 1:
+                group = [sums.add(left, right) for left, right in zip(group[::2], group[1::2], strict=True)]
+            held = sums.add(held, group[0])
+            if start // sums.group + 1 == done:
+                assert stratum.bit is not None
+                text = (int(held[0]) % 2**sums.width) ^ (1 << stratum.bit)
+                held = np.array([text - 2**sums.width if text >> (sums.width - 1) else text])
+        zeros, za = layer.b_zero.reshape(-1), int(layer.a_zero)
+        zb = int(zeros[at[0] % len(zeros)])
+        total = int(held[0]) - sum(zb * a + za * b - za * zb for a, b, _ in window)
+        scale = layer.a_scale.double() * layer.b_scale.double().reshape(-1)[at[0] % layer.b_scale.numel()]
+        assert layer.bias is not None
+        assert torch.equal(found[i][tuple(at)], (total * scale).float() + layer.bias[at[0]].detach())
+
+
+def test_output_words_move_by_what_their_bit_weighs() -> None:
+    subject, x, name = prepared("linear", planned("signed", "exact"))
+    fault = faults.get("output_flip")
+    assert isinstance(fault, ImageFault)
+    struck, (strata, numbers) = struck_of(subject, name, x), sampled(fault, subject, len(x))
+    found, layer = fault.strike(struck, strata, numbers), subject.places[name].layer
+    for i, (stratum, number) in enumerate(zip(strata, numbers, strict=True)):
+        at = fault.site(subject, stratum, int(number)).index
+        code = min(max(round(float(struck.output[i][at] / layer.out_scale)) + int(layer.out_zero), 0), 15)
+        assert stratum.bit is not None
+        moved = (code ^ (1 << stratum.bit)) - code
+        assert torch.equal(found[i][at], struck.output[i][at] + moved * layer.out_scale)
+        assert int((found[i] != struck.output[i]).sum()) == 1
