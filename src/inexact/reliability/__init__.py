@@ -12,6 +12,7 @@ from inexact.reliability._store import Store
 from inexact.reliability._subject import Place, Subject
 from inexact.reliability._voltage_sweep import ArrayPoint, ArraySettings, MemoryPoint, array_sweep, memory_sweep
 from inexact.reliability.campaign import Campaign, Settings
+from inexact.reliability.rates import sdc_rate
 
 __all__ = [
     "ArrayPoint",
@@ -45,6 +46,7 @@ __all__ = [
     "memory_sweep",
     "mitigations",
     "placements",
+    "sdc_rate",
     "with_broken_element",
     "with_stuck_unit",
 ]

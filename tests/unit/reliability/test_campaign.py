@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from inexact.core.errors import FaultError
+from inexact.core.errors import DataError, FaultError
 from inexact.nn import Plan, Product, approximate
-from inexact.reliability import Campaign, Fault, ImageFault, Opened, Settings, Store, Struck, Subject, faults
+from inexact.reliability import Campaign, Fault, ImageFault, Opened, Settings, Store, Struck, Subject, faults, sdc_rate
 from inexact.reliability._records import Records
 from inexact.reliability._walk import Golden, Walk, WholeNetwork, runner
 
@@ -178,6 +178,20 @@ def test_budgets_out_of_reach_are_refused_with_the_number_that_is_needed() -> No
         Settings(faults=("weight_flip",), margin=0.01, budget=100)
     with pytest.raises(FaultError, match=r"± 1 points at 95 % need about \d+ faults of output_flip\(bits=\(7\),layers=\(head\)\) here"):
         ran(Settings(faults=("output_flip(bits=7,layers=head)",), margin=0.01, budget=400), ":memory:")
+
+
+def test_the_rate_of_one_network() -> None:
+    found = opened()
+    data = [(found.images, found.labels)]
+    rate = sdc_rate(found.net, data, "output_flip(bits=7,layers=head)", count=300)
+    again = sdc_rate(found.net, data, "output_flip(bits=7,layers=head)", count=300)
+    assert rate == again
+    assert rate.n == 300
+    assert 0.02 < rate.low < rate.value < rate.high < 0.6
+    safe = sdc_rate(found.net, data, "output_flip(bits=0)", count=300)
+    assert safe.value < rate.low
+    with pytest.raises(DataError, match="images with labels"):
+        sdc_rate(found.net, found.images, "output_flip")
 
 
 def test_settings_without_faults_are_refused() -> None:
