@@ -73,7 +73,7 @@ def drawn(fault: ImageFault, subject: Subject, count: int) -> dict[str, tuple[li
     return found
 
 
-@pytest.mark.parametrize("unit", ["exact", "trunc(cut=4)"])
+@pytest.mark.parametrize("unit", [pytest.param("exact", marks=pytest.mark.slow), "trunc(cut=4)"])
 @pytest.mark.parametrize("spec", ["weight_flip", "activation_flip", "output_flip", "accumulator_flip"])
 def test_the_walk_behind_a_layer_is_the_whole_network(spec: str, unit: str) -> None:
     found = opened(unit)

@@ -180,7 +180,16 @@ def sampled(fault: ImageFault, subject: Subject, count: int) -> tuple[list[Any],
     return chosen, np.array([int(fault.draw(stratum, 1, rng)[0]) for stratum in chosen])
 
 
-CASES = [(kind, coding, unit) for kind in MODELS for coding in WIDTHS for unit in ("exact", "table")]
+QUICK = {
+    ("conv", "unsigned", "table"),
+    ("conv", "sign_magnitude", "table"),
+    ("dilated", "signed", "table"),
+    ("sparse", "unsigned", "exact"),
+}
+QUICK |= {("linear", "unsigned", "table"), ("linear", "signed", "exact"), ("product", "unsigned", "exact"), ("product", "signed", "table")}
+CASES = [
+    pytest.param(*case, marks=[] if case in QUICK else pytest.mark.slow) for case in itertools.product(MODELS, WIDTHS, ("exact", "table"))
+]
 
 
 @pytest.mark.parametrize(("kind", "coding", "unit"), CASES)
