@@ -55,3 +55,31 @@ def test_bad_input_is_one_sentence(options: list[str], says: str, tmp_path: Path
 def test_a_folder_without_a_campaign_has_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["fault", "report", str(tmp_path)]) == 1
     assert "must be the folder of a campaign" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_the_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = []
+    for workers in ("0", "2"):
+        assert run([*QUICK, "--margin", "0.7", "--workers", workers, "--out", str(tmp_path / workers), "--json"]) == 0
+        found.append(json.loads(capsys.readouterr().out)["faults"])
+    alone, shared = ([row | {"seconds": 0} for row in rows] for rows in found)
+    assert alone == shared
+    assert alone[0]["n"] > 2048
+
+
+@pytest.mark.slow
+def test_faults_are_timed_against_full_passes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "faults", "--network", "lenet5", "--runs", "1", "--json"]) == 0
+    cases = json.loads(capsys.readouterr().out)["cases"]
+    assert [case["fault"] for case in cases] == ["weight_flip", "activation_flip", "output_flip", "accumulator_flip"]
+    assert all(case["faults_per_cpu_second"] > 0 and case["passes_per_second"] > 0 for case in cases)
+
+
+@pytest.mark.slow
+def test_range_restriction_is_charged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*QUICK, "--protect", "range_clip", "--allocation", "neyman", "--out", str(tmp_path / "out"), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["settings"]["about"]["protect"] == "range_clip"
+    assert not report["overhead"]["energy"]["verified"]
+    assert 0 < report["overhead"]["energy_percent"] < 5
