@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--table", "tables", multiple=True, metavar="FILE.npz:NAME", help="Also the signed 8x8 table of this name; repeatable.")
 @click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images a loss is measured on.")
 @click.option(
-    "--layered", type=click.IntRange(min=1), default=3, show_default=True, help="Units also broken layer by layer, the exact one too."
+    "--layered", type=click.IntRange(min=0), default=3, show_default=True, help="Units also broken layer by layer, the exact one too."
 )
 @click.option("--nets", type=click.IntRange(min=0), default=30, show_default=True, help="Random nets of every netlist.")
 @click.option("--elements", type=click.IntRange(min=0), default=6, show_default=True, help="Random elements of the array.")

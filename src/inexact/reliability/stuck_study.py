@@ -51,9 +51,9 @@ ELEMENT_BITS = (8, 11, 14)
 class Settings:
     """What is compared. cases: "network:data". units: by name, signed 8x8, the first one exact. images: of the test split.
 
-    layered: how many of the units, from the first, also with the fault in one layer at a time. nets: random nets of every unit with a
-    netlist, in all multipliers. elements: random elements of the array with a stuck product bit, for as many units as `layered`; seed:
-    of nets and elements.
+    layered: how many of the units, from the first, also with the fault in one layer at a time, and in one element. nets: random nets of
+    every unit with a netlist, in all multipliers. elements: random elements of the array with a stuck product bit. seed: of nets and
+    elements.
     """
 
     units: Mapping[str, Multiplier]
@@ -66,8 +66,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.units or min(self.images, self.layered, self.nets + 1, self.elements + 1) < 1:
-            raise FaultError("a comparison needs a unit, an image and a unit to look at layer by layer")
+        if not self.units or self.images < 1 or min(self.layered, self.nets, self.elements) < 0:
+            raise FaultError("a comparison needs a unit and an image, and no negative numbers of units, nets and elements")
         for name, unit in self.units.items():
             if not unit.signed or unit.width != WIDTH:
                 raise FaultError(f"units of this comparison must be signed 8x8 multipliers, which {name} is not")

@@ -49,7 +49,7 @@ def test_settings_and_files_that_do_not_fit(tmp_path: Path) -> None:
         settings(units=stuck_study.named(("exact",)))
     with pytest.raises(FaultError, match="a case must be NETWORK:DATA, as in lenet5:mnist, not 'lenet5'"):
         settings(cases=("lenet5",))
-    with pytest.raises(FaultError, match="a comparison needs a unit, an image"):
+    with pytest.raises(FaultError, match="a comparison needs a unit and an image"):
         settings(images=0)
     other = tmp_path / "other.jsonl"
     other.write_text('{"a": 1}\n')
