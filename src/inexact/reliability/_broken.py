@@ -106,8 +106,8 @@ def with_broken_element(net: ApproxModel, where: Mapping[str, Placement], fault:
     """The network whose layers in `where` run on an array with one broken element.
 
     Only the filters that meet the element are computed anew, product by product where they must be; everything else is as fast as
-    without the fault. On the CPU, without gradients. Raises FaultError for elements, registers and bits that do not exist, for layers that `check_layer` refuses, and
-    for accumulators whose order is not that of the dataflow.
+    without the fault. On the CPU, without gradients. Raises FaultError for elements, registers and bits that do not exist, for layers
+    that `check_layer` refuses, and for accumulators whose order is not that of the dataflow.
     """
     broken = sharing_copy(net)
     for name, placement in where.items():
