@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
-from inexact.cli._fault_voltage import numbers
+from inexact.cli._fault_voltage import numbers, plain_table
 from inexact.cli._network import calibration_set, network_options, progress_bar, use_threads
 from inexact.core.files import write_text
 
@@ -128,7 +126,7 @@ def _show(found: Mapping[str, Any], images: int) -> None:
         "all bits, late: top-1 %",
         "late products",
     )
-    table = Table(*titles, box=box.SIMPLE, caption=f"{images} test images; fresh, all bits: {fresh['top1']:.2f} %")
+    table = plain_table(titles, f"{images} test images; fresh, all bits: {fresh['top1']:.2f} %")
     for age in found["ages"]:
         low, high = age["aware"]["drop_int8_ci"]
         late = age["unguarded"]

@@ -148,6 +148,14 @@ def _refuse(text: str) -> tuple[str, float]:
     raise DataError(f"--layer-voltage must be a layer and volts, as conv1=1.0, not {text!r}")
 
 
+def plain_table(titles: Sequence[str], caption: str) -> Table:
+    """A table whose headings are folded, never cut."""
+    table = Table(box=box.SIMPLE, caption=caption)
+    for title in titles:
+        table.add_column(title, overflow="fold", justify="right")
+    return table
+
+
 def _show_memory(points: Sequence[Mapping[str, Any]], images: int) -> None:
     titles = (
         "V / Vmin",
@@ -159,13 +167,13 @@ def _show_memory(points: Sequence[Mapping[str, Any]], images: int) -> None:
         "chip %",
         "with DRAM %",
     )
-    table = Table(*titles, box=box.SIMPLE, caption=f"{points[0]['top1']['chips']} chips, {images} test images; energies of one inference")
+    table = plain_table(titles, f"{points[0]['top1']['chips']} chips, {images} test images; energies of one inference")
     for point in points:
         low, high = point["top1"]["ci"]
         energy, saved = point["energy_pj"]["lowered"]["value"], point["saved"]
         table.add_row(
             f"{point['voltage']:g}",
-            f"{point['bit_error_rate']:.2e}",
+            f"{point['bit_error_rate']:.1e}",
             f"{point['top1']['mean']:.2f} [{low:.2f}, {high:.2f}]",
             f"{point['drop']['mean']:+.2f}",
             f"{energy / 1e6:.3f}",
@@ -178,7 +186,7 @@ def _show_memory(points: Sequence[Mapping[str, Any]], images: int) -> None:
 
 def _show_array(points: Sequence[Mapping[str, Any]], images: int) -> None:
     titles = ("V", "late products", "left out", "top-1 %", "drop, points [95 %]", "array energy uJ", "array %", "chip %", "with DRAM %")
-    table = Table(*titles, box=box.SIMPLE, caption=f"policy {points[0]['policy']}, {images} test images; energies of one inference")
+    table = plain_table(titles, f"policy {points[0]['policy']}, {images} test images; energies of one inference")
     for point in points:
         low, high = point["drop_int8_ci"]
         saved = point["saved"]
