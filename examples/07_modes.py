@@ -1,6 +1,6 @@
 """What modes chosen weight by weight save: energy at four boundaries against the drop to the exact 8-bit network, paired 95 % intervals.
 
-Usage: python 07_modes.py RESULTS.jsonl [network] [test images] [accelerator] [all]
+Usage: python 07_modes.py RESULTS.jsonl [network] [test images] [accelerator] [few, plain or all]
 
 Every line of RESULTS.jsonl is one measurement; what it already holds is not measured again, so the run may be stopped at any time.
 """
@@ -18,9 +18,9 @@ from inexact.recovery.mode_search import choose_modes
 WIDTHS = {"unsigned": "(8,8)", "sign_magnitude": "(8,7)"}
 BALANCED = tuple(f"pn_balance(start={start})" for start in ("pairs", "nearest", "negative"))
 CASES = [
-    ("lvrm(mode=0,width={})", ("mode 0", "mode 1", "mode 2")),
-    ("lvrm(mode=0,first=5,second=7,width={})", ("mode 1", "mode 2")),
-    ("pn(mode=exact,bits=3,width={})", ("mode 2", *BALANCED)),
+    ("lvrm(mode=0,width={})", ("mode 0", "mode 1", "mode 2", "filters mode 2")),
+    ("lvrm(mode=0,first=5,second=7,width={})", ("mode 1", "mode 2", "filters mode 1", "filters mode 2")),
+    ("pn(mode=exact,bits=3,width={})", ("mode 2", "filters mode 2", *BALANCED)),
     ("pn(mode=exact,bits=4,width={})", ("mode 2", *BALANCED)),
     ("lvrm(mode=0,width={})", ("budget 0.5",)),
     ("lvrm(mode=0,first=5,second=7,width={})", ("budget 1",)),
@@ -40,8 +40,13 @@ exact = ix.approximate(model, ix.Plan(coding="sign_magnitude", precision=precisi
 reference, deciding = ix.evaluate(exact, images), ix.evaluate(exact, decide)
 baseline = machine.evaluate(hardware.leanest_baseline(machine, ix.nn.workload(exact)))
 print(f"{name} on {accelerator}: top-1 of exact 8 bit {reference.top1:.2f} % on {reference.n} images; drop in points [95 %], savings in %")
+every = FEW if which == "few" else CASES
 cases = [
-    (u.format(w), coding, choice) for u, chosen in (FEW if which == "few" else CASES) for coding, w in WIDTHS.items() for choice in chosen
+    (u.format(w), coding, choice)
+    for u, chosen in every
+    for coding, w in WIDTHS.items()
+    for choice in chosen
+    if which != "plain" or not choice.startswith("budget")
 ]
 for unit, coding, choice in cases:
     if (name, reference.n, accelerator, unit, coding, choice) in known:
@@ -50,6 +55,10 @@ for unit, coding, choice in cases:
     net = ix.approximate(model, plan, calibrate=calibration)
     if choice.startswith("budget"):
         net = choose_modes(net, deciding, calibration=calibration, decide=decide, max_drop=float(choice.split()[1])).net
+    elif choice.startswith("filters"):
+        for layer in net.layers().values():
+            layer.share_mode(int(choice.split()[2]))
+        net = ix.recover(net, BEHIND, data=calibration)
     elif choice.startswith("mode"):
         for layer in net.layers().values():
             layer.set_modes(layer.modes * 0 + int(choice.split()[1]))

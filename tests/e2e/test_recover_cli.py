@@ -39,6 +39,23 @@ def test_auto_stops_at_the_first_recovery_that_meets_the_budget(plan: Path, caps
     assert json.loads(capsys.readouterr().out)["top1"] == found["top1"]
 
 
+def test_modes_are_chosen_under_the_budget_and_can_be_estimated(plan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Plan(multiplier="lvrm(mode=0)", modes="per_weight").save(plan)
+    assert run(arguments(plan, "--method", "modes", "--max-drop", "15")) == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert found["met"]
+    assert found["recovery"] == "every layer in its cheapest modes"
+    files = ["--plan", found["plan"], "--weights", found["weights"]]
+    assert run(["net", "evaluate", "--network", "lenet5", *files, "--limit", "60", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["top1"] == found["top1"]
+    assert run(["net", "estimate", "--network", "lenet5", *files, "--json"]) == 0
+    cost = json.loads(capsys.readouterr().out)
+    assert "netlist of all modes with the mode set" in cost["energy_pj"]["by_component"]["multipliers"]["source"]
+    assert cost["savings"]["multiplier"]["value"] > 0
+    assert run(arguments(plan, "--method", "pn_balance")) == 1
+    assert "pn_balance in layer conv1 chooses modes of pn, but its unit is lvrm(" in capsys.readouterr().err
+
+
 def test_an_interrupted_run_goes_on(plan: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     whole, made = recover, list[Any]()
 
@@ -63,6 +80,8 @@ def test_what_is_refused(plan: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "reconstruction needs at least 64 calibration inputs, but 32 came" in capsys.readouterr().err
     assert run(arguments(plan, "--method", "bias_corection")) == 1
     assert "did you mean 'bias_correction'" in capsys.readouterr().err
+    assert run(arguments(plan, "--method", "modes")) == 1
+    assert "no layer has modes to choose: give a rule a unit pn or lvrm and modes = 'per_weight'" in capsys.readouterr().err
     Plan({"*": None}).save(plan)
     assert run(arguments(plan, "--method", "bias_correction")) == 1
     assert "needs a layer to correct, but the plan keeps every layer in float32" in capsys.readouterr().err
