@@ -206,7 +206,7 @@ class Multiplier(Unit):
     @final
     def switched_circuit(self) -> Circuit | None:
         """The netlist that holds all modes, cached: inputs `a` and `b`, whose upper `mode_bits` bits are the control code; output `y`."""
-        return _switched_circuit(self)
+        return _circuit(self, self.mode_bits) if self.mode_bits else None
 
     @final
     def exact(self, a: Integers, b: Integers) -> Integers:
@@ -270,26 +270,14 @@ def _pair(width: object) -> tuple[int, int]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _circuit(unit: Unit) -> Circuit | None:
-    b = Builder(re.sub(r"\W+", "_", unit.spec).strip("_"))
-    x, y = (b.input(name, bits, signed=unit.signed) for name, bits in zip("ab", unit.width, strict=True))
-    result = unit.place(b, x, y)
+def _circuit(unit: Unit, code_bits: int = 0) -> Circuit | None:
+    b = Builder(re.sub(r"\W+", "_", unit.spec + " switched" * bool(code_bits)).strip("_"))
+    wa, wb = unit.width
+    x, y = (b.input(name, bits, signed=unit.signed) for name, bits in (("a", wa), ("b", wb + code_bits)))
+    result = unit.place_switched(b, x, y[:wb], y[wb:]) if isinstance(unit, Multiplier) and code_bits else unit.place(b, x, y)
     if result is None:
         return None
     b.output("y", result, signed=unit.signed)
-    return b.build()
-
-
-@functools.lru_cache(maxsize=64)
-def _switched_circuit(unit: Multiplier) -> Circuit | None:
-    if not unit.mode_bits:
-        return None
-    b = Builder(re.sub(r"\W+", "_", f"{unit.spec} switched").strip("_"))
-    x, y = b.input("a", unit.width[0]), b.input("b", unit.width[1] + unit.mode_bits)
-    result = unit.place_switched(b, x, y[: unit.width[1]], y[unit.width[1] :])
-    if result is None:
-        return None
-    b.output("y", result)
     return b.build()
 
 
