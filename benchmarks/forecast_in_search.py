@@ -24,7 +24,22 @@ from inexact.explore.ledger import Ledger
 from inexact.explore.screening import Effects, Screen
 from inexact.explore.search import Search
 from inexact.explore.watch import Silent
-from inexact.nn import Plan
+from inexact.nn import Plan, Rule
+
+SPACE = {
+    "default": [
+        Rule(
+            multiplier=unit, precision=f"int({bits}granularity=per_channel)", coding="sign_magnitude", recovery="bias_correction(gain=true)"
+        )
+        for unit, bits in (
+            *(("exact", bits) for bits in ("", "b_bits=6,", "b_bits=5,", "b_bits=4,", "a_bits=6,b_bits=6,", "a_bits=5,b_bits=5,")),
+            *((f"trunc(cut={cut})", "") for cut in (4, 6, 7, 8)),
+            *((f"drum(k={k})", "") for k in (3, 4, 5)),
+            *((unit, "") for unit in ("mitchell", "kulkarni", "roba", "bam(hbl=2,vbl=6)", "perforation(start=0,count=2)")),
+        )
+    ]
+}
+"""Rules of every layer; the exact 8-bit design comes first by itself."""
 
 WORST = {"drop": 3.0, "energy": 1.0}
 """Reference point of the hypervolume: points lost, and energy over that of the exact 8-bit design."""
@@ -96,7 +111,7 @@ def main() -> None:
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"plans": {}}
     settings = Settings(network=network, data="fashion-mnist", trials=int(trials), search_images=500, objectives=("top1", "energy_pj"))
     validation = zoo.data("fashion-mnist", "validation", 128 + 500)
-    plain = NetworkProblem(zoo.network(network), validation, None, hardware.load("edge-16x16"), settings)
+    plain = NetworkProblem(zoo.network(network), validation, None, hardware.load("edge-16x16"), settings, SPACE)
     problem = Remembered(plain, known, path)
     if "space" not in known:
         space = plain.rank(Silent())
