@@ -50,6 +50,8 @@ def check_layer(layer: Any) -> ApproxLayer:
         raise FaultError(f"layer {layer.name} must have operands that are integers of one scale for faults of elements, not {form.spec}")
     if layer.reducer is not None:
         raise FaultError(f"layer {layer.name} must form all of its products for faults of elements: leave {layer.rule.reduction} away")
+    if layer.rule.modes != "uniform":
+        raise FaultError(f"layer {layer.name} must have a unit of one mode for faults of elements: leave modes {layer.rule.modes!r} away")
     healthy_table(layer.rule)
     return layer
 

@@ -199,6 +199,8 @@ def _require_integers(layer: ApproxLayer) -> None:
         raise FaultError(f"timing errors are for Conv2d and Linear layers, not for layer {layer.name}: leave it out")
     if layer.mixture is not None or layer.rule.format.system is not None or layer.rule.format.block is not None:
         raise FaultError(f"timing errors are for integers of one scale, which {layer.rule.precision} of layer {layer.name} has not")
+    if layer.rule.modes != "uniform":
+        raise FaultError(f"timing errors are for units of one mode, but layer {layer.name} has modes {layer.rule.modes!r}: leave them away")
     if layer.skips_padding or layer.rule.sums is not None:
         raise FaultError(
             f"timing errors are for padding that is multiplied and exact sums, but layer {layer.name} has padding={layer.rule.padding} "

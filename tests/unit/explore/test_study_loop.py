@@ -207,7 +207,7 @@ def test_files(run_study: Runner, tmp_path: Path) -> None:
     assert content["best"]["plan_toml"] == (folder / "best.plan.toml").read_text()
     assert [t["id"] for t in content["front"]] == [t.id for t in study.front]
     assert study.result is not None
-    assert set(study.result.summary()) == {"trials", "seconds", "front", "best"}
+    assert set(study.result.summary()) == {"trials", "screened", "seconds", "front", "best"}
     page = study.report(folder)
     assert page.stat().st_size < 1_000_000
     assert "o" in study.front.plot()

@@ -340,6 +340,9 @@ def test_refusals() -> None:
     blocks = ix.approximate(nn.Sequential(nn.Conv1d(4, 6, 2)), ix.Plan(coding="signed"), calibrate=[(x[:, :, 0], torch.zeros(2))])
     with pytest.raises(FaultError, match="must be a Conv2d or a Linear layer for faults of elements, not ApproxConv1d"):
         with_stuck_unit(blocks, ["0"], "y[0]", 1)
+    modal = ix.approximate(nn.Sequential(nn.Conv2d(4, 6, 2)), ix.Plan(multiplier="pn", modes="per_weight"), calibrate=[(x, torch.zeros(2))])
+    with pytest.raises(FaultError, match="layer 0 must have a unit of one mode for faults of elements: leave modes 'per_weight' away"):
+        with_stuck_unit(modal, ["0"], "y[0]", 1)
 
 
 def test_a_window_cut_in_parts_has_no_sum_that_stays() -> None:

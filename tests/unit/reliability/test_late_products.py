@@ -207,6 +207,7 @@ def test_units_without_netlist_wide_units_and_low_voltages_are_refused() -> None
     [
         (Plan(padding="skipped"), r"padding that is multiplied and exact sums, but layer 0 has padding=skipped and accumulator=exact"),
         (Plan(precision="mxint8"), r"integers of one scale, which mxint8 of layer 0 has not"),
+        (Plan(multiplier="lvrm", modes="per_filter"), r"units of one mode, but layer 0 has modes 'per_filter': leave them away"),
     ],
 )
 def test_layers_without_a_stream_of_integers_are_refused(plan: Plan, message: str) -> None:
