@@ -71,10 +71,7 @@ def grid(
     for done, (spec, epsilon) in enumerate(cells):
         key = f"{spec} | {epsilon:g}"
         if key not in record.cells:
-            target = Target(accurate, images.scaling, name="the accurate network")
-            made = attacks.get(spec)(target, images, epsilon=epsilon, seed=seed)
-            right = {name: written(_right(network, images, made.pixels)) for name, network in judges.items()}
-            record.add(key, {"right": right, "seconds": made.seconds})
+            record.add(key, _made(judges, images, spec, epsilon, seed))
         if progress is not None:
             progress(key, done + 1, len(cells))
     confidence = 1 - 0.05 / (len(cells) * len(approximate))
@@ -90,6 +87,14 @@ def grid(
         "grids": grids,
         "seconds": seconds,
     }
+
+
+def _made(judges: Mapping[str, nn.Module], images: Images, spec: str, epsilon: float, seed: int) -> dict[str, Any]:
+    """Examples made on the accurate network, and who still gets them right."""
+    target = Target(judges["exact"], images.scaling, name="the accurate network")
+    found = attacks.get(spec)(target, images, epsilon=epsilon, seed=seed)
+    right = {name: written(_right(network, images, found.pixels)) for name, network in judges.items()}
+    return {"right": right, "seconds": found.seconds}
 
 
 def _right(network: nn.Module, images: Images, pixels: Tensor) -> Tensor:
