@@ -10,6 +10,12 @@ from inexact.security.adversarial._networks import NAMES
 Found = Mapping[str, Any]
 WEAK = 5.0
 """Percent of images below which, with certainty, a network is said not to withstand."""
+SINGLE = {
+    "exact_to_approximate": "grey-box transfer",
+    "white_box": "the straight-through white box",
+    "adaptive": "the adaptive attacker",
+    "black_box": "queries",
+}
 MEASURES = {"linf": "largest change of a pixel", "l2": "root of the sum of squares"}
 
 
@@ -41,10 +47,10 @@ def _meaning(difference: Found, line: Found) -> str:
 
 
 def _suggested(result: Found) -> list[str]:
-    """Where the grey box or the white box alone would have shown a defence that the worst of all attacks does not confirm."""
+    """Where one threat alone would have shown a defence that the worst of all attacks does not confirm."""
     sentences = []
     for line in result["worst"]:
-        for threat, name in (("exact_to_approximate", "grey-box transfer"), ("white_box", "the straight-through white box")):
+        for threat, name in SINGLE.items():
             rows = [r for r in result["rows"] if (r["threat"], r["measure"], r["epsilon"]) == (threat, line["measure"], line["epsilon"])]
             apparent = [r for r in rows if r["difference"]["ci"][1] < 0]
             if apparent and line["difference"]["ci"][1] >= 0:
