@@ -104,7 +104,7 @@ def run_attacks(
 
 @click.command("paper")
 @click.argument("name", type=click.Choice(["guesmi2021", "siddique2022adv"]))
-@click.option("--images", type=click.IntRange(min=1), default=200, show_default=True, help="First so many test images are attacked.")
+@click.option("--images", type=click.IntRange(min=1), default=100, show_default=True, help="First so many test images are attacked.")
 @click.option("--epsilon", type=float, default=0.1, show_default=True, help="guesmi2021: largest change of a pixel, pixels 0..1.")
 @click.option("--epsilon-l2", type=float, default=1.5, show_default=True, help="guesmi2021: root of the sum of squared changes.")
 @click.option("--unit", "units", multiple=True, help="siddique2022adv: signed 8x8 unit; several (default: six of the package).")

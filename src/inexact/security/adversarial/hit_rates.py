@@ -11,7 +11,7 @@ from inexact.security.adversarial._settings import Settings
 NETWORK, DATA = "lenet5", "mnist"
 PLAN = Plan({"type:Conv2d": Rule(precision="e4m3", multiplier="lmul(format=e4m3)")})
 """Approximate float multipliers in all convolutions, the rest in float32, nothing retrained."""
-ATTACKS = ("fgsm", "pgd", "pgd(loss=margin)", "carlini_wagner", "deepfool", "hop_skip_jump(queries=2000)")
+ATTACKS = ("fgsm", "pgd", "pgd(loss=margin)", "carlini_wagner", "deepfool", "hop_skip_jump(queries=500)")
 THREATS = ("exact_to_approximate", "substitute", "black_box", "white_box", "adaptive")
 COLUMNS = {
     "exact_to_approximate": "grey box",
