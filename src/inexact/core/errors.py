@@ -16,6 +16,10 @@ class SpecError(InexactError, ValueError):
     """A spec string cannot be read, or a parameter is outside its range."""
 
 
+class NoRoomError(SpecError):
+    """Declared bounds that no Trojan can keep."""
+
+
 class UnknownNameError(InexactError, LookupError):
     """A name that no member of a family carries."""
 

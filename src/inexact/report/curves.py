@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from inexact.report.charts import Scale, tick_label, ticks
@@ -30,8 +31,12 @@ class Panel:
     curves: tuple[Curve, ...]
 
 
-def picture(title: str, axis: str, panels: Sequence[Panel]) -> str:
-    """SVG document: panels below each other over one horizontal axis `axis`. Every panel must have at least one point."""
+def picture(title: str, axis: str, panels: Sequence[Panel], *, logarithmic: bool = False) -> str:
+    """SVG document: panels below each other over one horizontal axis `axis`. Every panel must have at least one point.
+
+    logarithmic: of the horizontal axis, whose values are then positive.
+    """
+    panels = [_by_logarithm(panel) for panel in panels] if logarithmic else panels
     height = TOP + len(panels) * (HEIGHT_OF_PANEL + GAP)
     places = [x for panel in panels for curve in panel.curves for x, _ in curve.points]
     across = Scale(low=min(places), high=max(places), start=LEFT, end=WIDTH - RIGHT)
@@ -42,12 +47,17 @@ def picture(title: str, axis: str, panels: Sequence[Panel]) -> str:
         _text(16, 28, title, size=16),
     ]
     for number, panel in enumerate(panels):
-        parts += _panel(panel, across, TOP + number * (HEIGHT_OF_PANEL + GAP))
+        parts += _panel(panel, across, TOP + number * (HEIGHT_OF_PANEL + GAP), logarithmic=logarithmic)
     parts.append(_text(WIDTH - RIGHT, height - 12, axis, anchor="end", colour=FAINT))
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _panel(panel: Panel, across: Scale, top: float) -> list[str]:
+def _by_logarithm(panel: Panel) -> Panel:
+    curves = tuple(replace(curve, points=tuple((math.log10(x), y) for x, y in curve.points)) for curve in panel.curves)
+    return replace(panel, curves=curves)
+
+
+def _panel(panel: Panel, across: Scale, top: float, *, logarithmic: bool) -> list[str]:
     values = [y for curve in panel.curves for _, y in curve.points] + [end for curve in panel.curves for pair in curve.band for end in pair]
     low, high = min(values), max(values)
     margin = 0.05 * (high - low) or 1.0
@@ -56,7 +66,8 @@ def _panel(panel: Panel, across: Scale, top: float) -> list[str]:
     for scale, vertical in ((up, True), (across, False)):
         marks = ticks(scale.low, scale.high, 6)
         step = marks[1] - marks[0] if len(marks) > 1 else 1.0
-        parts += [_tick(scale(mark), tick_label(mark, step), top, vertical=vertical) for mark in marks]
+        labels = [f"{round(10**mark):g}" if logarithmic and not vertical else tick_label(mark, step) for mark in marks]
+        parts += [_tick(scale(mark), label, top, vertical=vertical) for mark, label in zip(marks, labels, strict=True)]
     for place, curve in enumerate(panel.curves):
         colour = COLOURS[place % len(COLOURS)]
         parts += _curve(curve, across, up, colour)

@@ -31,3 +31,11 @@ def test_one_point_alone_is_drawn() -> None:
     drawn = picture("T", "V", [Panel(title="e", curves=(Curve(label="x", points=((1.0, 2.0),)),))])
     assert len(re.findall("<circle", drawn)) == 1
     assert "nan" not in drawn
+
+
+def test_a_logarithmic_axis_spaces_powers_evenly() -> None:
+    curve = Curve(label="x", points=((10.0, 1.0), (100.0, 2.0), (1000.0, 3.0)))
+    drawn = ElementTree.fromstring(picture("T", "V", [Panel(title="e", curves=(curve,))], logarithmic=True))
+    first, middle, last = (float(circle.attrib["cx"]) for circle in drawn.findall(f"{NAME}circle"))
+    assert middle - first == last - middle
+    assert {"10", "100", "1000"} <= {text.text for text in drawn.findall(f"{NAME}text")}
