@@ -1,4 +1,5 @@
-"""Write docs/cli.md from the commands' own help texts, docs/taxonomy.md and the field's pictures from the catalogue and the registries.
+"""Write docs/cli.md from the commands' own help texts, docs/taxonomy.md and the field's pictures from the catalogue and the registries,
+docs/claims.md from the results of claims that come with the package.
 
 `--check` writes nothing and fails when a page is not current.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from inexact.atlas import complexity, pictures, taxonomy
+from inexact.atlas import claims, complexity, pictures, taxonomy
 from inexact.cli import app
 
 HEAD = """# Command line
@@ -56,6 +57,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     folder = Path(__file__).parent
     yield folder / "cli.md", page()
     yield folder / "taxonomy.md", taxonomy.page()
+    yield folder / "claims.md", claims.page(claims.claims(), claims.shipped_results())
     field = complexity.field()
     for name, draw in pictures.PICTURES.items():
         yield folder / "pictures" / f"{name}.svg", draw(field)

@@ -64,8 +64,8 @@ def attribute(name: str) -> Any:
 
 @lru_cache(maxsize=1)
 def techniques() -> tuple[str, ...]:
-    """`noun:name` of every registered technique but those that approximate nothing; networks, which are no techniques, are left out."""
-    nouns = [noun for noun in homes() if noun != "network"]
+    """`noun:name` of every registered technique but those that approximate nothing; networks and checks of claims are no techniques."""
+    nouns = [noun for noun in homes() if noun not in {"network", "check"}]
     return tuple(f"{noun}:{name}" for noun in nouns for name in family(noun) if name not in _EMPTY)
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "attack": ("inexact.cli.attack", "Attacks on approximate accelerators, and who notices them."),
     "bench": ("inexact.cli.bench", "Measure emulation speed and memory on this machine."),
     "cite": ("inexact.cli.cite", "BibTeX of everything a plan, a network and a data set rest on."),
+    "claim": ("inexact.cli.claim", "Published numbers as executable checks: list, show, run, report."),
     "data": ("inexact.cli.data", "List and fetch data sets."),
     "doctor": ("inexact.cli.doctor", "Versions, instruction set, engines and optional tools found."),
     "fault": ("inexact.cli.fault", "What breaks in an accelerator, and how often it matters."),

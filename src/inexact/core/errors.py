@@ -82,6 +82,14 @@ class AttackError(InexactError, ValueError):
     """An attack that cannot be made: no gradients to follow, a perturbation outside the pixels' range, inputs that are no images."""
 
 
+class ClaimError(InexactError, ValueError):
+    """A claim, or a file of claims' results, that does not say what a check needs."""
+
+
+class UnavailableError(InexactError, RuntimeError):
+    """A check needs what this machine does not have; the message says what, and how to get it."""
+
+
 class OutputError(InexactError, OSError):
     """A file or folder that cannot be written."""
 

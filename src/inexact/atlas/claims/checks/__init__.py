@@ -1,0 +1,1 @@
+"""Kinds of checks, one file each: how a claim is measured."""
