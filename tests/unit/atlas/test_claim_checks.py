@@ -174,6 +174,11 @@ def test_a_check_gives_a_number_within_its_interval() -> None:
             "kept must name the levels of inputs, weights and outputs, not of inputs",
         ),
         ("gemm_distortion", {"target": "exact", "shows": "bias_share", "repeats": 1}, "repeats must be at least 2 for an interval, not 1"),
+        (
+            "training_difference",
+            {"network": "lenet5", "data": "mnist", "rules": {}, "better": "finetune", "worse": "finetune", "seeds": 1},
+            "seeds must be at least 2 for an interval, not 1",
+        ),
         ("largest_error", {"target": "exact", "starts": 0}, "starts must be 1 to drawn (1000000), not 0"),
         (
             "metric_ranking",
@@ -185,3 +190,10 @@ def test_a_check_gives_a_number_within_its_interval() -> None:
 def test_parameters_are_checked(kind: str, parameters: dict[str, object], message: str) -> None:
     with pytest.raises(ClaimError, match=re.escape(message)):
         kinds[kind](**parameters)
+
+
+def test_a_guard_band_grows_with_age_and_shift() -> None:
+    bands = [measured("guard_band", years=years).value for years in (0.0, 1.0, 10.0)]
+    assert bands[0] == 0
+    assert bands[0] < bands[1] < bands[2]
+    assert measured("guard_band", ten_years=0.1).value > 2 * bands[2]

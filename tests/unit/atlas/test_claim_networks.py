@@ -61,3 +61,9 @@ def test_a_metric_ranks_no_better_than_itself() -> None:
     targets = tuple(f"trunc(cut={cut})" for cut in range(2, 10))
     found = measured("metric_ranking", better="mae", worse="mae", targets=targets, images=100)
     assert (found.value, found.low, found.high) == (0, 0, 0)
+
+
+def test_training_alike_makes_no_difference() -> None:
+    once = "finetune(rate=0.001)"
+    found = measured("training_difference", rules=TRUNCATED, better=once, worse=once, train_images=64, images=100, seeds=2)
+    assert (found.value, found.low, found.high) == (0, 0, 0)

@@ -1,0 +1,37 @@
+"""What ageing costs a clock that must hold for years."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+from inexact import hardware
+from inexact.atlas.claims.checks._base import Check, Measured, kinds
+from inexact.reliability import PowerLaw
+
+
+@kinds.register("guard_band")
+@final
+@dataclass(frozen=True, kw_only=True)
+class GuardBand(Check):
+    """How much faster a fresh chip may be clocked than one that has to be in time after `years`, in percent.
+
+    node: technology whose alpha-power law gives the delay. ten_years: V by which thresholds have risen after ten years, by a power of time.
+    """
+
+    node: str = "45nm"
+    years: float = 10.0
+    ten_years: float = 0.05
+
+    @property
+    def unit(self) -> str:
+        """Percent of the clock."""
+        return "%"
+
+    def measure(self) -> Measured:
+        """By the models of ageing and delay."""
+        technology = hardware.technology(self.node)
+        drift = PowerLaw(ten_years=self.ten_years).drift(self.years)
+        nominal = technology["nominal_voltage"].value
+        detail = f"{self.node}, {nominal:g} V, thresholds risen by {1000 * drift:.0f} mV"
+        return Measured.exact(100 * (hardware.slowdown(technology, nominal, drift) - 1), detail=detail)
