@@ -31,7 +31,8 @@ class Weights:
 class Evaluation:
     """The hardest evaluation of a work: its hardest data set and its largest network whose size is known.
 
-    data, network: None where the work names none that is described or defined here; missing says so. network_tier: of the network's size,
+    data, network: None where the work names none that is described or defined here, or does not tell which network goes with the data;
+    missing says so. network_tier: of the network's size,
     or of the kind that the work names. remembered: data sets or networks are from memory. score: E, None without both.
     """
 
@@ -95,19 +96,34 @@ def score(data: Described | None, macs: float | None, weights: Weights | None = 
 def evaluation(work: Work, weights: Weights | None = None) -> Evaluation:
     """Where a work's hardest evaluation lies."""
     data = hardest(work.datasets)
-    names = (*work.networks, *work.recalled.get("networks", ()))
-    network = None if data is None else largest(names, data)
+    names = tuple(dict.fromkeys((*work.networks, *work.recalled.get("networks", ()))))
+    told = data is not None and _told(work, names, data)
+    network = largest(names, data) if data is not None and told else None
+    tier = _tier(names, network, data) if data is not None and told else None
+    if network is not None and tier != networks.tier(network.size.macs):
+        network = None  # a larger one, of unknown size, is named too
     return Evaluation(
         work=work.key,
         family=work.family,
         year=work.year,
         data=data,
         network=network,
-        network_tier=None if data is None else _tier(names, network, data),
+        network_tier=tier,
         score=score(data, None if network is None else network.size.macs, weights),
         missing=_missing(work, data, network),
         remembered=work.remembered("datasets") or work.remembered("networks"),
     )
+
+
+def _told(work: Work, names: tuple[str, ...], data: Described) -> bool:
+    """Whether the networks are known to be evaluated on this data set.
+
+    A work on several small data sets may have a network for each: unless all are of known tier, the largest may belong to another.
+    """
+    described = [found for name in work.datasets if (found := datasets.described(name)) is not None and found.small]
+    if not data.small or len(described) < 2:
+        return True
+    return all(_tier([name], largest([name], data), data) is not None for name in names)
 
 
 def _missing(work: Work, data: Described | None, network: Sized | None) -> str | None:

@@ -18,7 +18,7 @@ TIERS = {1: "below 1 M", 2: "1 M to 100 M", 3: "100 M to 1 G", 4: "1 G and more"
 
 _STEPS = (10**6, 10**8, 10**9)
 _KINDS = (
-    (re.compile(r"MLPs?|ANNs|LeNet.*"), 1, None),
+    (re.compile(r"MLP.*|ANNs|LeNet.*"), 1, None),
     (re.compile(r"((a third|five) )?ResNets?"), 2, 4),
     (re.compile(r"VGG.*"), 3, 4),
     (re.compile(r"Inception-v4|ViTs|ViT models|LLMs|GPT-3 class LLMs"), None, 4),

@@ -47,11 +47,19 @@ def test_the_hardest_evaluation_of_a_work() -> None:
 def test_networks_are_sized_on_the_images_of_the_data() -> None:
     agn = complexity.evaluation(works.get("agn2022")).to_json()
     assert (agn["network"], agn["data"], agn["macs"]) == ("VGG-16, small images", "tiny-imagenet", 1_253_195_776)
-    lenet = complexity.evaluation(works.get("hashemi2017")).to_json()
+    lenet = complexity.evaluation(works.get("wmed2019")).to_json()
     assert lenet["macs"] == 416_520 + 2 * 6 * 25 * 28 * 28
     assert lenet["assumed"]
     mrazek = complexity.evaluation(works.get("mrazek2016"))
     assert (mrazek.network, mrazek.cell) == (None, (2, 1))  # its perceptron is for MNIST, the hardest data set is SVHN
+
+
+def test_which_network_goes_with_which_data_is_not_guessed() -> None:
+    """Several small data sets, and networks of unknown size among those named: the largest may be for the easier set."""
+    for key in ("hashemi2017", "sarwar2018", "guesmi2021", "qosnets2024"):
+        found = complexity.evaluation(works.get(key))
+        assert (found.network, found.cell) == (None, None), key
+    assert complexity.evaluation(works.get("alwann2019")).network is not None  # one data set
 
 
 def test_what_is_missing_is_said() -> None:
@@ -68,7 +76,7 @@ def test_the_field_counts_techniques_alone() -> None:
     found = complexity.field()
     assert len(found.evaluations) == 144
     assert sum(evaluation.data is not None for evaluation in found.evaluations) == 57
-    assert len(found.placed) == 38
+    assert len(found.placed) == 32
     assert all(placed.score is None or 5 < placed.score < 17 for placed in found.figures)
 
 
