@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from inexact.security.adversarial._networks import Networks
 from inexact.security.adversarial._packages import seeded
-from inexact.security.adversarial._randomised import reseeded
+from inexact.security.adversarial._randomised import redrawn
 from inexact.security.adversarial._sources import adaptive_sources
 from inexact.security.adversarial._target import Images, Target, input_gradients, margins
 
@@ -33,7 +33,7 @@ def audit(networks: Networks, name: str, images: Images, seed: int) -> dict[str,
     for source, network in adaptive_sources(networks, name):
         label = source.split(",", maxsplit=1)[0]
         if label not in found:  # further starts follow the same gradient
-            found[label] = _audited(Target(reseeded(network, seed), images.scaling, name=name), few, seed)
+            found[label] = _audited(Target(redrawn(network, seed), images.scaling, name=name), few, seed)
     return {"sources": found, "images": len(few), "directions": DIRECTIONS, "step": STEP}
 
 
@@ -57,10 +57,12 @@ def _audited(target: Target, images: Images, seed: int) -> dict[str, Any]:
 def _agreement(network: nn.Module, gradients: Tensor, images: Images) -> float | None:
     predicted, measured = [], []
     target = Target(network, images.scaling, name="audit", gives_gradients=False)
-    for _ in range(DIRECTIONS):
+    for turn in range(DIRECTIONS):
         direction = torch.randint(0, 2, images.pixels.shape, dtype=torch.float32) * 2 - 1
         ahead, behind = ((images.pixels + sign * STEP * direction).clamp(0, 1) for sign in (1, -1))
-        measured.append((margins(target(ahead), images.labels) - margins(target(behind), images.labels)).double())
+        # the same draws on both sides: what members differ by is no slope
+        gained, lost = (margins(redrawn(target, turn)(pixels), images.labels) for pixels in (ahead, behind))
+        measured.append((gained - lost).double())
         predicted.append((gradients * (ahead - behind)).flatten(1).sum(1).double())
     x, y = torch.stack(predicted).flatten().numpy(), torch.stack(measured).flatten().numpy()
     if x.std() == 0 or y.std() == 0:

@@ -18,7 +18,7 @@ from inexact.security.adversarial._audit import audit
 from inexact.security.adversarial._base import Adversarial, Attack, attacks, distances
 from inexact.security.adversarial._networks import NAMES, Networks
 from inexact.security.adversarial._pictures import pictures
-from inexact.security.adversarial._randomised import RandomisedModel, reseeded
+from inexact.security.adversarial._randomised import RandomisedModel, redrawn, reseeded
 from inexact.security.adversarial._record import Record, numbers, written
 from inexact.security.adversarial._settings import Cell, Settings
 from inexact.security.adversarial._sources import adaptive_sources
@@ -79,7 +79,7 @@ class Campaign:
         for place, (gradient, network) in enumerate(self._sources(cell)):
             seed = self.settings.seed + place
             target = Target(
-                reseeded(network, seed), self.images.scaling, name=f"the {cell.maker.network} network", gives_gradients=gradient != "none"
+                redrawn(network, seed), self.images.scaling, name=f"the {cell.maker.network} network", gives_gradients=gradient != "none"
             )
             found = attack(target, self.images.part(left), epsilon=cell.epsilon, seed=seed)
             pixels[left] = found.pixels

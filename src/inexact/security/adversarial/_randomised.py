@@ -74,3 +74,11 @@ class Expected(nn.Module):
 def reseeded(network: nn.Module, seed: int) -> nn.Module:
     """A randomised network with draws from another seed (members shared); any other network as it is."""
     return RandomisedModel(list(network.members), seed) if isinstance(network, RandomisedModel) else network
+
+
+def redrawn(network: nn.Module, seed: int) -> nn.Module:
+    """The same network, whose draws begin anew from `seed`, also where it stands inside another module."""
+    for module in network.modules():
+        if isinstance(module, RandomisedModel):
+            module.generator.manual_seed(seed)
+    return network

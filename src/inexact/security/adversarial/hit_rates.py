@@ -60,13 +60,17 @@ def verdicts(result: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _judged(claim: str, lines: list[Mapping[str, Any]]) -> dict[str, str]:
-    """Reproduced: the approximate network is better at some epsilon and worse at none; contradicted: the reverse."""
+    """Reproduced: the approximate network is better at some epsilon and worse at none; contradicted: the reverse.
+
+    The float32 network is shown beside: examples that it withstands too say nothing for the approximation.
+    """
     better = [line for line in lines if line["difference"]["ci"][1] < 0]
     worse = [line for line in lines if line["difference"]["ci"][0] > 0]
     word = "reproduced" if better and not worse else "contradicted" if worse and not better else "inconclusive"
     said = "; ".join(
         f"{line['measure']} {line['epsilon']:g}: {line['exact']['robust']:.1f} % of images left by exact, "
-        f"{line['approximate']['robust']:.1f} % by approximate, {_gain(line['difference'])}"
+        f"{line['approximate']['robust']:.1f} % by approximate, {line['float32']['robust']:.1f} % by float32; approximate over exact "
+        f"{_gain(line['difference'])}"
         for line in lines
     )
     return {"claim": claim, "verdict": word, "why": said}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from inexact.core.errors import AttackError
 from inexact.nn import ApproxModel, Plan, Rule, approximate
 from inexact.security.adversarial import Expected, Networks, NoisyInputs, RandomisedModel, Twin, adaptive_sources, exact_plan, with_gradient
+from inexact.security.adversarial._randomised import redrawn
 
 SHAPE = (3, 1, 6, 6)
 
@@ -87,6 +88,16 @@ def test_a_randomised_network_draws_a_member_for_every_image() -> None:
         assert not torch.equal(same(x), found)  # the next inference draws anew
     with pytest.raises(AttackError, match="a randomised network must be drawn from at least 2 plans, not 1"):
         RandomisedModel(members[:1], 0)
+
+
+def test_draws_begin_anew_inside_other_modules() -> None:
+    drawn, x = RandomisedModel([emulated("exact"), emulated("trunc(cut=7)")], 5), inputs().repeat(10, 1, 1, 1)
+    twin = Twin(drawn, network())
+    with torch.no_grad():
+        first = redrawn(twin, 9)(x)
+        assert torch.equal(redrawn(twin, 9)(x), first)
+        assert torch.equal(RandomisedModel(list(drawn.members), 9)(x), first)
+        assert not torch.equal(twin(x), first)
 
 
 def test_expectation_averages_the_gradients_of_the_draws() -> None:

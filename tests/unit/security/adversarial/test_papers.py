@@ -67,7 +67,7 @@ def test_a_grid_counts_what_examples_of_the_accurate_network_take_from_others(tm
 
 def line(threats: tuple[str, ...], exact: int, approximate: int) -> dict[str, Any]:
     a, b = np.arange(100) < exact, np.arange(100) < approximate
-    shown = {"exact": accuracy(a), "approximate": accuracy(b), "difference": difference(a, b)}
+    shown = {"float32": accuracy(a), "exact": accuracy(a), "approximate": accuracy(b), "difference": difference(a, b)}
     return {"measure": "linf", "epsilon": 0.1, "threats": list(threats), **shown}
 
 
@@ -80,7 +80,8 @@ def test_claims_are_judged_by_their_intervals(transfer: tuple[int, int], own: tu
     found = hit_rates.verdicts({"groups": groups})
     assert [claim["verdict"] for claim in found] == words
     gained = transfer[1] - transfer[0]
-    assert f"linf 0.1: 20.0 % of images left by exact, {transfer[1]:.1f} % by approximate, {gained:+.1f} points [" in found[0]["why"]
+    left = f"linf 0.1: 20.0 % of images left by exact, {transfer[1]:.1f} % by approximate, 20.0 % by float32; "
+    assert f"{left}approximate over exact {gained:+.1f} points [" in found[0]["why"]
 
 
 def test_hit_rates_are_shares_of_what_was_right() -> None:
