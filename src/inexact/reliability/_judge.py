@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -149,10 +152,18 @@ _judge: Judge | None = None
 
 
 def start_worker(opening: Callable[[], Opened]) -> None:
-    """Open the network once in a worker process."""
+    """Open the network once in a worker process, which ends when the campaign's own is killed."""
     global _judge  # noqa: PLW0603 (one a process, as process pools have it)
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     _judge = Judge(opening())
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # nobody is left to hear of an exception
 
 
 def run_chunk(chunk: Chunk) -> tuple[Records, float]:
