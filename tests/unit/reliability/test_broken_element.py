@@ -183,9 +183,9 @@ def test_convolution_on_the_schedule(flow: str, register: Any, bit: int, value: 
     broken = with_broken_element(net, whole(flow, net), fault)
     found = broken(x)
     assert torch.equal(found, expected(net, x, array, flow))
-    healthy = net(x)
-    assert torch.equal(healthy, expected(net, x, replace(array, fault=replace(fault, row=99)), flow))
-    assert not torch.equal(found, healthy)
+    assert not torch.equal(found, net(x))
+    if (register, bit) == FAULTS[0][:2]:
+        assert torch.equal(net(x), expected(net, x, replace(array, fault=replace(fault, row=99)), flow))
 
 
 @pytest.mark.parametrize("flow", FLOWS)
