@@ -53,10 +53,12 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--search-images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images a trial sees.")
 @click.option("--promote-images", type=click.IntRange(min=1), default=3000, show_default=True, help="Images a promising trial sees.")
 @click.option("--finalists", type=click.IntRange(min=1), default=3, show_default=True, help="Designs measured on the test images.")
-@click.option("--objective", "objectives", multiple=True, help="top1, energy_pj, area_um2, cycles, robust_accuracy; several.")
+@click.option("--objective", "objectives", multiple=True, help="top1, energy_pj, area_um2, cycles, robust_accuracy, sdc_rate; several.")
 @click.option("--attack", default="pgd(loss=margin)", show_default=True, help="Of robust_accuracy: an attack within an epsilon.")
 @click.option("--attack-epsilon", type=float, default=0.03, show_default=True, help="Of robust_accuracy: pixels 0..1.")
 @click.option("--attack-images", type=click.IntRange(min=1), default=100, show_default=True, help="Of robust_accuracy: images a plan sees.")
+@click.option("--fault", default="accumulator_flip", show_default=True, help="Of sdc_rate: a fault (`inexact fault list`).")
+@click.option("--fault-count", type=click.IntRange(min=1), default=2048, show_default=True, help="Of sdc_rate: faults a plan meets.")
 @_common
 def run_study(
     out: Path, weights: Path | None, space: Path | None, as_json: bool, no_report: bool, threads: int | None, **settings: Any

@@ -124,7 +124,7 @@ def trial_report(trial: Trial, on_front: bool) -> TrialReport:
         plan_toml=record.plan,
         status=record.status,
         on_front=on_front,
-        measured={name: 100 - float(accounts[key]) for name, key in MEASURED.items() if key in accounts},
+        measured={name: _shown(key, float(accounts[key])) for name, key in MEASURED.items() if key in accounts},
         error=record.traceback.strip().splitlines()[-1] if record.traceback else None,
     )
 
@@ -172,3 +172,8 @@ def _images(trial: Trial) -> int:
 
 def _is_exact(trial: Trial) -> bool:
     return not any(trial.record.genome)
+
+
+def _shown(key: str, minimised: float) -> float:
+    """A measured objective as it is called: what robust_accuracy minimises is its complement, in percent."""
+    return 100 - minimised if key == "robust_loss" else minimised

@@ -16,6 +16,7 @@ from inexact.core.errors import FormatError, HardwareError, PlanError
 from inexact.core.files import sha256
 from inexact.explore.accounts import Accounting, Total
 from inexact.explore.describe import describe
+from inexact.explore.fault_rate import FaultRate
 from inexact.explore.forecast import Forecaster
 from inexact.explore.pool import Pool
 from inexact.explore.ranking import rank
@@ -58,6 +59,7 @@ class NetworkProblem:
         self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))
         wanted = candidates(space, self.layers, self.accounting.exact)
         self.robustness = Robustness.of(settings, validation, self.pools["validation"])
+        self.fault_rate = FaultRate.of(settings, self.pools["validation"])
         self._known: dict[tuple[str, ...], bool] = {}
         self.candidates = {name: [rule for rule in rules if self._allowed(name, rule)] for name, rules in wanted.items()}
 
@@ -91,7 +93,8 @@ class NetworkProblem:
             "machine": [machine, list(self.accounting.machine.dataflows)],
             "candidates": {name: [rule.to_dict() for rule in rules] for name, rules in self.candidates.items()},
             "version": importlib.metadata.version("inexact"),
-        } | self.robustness.known()
+        }
+        known |= self.robustness.known() | self.fault_rate.known()
         return sha256(json.dumps(known, sort_keys=True).encode())
 
     def images(self, split: str) -> int:
@@ -153,9 +156,9 @@ class NetworkCandidate:
         return correct_answers(self.net, self.problem.pools[split].part(start, stop).batches())
 
     def accounts(self) -> dict[str, Any]:
-        """Savings and costs of the network as built (a correction column that came out zero is not charged); robustness if asked."""
+        """Savings and costs of the network as built (correction columns that came out zero are not charged); what was asked beside."""
         judged = self.problem.accounting.judge(workload(self.net, name=self.problem.settings.network))
-        return judged | self.problem.robustness.judge(self.net)
+        return judged | self.problem.robustness.judge(self.net) | self.problem.fault_rate.judge(self.net)
 
     def write_weights(self, path: Path) -> None:
         """The state dict as safetensors."""

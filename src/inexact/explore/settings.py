@@ -9,10 +9,12 @@ from typing import Any
 
 from inexact.core.errors import StudyError, near, require_range
 from inexact.explore.samplers import get as get_sampler
+from inexact.reliability import faults
 from inexact.security.adversarial import attacks
 
-MEASURED = {"robust_accuracy": "robust_loss"}
-"""Objectives that only a built network tells, measured once a plan: the share of images, in percent, that an attack turns wrong."""
+MEASURED = {"robust_accuracy": "robust_loss", "sdc_rate": "sdc_rate"}
+"""Objectives that only a built network tells, measured once a plan: the share of images, in percent, that an attack turns wrong; the share
+of faults, in percent, that change the answer (SDC-1)."""
 
 OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles", **MEASURED}
 """What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles, what is measured. Values are minimised."""
@@ -32,6 +34,7 @@ class Settings:
     are ranked by a forecast of their drop, and those that it finds hopeless are not simulated, see `screening.Screen`.
     attack, attack_epsilon, attack_images: for the objective robust_accuracy: spec of an attack within an epsilon (pixels 0..1), made on the
     approximate network itself, and how many validation images it attacks. 1..1000000.
+    fault, fault_count: for the objective sdc_rate: spec of a fault, and how many of it each plan meets, 1..1000000.
     """
 
     network: str
@@ -56,6 +59,8 @@ class Settings:
     attack: str = "pgd(loss=margin)"
     attack_epsilon: float = 0.03
     attack_images: int = 100
+    fault: str = "accumulator_flip"
+    fault_count: int = 2048
 
     def __post_init__(self) -> None:
         for name, high in (
@@ -63,6 +68,7 @@ class Settings:
             ("calibration", 10**6),
             ("rank_images", 10**6),
             ("attack_images", 10**6),
+            ("fault_count", 10**6),
             ("screen_images", 10**7),
         ):
             require_range(name, getattr(self, name), 1, high)
@@ -80,9 +86,11 @@ class Settings:
             raise StudyError(f"objectives must be top1 and at least one more, not {', '.join(self.objectives) or 'none'}")
         if "robust_accuracy" in self.objectives and not attacks.get(self.attack).bounded:
             raise StudyError(f"the attack of a study must work within an epsilon, such as pgd; {self.attack} looks for the smallest change")
-        if self.forecast and set(self.objectives) & set(MEASURED):
+        faults.get(self.fault)
+        built = [name for name in self.objectives if name in MEASURED]
+        if self.forecast and built:
             raise StudyError(
-                f"a forecast must not stand in for {', '.join(MEASURED)}, which only a built network tells: leave one of them out"
+                f"a forecast must not stand in for {', '.join(built)}, which only a built network tells: leave one of them out"
             )
 
     def to_json(self) -> dict[str, Any]:
