@@ -136,4 +136,7 @@ def test_the_page_names_contradictions_and_why(tmp_path: Path) -> None:
         in text
     )
     assert "## Inconclusive" not in text
+    example = text.partition("```toml\n")[2].partition("```")[0]
+    (tmp_path / "example.toml").write_text(example, encoding="utf-8")
+    assert [claim.id for claim in claims.read_claims(tmp_path / "example.toml")] == ["drum-k6-again"]
     assert claims.verdicts(known, claims.Results.empty()) == {"not run": 2}

@@ -40,13 +40,38 @@ Most works measured networks, data and silicon that are not here. Their claims r
 network of the package, a machine after the published one, our own cells. A contradicted proxy says that the number does not carry over to
 this setup, not that the work is wrong. Provenance says whence the number is: *read* ({read}), *recalled* ({recalled}), *computed*
 ({computed}).
+
+## A claim of your own
+
+```toml
+[[claim]]
+id = "drum-k6-again"
+source = "S. Hashemi et al., DRUM, ICCAD 2015, doi:10.1109/ICCAD.2015.7372600"  # with a DOI, an arXiv number or an address
+statement = "16-bit DRUM with k = 6 has a mean relative error of 1.47 %"
+number = "1.47"                        # as printed
+unit = "%"                             # what the check measures in
+tolerance = {{ absolute = 0.02 }}        # or relative = 0.1, printed = "rounded" or "cut", direction = "at_least" or "at_most"
+family = "approximate_units"
+provenance = "read"
+cost = "fast"                          # fast, slow or network
+proxy = "what is not as in the source" # left out when nothing is
+why = "what explains another verdict"  # left out until there is one
+
+[claim.check]
+kind = "relative_error"                # `inexact claim list --json` names the kind of every claim
+target = "drum(k=6,width=16)"
+statistic = "mean_abs"
+```
+
+A new kind of check is one file in `atlas/claims/checks/`: a frozen dataclass whose fields are the entries of the `check` table, with a `unit`
+and a `measure()` that gives a value with its interval.
 """
 
 
 def page(known: Sequence[Claim], results: Results) -> str:
     """The page as Markdown."""
     found = {claim.id: results.of(claim) for claim in known}
-    parts = [HEAD.format(**PROVENANCES), _counts(known, found), _why(known, found, CONTRADICTED), _why(known, found, INCONCLUSIVE)]
+    parts = [HEAD.format(**PROVENANCES), _counts(known, found, results), _why(known, found, CONTRADICTED), _why(known, found, INCONCLUSIVE)]
     parts += [_why(known, found, NOT_RUNNABLE), "## All claims\n"]
     parts += [_family(family, [claim for claim in known if claim.family == family], found) for family in FAMILIES]
     return "\n".join(part for part in parts if part)
@@ -55,7 +80,7 @@ def page(known: Sequence[Claim], results: Results) -> str:
 Found = dict[str, Result | None]
 
 
-def _counts(known: Sequence[Claim], found: Found) -> str:
+def _counts(known: Sequence[Claim], found: Found, results: Results) -> str:
     dates = sorted({result.date for result in found.values() if result is not None})
     spent = sum(result.seconds for result in found.values() if result is not None)
     lines = ["## Results\n", "| | " + " | ".join((*VERDICTS, "not run")) + " |", "| --- |" + " ---: |" * (len(VERDICTS) + 1)]
@@ -67,7 +92,7 @@ def _counts(known: Sequence[Claim], found: Found) -> str:
         verdicts = [_verdict(found[claim.id]) for claim in chosen]
         lines.append(f"| {name} | " + " | ".join(str(verdicts.count(verdict)) for verdict in (*VERDICTS, "not run")) + " |")
     span = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else "never"
-    return "\n".join([*lines, f"\n{len(known)} claims, measured {span} in {spent:.0f} s of one thread each.\n"])
+    return "\n".join([*lines, f"\n{len(known)} claims, measured {span}, {spent:.0f} s of wall time in all, by `{results.command}`.\n"])
 
 
 def _why(known: Sequence[Claim], found: Found, verdict: str) -> str:
