@@ -63,8 +63,8 @@ target = "drum(k=6,width=16)"
 statistic = "mean_abs"
 ```
 
-A new kind of check is one file in `atlas/claims/checks/`: a frozen dataclass whose fields are the entries of the `check` table, with a `unit`
-and a `measure()` that gives a value with its interval.
+A new kind of check is one file in `atlas/claims/checks/`: a frozen dataclass whose fields are the entries of the `check` table, with a
+`unit` and a `measure()` that gives a value with its interval.
 """
 
 
