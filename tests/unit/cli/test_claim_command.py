@@ -74,8 +74,9 @@ def test_run_and_report(capsys: pytest.CaptureFixture[str], file: str, tmp_path:
     assert capsys.readouterr().out.startswith("# Claims")
 
 
-def test_check_compares_with_the_package(capsys: pytest.CaptureFixture[str], file: str) -> None:
-    assert run(["claim", "run", "bam-4-4-mae", "loa-bias", "--check"]) == 0
+def test_check_compares_with_the_package(capsys: pytest.CaptureFixture[str], file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INEXACT_REFERENCE_DATA", raising=False)
+    assert run(["claim", "run", "bam-4-4-mae", "loa-bias", "adapt-1l2h-wce", "--check"]) == 0  # the last one cannot be run here
     capsys.readouterr()
     assert run(["claim", "run", "--file", file, "--check"]) == 1
     assert "the verdict must be the one that comes with the package; it is not for truncation-mae" in capsys.readouterr().err
