@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inexact.core.errors import FaultError
+from inexact.core.words import codes_of, words_of
+from inexact.core.workload import Coding
 from inexact.nn import ApproxLayer, ApproxModel
 from inexact.reliability._sram import Failing, read_names
 from inexact.reliability._subject import Place
@@ -71,9 +73,9 @@ def with_weights_read(net: ApproxModel, layers: Iterable[str], read: Read, cells
 def _rewrite(layer: ApproxLayer, read: Callable[[Bits], Bits]) -> None:
     old = layer.b_codes()
     bits, coding = layer.rule.format.b_bits, layer.rule.coding
-    words = stored(old.long().numpy().reshape(-1), bits, signs=coding == "sign_magnitude")
+    words = words_of(old.long().numpy().reshape(-1), bits, coding)
     given = _words(read(_bits(words, bits).reshape(-1)).reshape(-1, bits))
-    codes = _values(given, bits, signed=coding == "signed", signs=coding == "sign_magnitude")
+    codes = codes_of(given, bits, coding)
     if np.array_equal(given, words):
         return
     new = torch.from_numpy(codes).reshape(old.shape).to(old.dtype)
@@ -101,15 +103,16 @@ class _Reader:
     def __init__(self, layer: ApproxLayer, failing: Failing, cells: int) -> None:
         self.quantiser = layer.a_quantiser()
         layer.a_full_range = True
-        self.bits, self.signed = layer.rule.format.a_bits, layer.rule.coding == "signed"
+        self.bits = layer.rule.format.a_bits
+        self.coding: Coding = "signed" if layer.rule.coding == "signed" else "unsigned"
         self.failing = failing
         self.cells = cells
 
     @torch.no_grad()
     def __call__(self, _layer: nn.Module, received: tuple[Any, ...]) -> Tensor:
         codes = self.quantiser.quantise(received[0].detach())
-        words = stored(codes.long().numpy().reshape(len(codes), -1), self.bits, signs=False)
-        given = _values(self.read(words), self.bits, signed=self.signed, signs=False)
+        words = words_of(codes.long().numpy().reshape(len(codes), -1), self.bits, self.coding)
+        given = codes_of(self.read(words), self.bits, self.coding)
         return self.quantiser.dequantise(torch.from_numpy(given).reshape(codes.shape).to(codes.dtype))
 
     def read(self, words: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,19 +129,6 @@ class _Reader:
                 forced = np.where(value[here], words[:, place] | (1 << bit), words[:, place] & ~(1 << bit))
                 found[:, place] ^= np.where(differs[:, here], words[:, place] ^ forced, 0)
         return found
-
-
-def stored(codes: NDArray[np.int64], bits: int, *, signs: bool) -> NDArray[np.int64]:
-    """Codes as words: sign and magnitude, the sign on top, or two's complement, which holds codes from 0 on as they are."""
-    return (np.abs(codes) | ((codes < 0).astype(np.int64) << (bits - 1))) if signs else codes & ((1 << bits) - 1)
-
-
-def _values(words: NDArray[np.int64], bits: int, *, signed: bool, signs: bool) -> NDArray[np.int64]:
-    top = words >> (bits - 1) & 1
-    size = words & ((1 << (bits - 1)) - 1)
-    if signs:
-        return np.where(top == 1, -size, size)
-    return np.where(top == 1, words - (1 << bits), words) if signed else words
 
 
 def _bits(words: NDArray[np.int64], bits: int) -> Bits:

@@ -9,13 +9,10 @@ from typing import final
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from inexact.core.errors import DataError, FormatError, near
-from inexact.core.workload import Coding
+from inexact.core.words import Codes, codes_of, words_of
 from inexact.nn import ApproxLayer, ApproxModel
-
-Codes = NDArray[np.int64]
 
 
 @final
@@ -28,21 +25,6 @@ class Flip:
     bit: int
     before: int
     after: int
-
-
-def words_of(codes: Codes, bits: int, coding: Coding) -> Codes:
-    """How codes are stored: sign and magnitude under that coding (top bit = minus), else two's complement or plain binary."""
-    if coding == "sign_magnitude":
-        return np.asarray(np.abs(codes) | ((codes < 0).astype(np.int64) << (bits - 1)), dtype=np.int64)
-    return codes & ((1 << bits) - 1)
-
-
-def codes_of(words: Codes, bits: int, coding: Coding) -> Codes:
-    """The codes that words stand for; a word that says minus nothing is 0."""
-    top = 1 << (bits - 1)
-    if coding == "sign_magnitude":
-        return np.where(words & top, -(words & (top - 1)), words)
-    return np.asarray(np.where(words & top, words - 2 * top, words) if coding == "signed" else words, dtype=np.int64)
 
 
 def memory_layer(net: ApproxModel, name: str) -> ApproxLayer:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from inexact.core.errors import FaultError, SpecError
 from inexact.nn import ApproxLayer, ApproxModel, Plan, approximate
 from inexact.reliability import ChipFault, Subject, faults
-from inexact.reliability._memory import stored
 from inexact.reliability._sram import Chip, Failing, access_energy, bit_error_rate, measured, read_names
 from inexact.reliability.dram_errors import DramErrors
 from inexact.reliability.sram_voltage import SramVoltage
@@ -117,7 +116,10 @@ def test_bad_parameters_are_refused(spec: str, message: str) -> None:
 
 
 def words_of(codes: Tensor, coding: str, *, weights: bool) -> NDArray[np.int64]:
-    return stored(codes.long().numpy().reshape(-1), 8, signs=weights and coding == "sign_magnitude")
+    found: NDArray[np.int64] = codes.long().numpy().reshape(-1)
+    if weights and coding == "sign_magnitude":
+        found = np.abs(found) + 128 * (found < 0)
+    return np.asarray(found & 255, dtype=np.int64)
 
 
 def value_of(word: int, coding: str, *, weights: bool) -> int:

@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn import functional
 
 from inexact.core.errors import DataError, FormatError
+from inexact.core.words import codes_of, words_of
 from inexact.core.workload import Coding
 from inexact.nn import ApproxLayer, ApproxModel, Plan, approximate
 from inexact.security import bit_flip
-from inexact.security._memory import WeightMemory, codes_of, words_of
+from inexact.security._memory import WeightMemory
 from inexact.security.flip_study import FlipSettings, flip_study
 from inexact.security.record import Record
 from inexact.zoo import Dataset
