@@ -26,6 +26,7 @@ def _quick_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_audit, "DIRECTIONS", 1)
 
 
+@pytest.mark.slow
 def test_run_and_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments(tmp_path, "--plan", "trunc(cut=7)", *SHORT)) == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
