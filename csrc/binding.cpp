@@ -107,6 +107,7 @@ std::vector<std::string> isas() {
 }  // namespace inexact
 
 NB_MODULE(_core, m) {
+  nb::set_leak_warnings(false);  // caches of prepared factors live until the process ends, worker processes included
   m.doc() = "Compiled core of inexact.kernels: sums of table look-ups over uint8 codes.";
   m.def("isas", &inexact::isas, "Instruction-set paths this build and processor can run, fastest first.");
   m.def("gemm", &inexact::gemm, "a"_a, "b"_a, "lut"_a, "out"_a, "threads"_a, "isa"_a, "scheme"_a = "auto",

@@ -53,7 +53,7 @@ def write_html(report: Mapping[str, Any], path: str | Path) -> Path:
 def render(report: Mapping[str, Any]) -> str:
     """The page as text."""
     settings = report["settings"]
-    about = " · ".join(f"{escape(str(name))} <b>{escape(str(value))}</b>" for name, value in settings["about"].items())
+    about = " · ".join(f"{escape(str(name))} <b>{escape(str(value))}</b>" for name, value in settings["about"].items() if value)
     maps = "\n".join(f"<section><h2>{escape(found['fault'])}</h2>\n{heat_map(found)}\n</section>" for found in report["faults"])
     return _PAGE.substitute(
         style=_asset("style.css"),
