@@ -31,6 +31,11 @@ def explore(
     accelerator: str | hardware.Accelerator = "edge-16x16",
     sampler: str = "assisted",
     forecast: bool = False,
+    attack: str = "pgd(loss=margin)",
+    attack_epsilon: float = 0.03,
+    attack_images: int = 100,
+    fault: str = "accumulator_flip",
+    fault_count: int = 2048,
     out: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Study:
@@ -38,10 +43,13 @@ def explore(
 
     space: None (the shipped candidates), unit specs or rules for every layer, a mapping from plan keys to such lists, or a TOML file.
     data: labelled images for calibration and search; test: for the final figures only. max_drop: points `study.best` may lose.
-    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles". budget: plans to try. sampler: spec. forecast: rank plans
-    by a forecast of their drop and do not simulate hopeless ones.
+    objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles", "robust_accuracy", "sdc_rate". budget: plans to try.
+    sampler: spec. forecast: rank plans by a forecast of their drop and do not simulate hopeless ones.
+    attack, attack_epsilon, attack_images: of robust_accuracy: an attack within an epsilon (pixels 0..1) on so many validation images;
+    `data` must then be a `zoo.Dataset` that knows its scaling. fault, fault_count: of sdc_rate: a fault, and how many a plan meets.
     out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
-    Raises DataError without data, StudyError for unknown objectives or an `out` that holds another study.
+    Raises DataError without data, UnknownNameError for attacks and faults that do not exist, StudyError for unknown objectives or an
+    `out` that holds another study.
     """
     if data is None:
         raise DataError("a search needs labelled images to measure accuracy: give data=, a data set or a loader of (image, label)")
@@ -56,6 +64,11 @@ def explore(
         sampler=sampler,
         forecast=forecast,
         objectives=tuple(objectives),
+        attack=attack,
+        attack_epsilon=attack_epsilon,
+        attack_images=attack_images,
+        fault=fault,
+        fault_count=fault_count,
     )
     problem = NetworkProblem(model, data, test, machine, settings, space)
     with Store(":memory:" if out is None else ensure_folder(out) / STORE) as store:

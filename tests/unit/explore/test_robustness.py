@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from inexact import hardware
-from inexact.core.errors import AttackError, DataError, StudyError
-from inexact.explore import NetworkProblem, Settings, Study
+from inexact.core.errors import AttackError, DataError, StudyError, UnknownNameError
+from inexact.explore import NetworkProblem, Settings, Study, explore
 from inexact.explore.result import front_point
 from inexact.nn import Plan
 from inexact.security.adversarial import Target, attacks, images_of
@@ -94,3 +94,16 @@ def test_pixels_must_be_known(model: nn.Module) -> None:
     data = dataset(model)
     with pytest.raises(DataError, match=r"robust_accuracy needs to know how pixels were normalised: give a zoo.Dataset with its scaling"):
         problem(model, settings(), [(data.images, data.labels)])
+
+
+def test_the_one_call_takes_the_settings_of_what_is_measured(model: nn.Module) -> None:
+    asked: dict[str, Any] = {"attack": "noise(draws=3)", "attack_epsilon": 0.2, "attack_images": 7, "fault_count": 90}
+    asked["fault"] = "weight_flip"
+    objectives = ("top1", "energy_pj", "robust_accuracy", "sdc_rate")
+    study = explore(model, {"0": ["trunc(cut=6)"]}, data=dataset(model), objectives=objectives, budget=2, **asked)
+    assert {name: getattr(study.settings, name) for name in asked} == asked
+    assert all(set(trial.measured) == {"robust_accuracy", "sdc_rate"} for trial in study.trials)
+    with pytest.raises(UnknownNameError, match="no attack is called 'pgg'"):
+        explore(model, data=dataset(model), objectives=objectives, attack="pgg")
+    with pytest.raises(UnknownNameError, match="no fault is called 'flop'"):
+        explore(model, data=dataset(model), objectives=objectives, fault="flop")
