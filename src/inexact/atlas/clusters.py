@@ -22,7 +22,8 @@ from scipy.spatial.distance import squareform
 
 from inexact.atlas.agreement import Agreement, agreement
 from inexact.atlas.taxonomy import class_of
-from inexact.atlas.works import FAMILIES, Work, works
+from inexact.atlas.works import Work, works
+from inexact.core.families import FAMILIES
 
 FEATURES = ("granularity", "adaptivity", "recovery", "retraining", "changed", "error")
 MOST = 10

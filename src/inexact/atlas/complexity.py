@@ -16,7 +16,8 @@ from inexact.atlas.datasets import Described
 from inexact.atlas.figures import Figure, figures
 from inexact.atlas.links import links
 from inexact.atlas.networks import Image, Sized
-from inexact.atlas.works import FAMILIES, Work, works
+from inexact.atlas.works import Work, works
+from inexact.core.families import FAMILIES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from inexact.atlas.links import STATUSES, Link, links
-from inexact.atlas.works import BESIDE, FAMILIES, Work, works
+from inexact.atlas.works import BESIDE, Work, works
+from inexact.core.families import FAMILIES
 
 DEFINITION = (
     "Counted are works with a technique of their own: surveys are left out, approximate memory, which lies outside the three families, is "

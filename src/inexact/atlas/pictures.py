@@ -8,7 +8,8 @@ from math import sqrt
 
 from inexact.atlas import datasets, networks
 from inexact.atlas.complexity import Evaluation, Field, Placed
-from inexact.atlas.works import BESIDE, FAMILIES, works
+from inexact.atlas.works import BESIDE, works
+from inexact.core.families import FAMILIES
 from inexact.report.picture import FAINT, SERIES, document, dot, key, line, text
 
 WIDTH = 860

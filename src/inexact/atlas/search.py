@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from inexact.atlas import datasets, networks
 from inexact.atlas.links import STATUSES, links
-from inexact.atlas.works import ADAPTIVITIES, BESIDE, FAMILIES, GRANULARITIES, RETRAININGS, Work, works
+from inexact.atlas.works import ADAPTIVITIES, BESIDE, GRANULARITIES, RETRAININGS, Work, works
 from inexact.core.errors import CatalogueError, UnknownNameError, near
+from inexact.core.families import FAMILIES
 
 _COLUMNS = "key, title, authors, technique, facts"
 _WEIGHTS = "4, 8, 3, 3, 1"

@@ -10,8 +10,9 @@ from typing import Any
 
 from inexact.atlas import _records, registries
 from inexact.atlas.links import links
-from inexact.atlas.works import BESIDE, FAMILIES, Work, works
+from inexact.atlas.works import BESIDE, Work, works
 from inexact.core.errors import CatalogueError
+from inexact.core.families import FAMILIES
 
 ERRORS = ("exact", "value", "predictive", "timing", "random")
 """Nature of a class's error: none, a function of the operands, a guess, a matter of time and voltage, random."""

@@ -12,9 +12,7 @@ from typing import Any
 
 from inexact.atlas import _records
 from inexact.core.errors import CatalogueError, UnknownNameError, near
-
-FAMILIES = ("computation_reduction", "approximate_units", "precision_scaling")
-"""The three families of hardware approximation."""
+from inexact.core.families import FAMILIES
 
 BESIDE = ("accuracy_recovery", "error_metric_model", "beyond_energy", "tooling", "survey", "memory_approximation")
 """What the catalogue holds beside them."""

@@ -47,6 +47,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same trials.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for study.db, the report and the best design.")
 @click.option("--space", type=click.Path(path_type=Path), help="Search space (TOML) instead of the shipped candidates.")
+@click.option("--family", "families", multiple=True, help="Use these families only: computation_reduction, approximate_units, …; several.")
 @click.option("--sampler", default="assisted", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
 @click.option("--forecast", is_flag=True, help="Rank plans by a forecast of their drop; do not simulate hopeless ones.")
 @click.option("--calibration", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images for calibration.")
@@ -76,8 +77,7 @@ def run_study(
 
     use_threads(threads)
     text = None if space is None else read_space(space).text
-    if not settings["objectives"]:
-        settings.pop("objectives")
+    settings = {name: value for name, value in settings.items() if value != ()}  # those not given have defaults
     asked = explore.Settings(weights=None if weights is None else str(weights), space=text, **settings)
     with explore.Store(folder / STORE) as store:
         return _run(store, asked, folder, _command(), as_json=as_json, report=not no_report)

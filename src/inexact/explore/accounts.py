@@ -67,8 +67,8 @@ class Accounting:
         return layer_energies(self.machine.evaluate(self.planned(rules, works)))
 
     def judge(self, workload: Workload) -> dict[str, Any]:
-        """The plain JSON account of a built design: energy and area saving in percent, savings by boundary, cost by component and layer;
-        products: the share of a layer's products that is formed.
+        """The plain JSON account of a built design: energy and area saving in percent, savings and energies by boundary, latency, cost by
+        component and layer; products: the share of a layer's products that is formed.
         """
         cost = self.machine.evaluate(workload)
         savings = hardware.savings(cost, self.baseline)
@@ -81,6 +81,8 @@ class Accounting:
             "cycles": cost.cycles.value,
             "savings": written(savings),
             "area_saving_estimate": area.to_json(),
+            "latency_ms": cost.latency_ms.to_json(),
+            "by_boundary": boundaries(cost),
             "by_component": components(cost),
             "by_layer": layer_energies(cost),
             "products": {layer.name: layer.executed for layer in workload.multiplying},
@@ -104,6 +106,11 @@ def layer_energies(cost: Cost) -> dict[str, float]:
 def components(cost: Cost) -> dict[str, float]:
     """Component -> pJ, those that are not zero."""
     return {name: triple[0] for name, triple in cost.components.items() if triple[0]}
+
+
+def boundaries(cost: Cost) -> dict[str, float]:
+    """Boundary -> pJ."""
+    return {name: sum(cost.components[part][0] for part in hardware.within(name, cost.components)) for name in hardware.BOUNDARIES}
 
 
 def written(estimates: Mapping[str, Estimate]) -> dict[str, Any]:

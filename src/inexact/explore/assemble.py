@@ -29,6 +29,7 @@ def assemble(search: Search, best: Trial | None, *, command: str, message: str) 
     accounts = None if best is None or best.measurement is None else best.measurement.accounts
     parts = ledger.problem.describe(None if best is None else best.plan, search.space, accounts or {})
     energy = {"unit": "pJ", "baseline": parts.get("baseline_components", {}), "best": (accounts or {}).get("by_component", {})}
+    energy["by_boundary"] = {"baseline": parts.get("baseline_boundaries", {}), "best": (accounts or {}).get("by_boundary", {})}
     limit = f"{settings.max_drop:g} point" + ("" if settings.max_drop == 1 else "s")
     return StudyReport(
         title=f"{settings.network} on {settings.data}, {settings.accelerator}: at most {limit} of accuracy lost",
@@ -154,6 +155,8 @@ def _design(best: Trial, tested: dict[int, PairedAccuracy], parts: JsonObject, l
         savings=accounts.get("savings", {}),
         area_saving=accounts.get("area_saving_estimate", {}),
         ceiling=parts.get("ceiling", {}),
+        latency_ms=accounts.get("latency_ms", {}),
+        baseline_latency_ms=parts.get("baseline_latency_ms", {}),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from inexact import hardware, units
 from inexact.core.estimate import Estimate
 from inexact.core.workload import LayerWorkload
-from inexact.explore.accounts import Accounting, components, layer_energies, written
+from inexact.explore.accounts import Accounting, boundaries, components, layer_energies, written
 from inexact.explore.space import Space
 from inexact.metrics import profile
 from inexact.nn import Plan, Rule
@@ -21,7 +21,10 @@ HEATMAP = 32
 
 
 def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: Mapping[str, Any]) -> dict[str, Any]:
-    """layers, units, ceiling, baseline_components, provenance as plain JSON. accounts: of the design, as `Accounting.judge` gives them."""
+    """layers, units, ceiling, baseline_components, baseline_boundaries, baseline_latency_ms, provenance as plain JSON.
+
+    accounts: of the design, as `Accounting.judge` gives them.
+    """
     rules = {} if plan is None else plan.rules
     codings = {rule.unit.spec: rule.coding for rule in rules.values() if rule is not None}
     specs = [spec for spec in codings if isinstance(units.of_any_system(spec), Multiplier)]  # the others have no table of integers
@@ -30,6 +33,8 @@ def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: 
         "units": [_unit(spec, codings[spec]) for spec in specs],
         "ceiling": written(hardware.ceiling(accounting.baseline)),
         "baseline_components": components(accounting.baseline),
+        "baseline_boundaries": boundaries(accounting.baseline),
+        "baseline_latency_ms": accounting.baseline.latency_ms.to_json(),
         "provenance": _provenance(accounting, codings, accounts),
     }
 
@@ -110,6 +115,7 @@ def _provenance(accounting: Accounting, codings: Mapping[str, str], accounts: Ma
     rows = [_row(f"energy saving, {name}", value) for name, value in accounts.get("savings", {}).items()]
     if "area_saving_estimate" in accounts:
         rows.append(_row("area saving", accounts["area_saving_estimate"]))
+    rows.append(_row("latency, exact 8-bit", accounting.baseline.latency_ms.to_json()))
     for spec, coding in codings.items():
         rows += [_row(f"{name} of {spec} over exact 8x8", figure.to_json()) for name, figure in _relative(spec, coding).items()]
     rows += [_row(name, estimate.to_json()) for name, estimate in accounting.machine.constants().items()]

@@ -57,7 +57,7 @@ class NetworkProblem:
         self.layers = plannable(model, self.calibration)
         shape = tuple(whole.images.shape[1:])
         self.accounting = Accounting.of(accelerator, workload(model, shape, name=settings.network))
-        wanted = candidates(space, self.layers, self.accounting.exact)
+        wanted = candidates(space, self.layers, self.accounting.exact, families=settings.families)
         self.robustness = Robustness.of(settings, validation, self.pools["validation"])
         self.fault_rate = FaultRate.of(settings, self.pools["validation"])
         self._known: dict[tuple[str, ...], bool] = {}

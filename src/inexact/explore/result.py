@@ -93,7 +93,8 @@ class LayerReport:
 class DesignReport:
     """A chosen plan. savings: boundary -> estimate ("multiplier", "array", "on_chip", "with_dram"), percent of the exact 8-bit design.
 
-    ceiling: boundary -> estimate of the saving if multiplications cost nothing at all. test is None when no test data was given.
+    ceiling: boundary -> estimate of the saving if multiplications cost nothing at all. latency_ms, baseline_latency_ms: estimates of one
+    inference of this design and of the exact 8-bit one; empty in studies of older versions. test is None when no test data was given.
     """
 
     trial: int
@@ -104,6 +105,8 @@ class DesignReport:
     savings: dict[str, JsonObject]
     area_saving: JsonObject
     ceiling: dict[str, JsonObject]
+    latency_ms: JsonObject = field(default_factory=dict)
+    baseline_latency_ms: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +127,8 @@ class UnitReport:
 class StudyReport:
     """Everything a study found. `to_json()` is the dictionary the report writer takes.
 
-    energy: {"unit": "pJ", "baseline": {component: pJ}, "best": {component: pJ}}, one inference.
+    energy: {"unit": "pJ", "baseline": {component: pJ}, "best": {component: pJ}, "by_boundary": {"baseline": {boundary: pJ}, "best": {…}}},
+    one inference.
     provenance: [{quantity, value, unit, source, node, verified}]. best is None when no design meets `max_drop`; `message` says why.
     screened: plans that were refused by their forecast and not simulated.
     """

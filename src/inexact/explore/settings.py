@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inexact.core.errors import StudyError, near, require_range
+from inexact.core.families import FAMILIES
 from inexact.explore.samplers import get as get_sampler
 from inexact.reliability import faults
 from inexact.security.adversarial import attacks
@@ -19,12 +20,15 @@ of faults, in percent, that change the answer (SDC-1)."""
 OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles", **MEASURED}
 """What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles, what is measured. Values are minimised."""
 
+_SEVERAL = ("objectives", "families")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of a study.
 
     network, data, accelerator, weights: names or paths as on the command line. space: text of a space file, None for the shipped one.
+    families: of approximation that rules may use, one or more of `core.families.FAMILIES`; the others are left out of the space.
     max_drop: largest accepted validation drop against float32, in points. trials: plans to try, 1..1000000.
     seed: of everything random. sampler: spec. objectives: two or more of `OBJECTIVES`, "top1" among them.
     calibration: validation images for ranges and corrections; never measured on. rank_images: of those, images used for ranking.
@@ -42,6 +46,7 @@ class Settings:
     accelerator: str = "edge-16x16"
     weights: str | None = None
     space: str | None = None
+    families: tuple[str, ...] = FAMILIES
     max_drop: float = 1.0
     trials: int = 60
     seed: int = 0
@@ -79,6 +84,11 @@ class Settings:
         require_range("seed", self.seed, 0, 2**32 - 1)
         if not math.isfinite(self.max_drop):
             raise StudyError(f"max_drop must be a finite number of points, not {self.max_drop}")
+        for name in self.families:
+            if name not in FAMILIES:
+                raise StudyError(f"no family is called {name!r}{near(name, FAMILIES)} Families: {', '.join(FAMILIES)}")
+        if not self.families:
+            raise StudyError(f"a study needs at least one family of approximation: {', '.join(FAMILIES)}")
         for name in self.objectives:
             if name not in OBJECTIVES:
                 raise StudyError(f"no objective is called {name!r}{near(name, OBJECTIVES)} Objectives: {', '.join(OBJECTIVES)}")
@@ -95,7 +105,7 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` gives equal settings back."""
-        return {**dataclasses.asdict(self), "objectives": list(self.objectives)}
+        return {**dataclasses.asdict(self), **{name: list(getattr(self, name)) for name in _SEVERAL}}
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Settings:
@@ -103,7 +113,7 @@ class Settings:
         known = {f.name for f in dataclasses.fields(cls)}
         if not isinstance(content, dict) or not set(content) <= known or not {"network", "data"} <= set(content):
             raise StudyError("settings of a study must be those this version writes; the study was written by another version")
-        return cls(**{**content, "objectives": tuple(content["objectives"])})
+        return cls(**{**content, **{name: tuple(content[name]) for name in _SEVERAL if name in content}})
 
     def agrees(self, other: Settings) -> bool:
         """Whether two studies are the same search, the number of trials aside: one can go on where the other stopped."""

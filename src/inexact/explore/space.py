@@ -14,6 +14,7 @@ from typing import Any
 from inexact import precision as precision_formats
 from inexact import units
 from inexact.core.errors import PlanError, SpecError, StudyError, near
+from inexact.core.families import FAMILIES
 from inexact.explore.samplers import Genome
 from inexact.nn import Plan, Rule
 from inexact.reduction import Work
@@ -106,12 +107,15 @@ class Space:
         return cls(layers=tuple(layers))
 
 
-def candidates(space: SpaceInput, layers: Mapping[str, str], exact: Rule = EXACT) -> dict[str, list[Rule]]:
+def candidates(
+    space: SpaceInput, layers: Mapping[str, str], exact: Rule = EXACT, *, families: Sequence[str] = FAMILIES
+) -> dict[str, list[Rule]]:
     """The rules each layer may take, the exact one first, before ranking.
 
     space: None (the shipped list); a TOML file; unit specs or rules for every layer; or a mapping from plan keys to such lists, where
     layers no key matches stay exact. A bare unit spec stands for the codings and corrections it fits (see `rules_for`).
-    layers: name -> module class name. Raises StudyError for a file that is not a space, PlanError for keys that match nothing.
+    layers: name -> module class name. families: rules that use others lose their reduction or are left out.
+    Raises StudyError for a file that is not a space, PlanError for keys that match nothing.
     """
     if space is None:
         text = files("inexact.explore").joinpath("default_space.toml").read_text(encoding="utf-8")
@@ -126,9 +130,16 @@ def candidates(space: SpaceInput, layers: Mapping[str, str], exact: Rule = EXACT
         groups = [(("default",), _rules(space))]
     found: dict[str, dict[Rule, None]] = {name: {exact: None} for name in layers}
     for keys, rules in groups:
+        used = [rule for rule in _within(rules, families) if rule.families <= set(families)]
         for name in _matching(keys, layers):
-            found[name].update(dict.fromkeys(rules))
+            found[name].update(dict.fromkeys(used))
     return {name: list(rules) for name, rules in found.items()}
+
+
+def _within(rules: Iterable[Rule], families: Sequence[str]) -> list[Rule]:
+    """The rules, without their reductions where that is none of the families."""
+    reduced = FAMILIES[0] in families
+    return [rule if reduced else rule.but(reduction="none") for rule in rules]
 
 
 def rules_for(spec: str) -> list[Rule]:

@@ -5,7 +5,7 @@
 
 from inexact.hardware._accelerator import Accelerator, load
 from inexact.hardware._constants import Constant, Technology, technology
-from inexact.hardware._cost import ARRAY, BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings
+from inexact.hardware._cost import ARRAY, BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings, within
 from inexact.hardware._description import DATAFLOWS, presets
 from inexact.hardware._evaluate import baseline, leanest_baseline, reference_multiplier
 from inexact.hardware._mapping import Mapping, array_accesses, compute_cycles
@@ -42,4 +42,5 @@ __all__ = [
     "savings",
     "slowdown",
     "technology",
+    "within",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 from inexact import precision as precision_formats
 from inexact.core.errors import FormatError, PlanError, near
+from inexact.core.families import FAMILIES
 from inexact.core.numbers import SYSTEMS
 from inexact.core.registry import parse_call
 from inexact.core.workload import CODINGS
@@ -16,7 +18,7 @@ from inexact.nn._modes import GRANULARITIES
 from inexact.nn._numbers import factors
 from inexact.nn._tables import coded_table
 from inexact.nn.gradients import gradients
-from inexact.precision import Format, MixedFormat
+from inexact.precision import Format, Int, MixedFormat
 from inexact.reduction import reductions
 from inexact.units import Accumulator, FloatMultiplier, Multiplier, float_multipliers, multipliers
 
@@ -123,6 +125,13 @@ class Rule:
         if self.format.system is not None:
             return self.unit.spec == self.exact_unit
         return self.unit.family_name == "exact" and self.accumulator == "exact"
+
+    @cached_property
+    def families(self) -> frozenset[str]:
+        """The families of approximation it uses, of `core.families.FAMILIES`; none: exact 8-bit integers."""
+        form = self.format
+        scaled = not isinstance(form, Int) or (form.a_bits, form.b_bits) != (8, 8)
+        return frozenset(itertools.compress(FAMILIES, (self.reduction != "none", not self.exact, scaled)))
 
     @cached_property
     def wide(self) -> bool:

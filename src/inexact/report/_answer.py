@@ -6,7 +6,7 @@ from html import escape
 
 from inexact.core.estimate import Estimate
 from inexact.report._accounts import BOUNDARIES, origin, savings
-from inexact.report._values import Json, finite, fixed, interval, mapping, number, percent, points, text, with_interval
+from inexact.report._values import Json, estimate, finite, fixed, interval, mapping, number, percent, points, text, with_interval
 from inexact.report._view import Trial, View
 
 
@@ -125,6 +125,10 @@ def _figures(view: View) -> str:
     area = percent(view.best.get("area_saving"))
     if area:
         figures.append(_figure("area saved", fixed(area.value, 1), "%", _spread(area)))
+    for name, key in (("exact 8-bit", "baseline_latency_ms"), ("chosen design", "latency_ms")):
+        time = estimate(view.best.get(key))
+        if time:
+            figures.append(_figure(f"latency, {name}", number(time.value), "ms", escape(time.source)))
     for name, saving in savings(view.best).items():
         figures.append(_figure(f"energy saved, {BOUNDARIES[name]}", fixed(saving.value, 1), "%", _spread(saving)))
     return f'<dl class="figures">{"".join(figures)}</dl>' if figures else ""

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inexact.report._accounts import BOUNDARIES, ceilings, origin, savings
-from inexact.report._values import finite, fixed, mapping, percent, points, with_interval
+from inexact.report._values import estimate, finite, fixed, mapping, number, percent, points, with_interval
 from inexact.report._view import Trial, View, view
 
 
@@ -62,6 +62,8 @@ def _chosen(seen: View) -> list[str]:
         ceiling = f"; multipliers alone at most {fixed(limits[name].value, 1)} %" if name in limits and name != "multiplier" else ""
         lines.append(f"energy saved, {BOUNDARIES[name]}: {fixed(saving.value, 1)} %{ceiling}")
     lines += [f"area saved: {fixed(area.value, 1)} %"] if area else []
+    before, after = estimate(seen.best.get("baseline_latency_ms")), estimate(seen.best.get("latency_ms"))
+    lines += [f"latency: {number(after.value)} ms; exact 8-bit {number(before.value)} ms"] if before and after else []
     lines += [origin(seen.report)] if origin(seen.report) else []
     known = [*saved.values(), *([area] if area else [])]
     lines += [f"source: {source}" for source in dict.fromkeys(estimate.source for estimate in known if estimate.source)]

@@ -9,6 +9,7 @@ import pytest
 
 from inexact.atlas import clusters, dendrogram, works
 from inexact.atlas.agreement import Labels, adjusted_rand, agreement, mutual_information
+from inexact.core.families import FAMILIES
 
 TABLE: list[dict[str, str | None]] = [
     {"x": "a", "y": "c"},
@@ -99,7 +100,7 @@ def test_features_of_works() -> None:
         "error": "value",
     }
     assert clusters.features(works.get("silfa2019"))["recovery"] is None
-    held = [work for work in works.works().values() if work.family in works.FAMILIES]
+    held = [work for work in works.works().values() if work.family in FAMILIES]
     assert not any("other" in clusters.features(work).values() for work in held)
 
 

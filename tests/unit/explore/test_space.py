@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inexact.core.errors import PlanError, SpecError, StudyError
+from inexact.core.families import FAMILIES
 from inexact.explore import Settings, Space, candidates
 from inexact.explore.accounts import Total
 from inexact.explore.pareto import non_dominated, spread
@@ -36,6 +37,26 @@ def test_shipped_space() -> None:
     assert {rule.coding for rule in rules} == {"signed", "unsigned", "sign_magnitude"}
     families = {rule.unit.family_name for rule in rules}
     assert families >= {"exact", "trunc", "bam", "drum", "mitchell", "kulkarni", "roba", "operand_trunc", "perforation"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_family_of_the_shipped_space(family: str) -> None:
+    rules = candidates(None, LAYERS, families=(family,))["conv1"]
+    assert len(rules) > 4
+    assert rules[0].families == frozenset()
+    assert {name for rule in rules for name in rule.families} == {family}
+
+
+def test_families_of_a_rule() -> None:
+    everything = Rule(
+        multiplier="trunc(cut=2,width=(5,4))", precision="int(a_bits=5,b_bits=5)", coding="sign_magnitude", reduction="zero_skipping"
+    )
+    assert everything.families == set(FAMILIES)
+    assert candidates([everything], LAYERS, families=FAMILIES[1:])["fc"] == [EXACT, everything.but(reduction="none")]
+    assert candidates([everything], LAYERS, families=FAMILIES[:2])["fc"] == [EXACT]
+    assert Rule(accumulator="accumulator(adder=loa(low=6),width=24)", coding="signed").families == {"approximate_units"}
+    assert Rule(precision="e4m3").families == {"precision_scaling"}
+    assert Rule(precision="int(calibration=mse)").families == set()
 
 
 def test_mapping_leaves_other_layers_exact() -> None:
@@ -148,6 +169,10 @@ def test_settings() -> None:
         Settings(network="n", data="d", trials=0)
     with pytest.raises(StudyError, match="no objective is called 'energy'; did you mean 'energy_pj'"):
         Settings(network="n", data="d", objectives=("top1", "energy"))
+    with pytest.raises(StudyError, match="no family is called 'units'"):
+        Settings(network="n", data="d", families=("units",))
+    with pytest.raises(StudyError, match="needs at least one family"):
+        Settings(network="n", data="d", families=())
     with pytest.raises(StudyError, match="objectives must be top1 and at least one more, not energy_pj"):
         Settings(network="n", data="d", objectives=("energy_pj",))
     with pytest.raises(StudyError, match="max_drop must be a finite number of points, not nan"):

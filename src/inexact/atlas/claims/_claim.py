@@ -16,6 +16,7 @@ from typing import Any, final
 from inexact.atlas import works
 from inexact.atlas.claims._tolerance import Tolerance, is_number
 from inexact.atlas.claims.checks._base import Check, kinds
+from inexact.core import families
 from inexact.core.errors import ClaimError, near
 from inexact.core.files import sha256
 
@@ -25,7 +26,7 @@ PROVENANCES = {
     "recalled": "from memory, not looked up",
     "computed": "follows from the work's definition",
 }
-FAMILIES = (*works.FAMILIES, *works.BESIDE)
+FAMILIES = (*families.FAMILIES, *works.BESIDE)
 _TEXTS = ("id", "source", "statement", "number", "unit", "family", "provenance", "cost")
 _OPTIONAL = ("work", "proxy", "why")
 _MEASURED = ("number", "unit", "tolerance", "check")
