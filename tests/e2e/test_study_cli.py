@@ -83,6 +83,9 @@ def test_content(finished: Path) -> None:
     assert {unit["spec"] for unit in content["units"]} == {
         layer["multiplier"] for layer in best["layers"] if layer["precision"] != "vector unit"
     }
+    assert content["energy"]["by_boundary"]["best"]["with_dram"] == pytest.approx(energy)
+    assert 0 < best["latency_ms"]["value"] <= best["baseline_latency_ms"]["value"] < 1
+    assert "latency, chosen design" in (finished / "report.html").read_text()
     assert all(row["source"] and row["unit"] for row in content["provenance"])
 
 

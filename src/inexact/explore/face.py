@@ -8,6 +8,7 @@ from torch import nn
 
 from inexact import hardware
 from inexact.core.errors import DataError
+from inexact.core.families import FAMILIES
 from inexact.core.files import ensure_folder
 from inexact.explore.network_problem import NetworkProblem
 from inexact.explore.settings import Settings
@@ -22,6 +23,7 @@ def explore(
     model: nn.Module,
     space: SpaceInput = None,
     *,
+    families: tuple[str, ...] = FAMILIES,
     data: Data | None = None,
     test: Data | None = None,
     objectives: tuple[str, ...] = ("top1", "energy_pj", "area_um2"),
@@ -42,6 +44,7 @@ def explore(
     """Search for plans of `model` that cost least for little accuracy; returns the finished study.
 
     space: None (the shipped candidates), unit specs or rules for every layer, a mapping from plan keys to such lists, or a TOML file.
+    families: of approximation that rules may use, of `core.families.FAMILIES`.
     data: labelled images for calibration and search; test: for the final figures only. max_drop: points `study.best` may lose.
     objectives: "top1" and one or more of "energy_pj", "area_um2", "cycles", "robust_accuracy", "sdc_rate". budget: plans to try.
     sampler: spec. forecast: rank plans by a forecast of their drop and do not simulate hopeless ones.
@@ -58,6 +61,7 @@ def explore(
         network=type(model).__name__,
         data=str(getattr(data, "name", type(data).__name__)),
         accelerator=machine.name,
+        families=tuple(families),
         max_drop=max_drop,
         trials=budget,
         seed=seed,

@@ -112,6 +112,12 @@ def test_accounts(model: nn.Module, images: torch.Tensor, accounting: Accounting
     assert found["area_um2"] == pytest.approx(predicted.area_um2)
     assert sum(found["by_layer"].values()) == pytest.approx(found["energy_pj"])
     assert sum(found["by_component"].values()) == pytest.approx(found["energy_pj"])
+    assert list(found["by_boundary"]) == ["multiplier", "array", "on_chip", "with_dram"]
+    assert found["by_boundary"]["multiplier"] == found["by_component"]["multipliers"]
+    assert found["by_boundary"]["on_chip"] == pytest.approx(found["energy_pj"] - found["by_component"]["dram"])
+    for boundary, saving in found["savings"].items():
+        assert saving["value"] == pytest.approx(100 - 100 * found["by_boundary"][boundary] / same["by_boundary"][boundary])
+    assert (found["latency_ms"]["value"], found["latency_ms"]["unit"]) == (pytest.approx(found["cycles"] / 400e6 * 1e3), "ms")
 
 
 def test_description(model: nn.Module, images: torch.Tensor, accounting: Accounting, ranked: Space) -> None:
@@ -127,6 +133,7 @@ def test_description(model: nn.Module, images: torch.Tensor, accounting: Account
     assert {row["quantity"] for row in parts["provenance"]} >= {
         "energy saving, with_dram",
         "area saving",
+        "latency, exact 8-bit",
         "energy of trunc(cut=8,width=(8,7)) over exact 8x8",
     }
     assert describe(accounting, None, ranked, {})["layers"] == []
