@@ -61,7 +61,7 @@ def _simple(layer: ApproxLayer, unit: Multiplier, x: Tensor, macs: float) -> Sim
     layer.recoverer = None
     assert spy.probe is not None
     rule, probe = layer.rule, spy.probe
-    a_patterns = layer.a_patterns(probe.a).flatten().long()
+    a_patterns = layer.arithmetic.a_patterns(probe.a).flatten().long()
     p = torch.bincount(a_patterns, minlength=2**rule.format.a_bits).double()
     errors = probe.error_table().double()
     q = torch.bincount(probe.answers().flatten(), minlength=errors.shape[1]).double()

@@ -164,8 +164,9 @@ def _tap_changes(layer: ApproxLayer, a: Tensor, tap: Tensor, before: Tensor, aft
     plane = a[here[:, None, None], tap[0][:, None, None], rows[:, :, None], columns[:, None, :]]
     if layer.rule.exact:
         return (plane.double() * (after - before.long()).double()[:, None, None])[:, None]
-    changes = (layer.table[:, layer.b_patterns(after).long()] - layer.table[:, layer.b_patterns(before).long()]).T.double()
-    return changes.gather(1, layer.a_patterns(plane).long().flatten(1)).reshape(plane.shape)[:, None]
+    codes = layer.arithmetic
+    changes = (layer.table[:, codes.b_patterns(after).long()] - layer.table[:, codes.b_patterns(before).long()]).T.double()
+    return changes.gather(1, codes.a_patterns(plane).long().flatten(1)).reshape(plane.shape)[:, None]
 
 
 def _channel_sums(layer: ApproxLayer, a: Tensor, weights: Tensor, spread: _Channels) -> Tensor:
@@ -210,7 +211,8 @@ def _own_kernels(layer: ApproxLayer, a: Tensor, weights: Tensor) -> Tensor:
         peak = 2**layer.rule.format.a_bits
         sums = kernels.exact_conv2d(joined, weights, stride, 0, dilation, len(a), peak=peak, dtype=torch.float64)
     else:
-        sums = conv2d(layer.rule, layer.a_patterns(joined), layer.b_patterns(weights), layer.table, stride, dilation, len(a)).double()
+        patterns = layer.arithmetic.a_patterns(joined), layer.arithmetic.b_patterns(weights)
+        sums = conv2d(layer.rule, *patterns, layer.table, stride, dilation, len(a)).double()
     return sums.transpose(0, 1)
 
 

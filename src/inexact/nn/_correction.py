@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from inexact.core.errors import DataError, FormatError
-from inexact.nn._probed import Probed
+from inexact.nn._modes import answers, error_columns
 from inexact.nn._rule import Rule
 from inexact.nn._tables import coded_table
+
+if TYPE_CHECKING:
+    from inexact.nn._emulation import Emulation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,7 @@ class Probe:
 
     def __init__(
         self,
-        layer: Probed,
+        layer: Emulation,
         a: Tensor | None,
         b: Tensor,
         accumulator: Tensor | None,
@@ -120,7 +124,7 @@ class Probe:
         FormatError for products that are no integers.
         """
         self._with_integers()
-        return self.layer.errors().to(torch.int64)
+        return error_columns(self.layer.rule).to(torch.int64)
 
     def _with_integers(self) -> Rule:
         rule = self.layer.rule
@@ -141,7 +145,7 @@ class Probe:
 
     def answers(self) -> Tensor:
         """int64 [O, …], the column of `error_table` that each weight runs: its bit pattern, and its mode where weights have modes."""
-        return self.layer.answers(self.patterns())
+        return answers(self.layer, self.patterns())
 
     def renewed(self) -> Probe:
         """The probe of the layer as it computes now, after its modes were changed."""

@@ -61,12 +61,12 @@ def _counter(layer: ApproxLayer, counts: list[Tensor]) -> Callable[..., None]:
     rule = layer.rule
 
     def count(_layer: nn.Module, received: tuple[Tensor, ...]) -> None:
-        a = torch.bincount(layer.a_patterns(layer.a_codes(received[0])).flatten().long(), minlength=2**rule.format.a_bits)
+        a = torch.bincount(layer.arithmetic.a_patterns(layer.a_codes(received[0])).flatten().long(), minlength=2**rule.format.a_bits)
         if counts:
             counts[0] += a
             return
         b = layer.b_codes()
-        patterns = b.abs() if rule.coding == "sign_magnitude" else layer.b_patterns(b)
+        patterns = b.abs() if rule.coding == "sign_magnitude" else layer.arithmetic.b_patterns(b)
         counts[:] = [a, torch.bincount(patterns.flatten().long(), minlength=2**rule.format.b_bits)]
         if layer.modes is not None and isinstance(rule.unit, Multiplier):
             size = 1 << rule.unit.width[1]

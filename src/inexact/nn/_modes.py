@@ -12,12 +12,12 @@ from torch import Tensor
 
 from inexact.core.errors import PlanError
 from inexact.core.workload import Coding
-from inexact.nn._tables import coded_table, error_table
+from inexact.nn._tables import coded_table, error_table, errors_with
 from inexact.units import Multiplier, multipliers
 
 if TYPE_CHECKING:
-    from inexact.nn._layer import ApproxLayer
-    from inexact.nn.products import ApproxProduct
+    from inexact.nn._emulation import Emulation
+    from inexact.nn._rule import Rule
 
 GRANULARITIES = ("uniform", "per_filter", "per_weight")
 """How many weights share a mode: all of a layer, those of an output channel, none."""
@@ -71,7 +71,7 @@ def first_modes(granularity: str, spec: str, weight: Tensor) -> Tensor | None:
     return torch.full(tuple(shape), own_mode(spec), dtype=torch.uint8, device=weight.device)
 
 
-def mode_shares(layer: ApproxLayer | ApproxProduct) -> list[tuple[str, float]]:
+def mode_shares(layer: Emulation) -> list[tuple[str, float]]:
     """(spec, share of the layer's weights) of the modes in use, in the order of their codes. Every weight has as many products."""
     assert isinstance(layer.modes, Tensor)
     counts = torch.bincount(layer.modes.flatten().long(), minlength=len(modes_of(layer.rule.unit.spec))).double()
@@ -92,17 +92,39 @@ def checked_modes(modes: Tensor, like: Tensor | None, spec: str, name: str) -> T
     return modes.to(torch.uint8)
 
 
-def pairs(modes: Tensor, patterns: Tensor, b_bits: int) -> Tensor:
-    """int64, shaped as the weight: columns of `modal_errors`."""
-    return modes.long() * (1 << b_bits) + patterns.long()
+def error_columns(rule: Rule) -> Tensor:
+    """int32 [2**a_bits, N], approximate minus exact product; `answers` says which column a weight runs."""
+    find = error_table if rule.modes == "uniform" else modal_errors
+    return torch.from_numpy(find(rule.unit.spec, rule.coding, rule.format.b_bits))
 
 
-def parts_of(spec: str, coding: Coding, b_bits: int, found: Tensor) -> list[Part]:
-    """Tables whose sums add up to the layer's, for columns as `pairs` gives them: one wherever the weights meet at most 256 answers.
+def answers(part: Emulation, patterns: Tensor) -> Tensor:
+    """int64, shaped as the weight: columns of `error_columns` for the weights' bit patterns."""
+    if part.rule.modes == "uniform" or part.modes is None:
+        return patterns.long()
+    return part.modes.long() * (1 << part.rule.format.b_bits) + patterns.long()
 
-    Else each table holds a column of zeros, which the weights of the other tables run.
+
+def padding_errors(part: Emulation, b: Tensor) -> Tensor:
+    """float64, shaped as the weight: the error of each of its codes b (or their bit patterns) with the code of zero."""
+    rule, zero = part.rule, int(part.a_zero)
+    patterns = b.long() & (2**rule.format.b_bits - 1)
+    if rule.modes != "uniform":
+        at_zero = error_columns(rule)[zero & (2**rule.format.a_bits - 1)].to(b.device)
+    else:
+        at_zero = torch.from_numpy(errors_with(zero, rule.unit.spec, rule.coding, rule.format.b_bits)).to(b.device)
+    return at_zero[answers(part, patterns)].double()
+
+
+def parts_of(part: Emulation, patterns: Tensor) -> list[Part]:
+    """Tables, and codes into them, whose sums add up to those of the weights' bit patterns.
+
+    One wherever the weights meet at most 256 answers; else each table holds a column of zeros, which the weights of the other tables run.
     """
-    columns = _columns(spec, coding, b_bits)
+    if part.rule.modes == "uniform":
+        return [Part(part.table, patterns)]
+    columns = _columns(part.rule.unit.spec, part.rule.coding, part.rule.format.b_bits)
+    found = answers(part, patterns)
     used, inverse = torch.unique(torch.from_numpy(columns.place).to(found.device)[found], return_inverse=True)
     if len(used) <= MOST_COLUMNS:
         return [Part(_table(columns, used), inverse.to(torch.uint8))]

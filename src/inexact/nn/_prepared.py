@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from inexact.kernels import Surroundings
+from inexact.nn._modes import padding_errors, parts_of
 from inexact.precision import fixed_point
 
 if TYPE_CHECKING:
@@ -93,13 +94,13 @@ def prepare(layer: ApproxLayer) -> Prepared:
         integer_out=(float(layer.out_zero), float(layer.out_scale), 0.0, float(2**form.a_bits - 1)),
     )
     differs = layer.skips_padding and not layer.rule.exact
-    parts = layer.parts(patterns)
+    parts = parts_of(layer, patterns)
     return Prepared(
         patterns=parts[0].codes,
         table=parts[0].table,
         whole=len(parts) == 1,
         around=around,
-        padding_errors=layer.padding_errors(patterns) if differs else None,
+        padding_errors=padding_errors(layer, patterns) if differs else None,
     )
 
 
@@ -112,6 +113,6 @@ def _weight_codes(layer: ApproxLayer) -> tuple[Tensor, Tensor]:
     for start in range(0, weight.shape[0], step):
         part = slice(start, start + step)
         codes = quantiser.of_channels(part).quantise(weight[part])
-        patterns[part] = layer.b_patterns(codes)
+        patterns[part] = layer.arithmetic.b_patterns(codes)
         totals[part] = codes.flatten(1).sum(1, dtype=torch.float64)
     return patterns, totals

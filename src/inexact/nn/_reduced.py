@@ -133,8 +133,8 @@ class LayerView:
         """Exact products, or those of the table (zero points are 0 there, see `check`)."""
         if self.layer.rule.exact:
             return a[:, None, :] * self.weights(channels)
-        patterns = self.layer.b_patterns(self._b)[channels].reshape(len(self._b[channels]), -1).long()
-        rows = self.layer.a_patterns(a).long()
+        patterns = self.layer.arithmetic.b_patterns(self._b)[channels].reshape(len(self._b[channels]), -1).long()
+        rows = self.layer.arithmetic.a_patterns(a).long()
         return self.layer.table[rows[:, None, :], patterns].float()
 
     def partial_sums(self, a: Tensor, channels: slice, taps: Tensor) -> Tensor:
@@ -142,8 +142,8 @@ class LayerView:
         if self.layer.rule.exact:
             b = self.weights(channels)
             return (a @ (b * torch.zeros_like(b).scatter_(1, taps, 1.0)).T).double()
-        patterns = self.layer.b_patterns(self._b)[channels].reshape(len(taps), -1).long().gather(1, taps)
-        rows = self.layer.a_patterns(a).long()
+        patterns = self.layer.arithmetic.b_patterns(self._b)[channels].reshape(len(taps), -1).long().gather(1, taps)
+        rows = self.layer.arithmetic.a_patterns(a).long()
         found = [self.layer.table[rows[:, taps[o]], patterns[o]].sum(1, dtype=torch.float64) for o in range(len(taps))]
         return torch.stack(found, 1)
 
@@ -221,6 +221,6 @@ def check_calibrated(layer: ApproxLayer, lowest: float) -> None:
 def gate_zeros(layer: ApproxLayer) -> None:
     """Take products with a zero out of the table of a unit that makes something else of them."""
     assert layer.reducer is not None
-    if layer.reducer.reduction.skips_zeros and layer.tabulated and not layer.rule.exact:
+    if layer.reducer.reduction.skips_zeros and layer.table.numel() and not layer.rule.exact:
         layer.table[0, :] = 0
         layer.table[:, 0] = 0

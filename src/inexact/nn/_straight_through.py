@@ -15,7 +15,7 @@ Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 def straight_through(layer: ApproxLayer, x: Tensor, result: Tensor) -> Tensor:
     """`result`, with gradients for the layer's input x, its weight and its bias."""
-    a, b = layer.quantised(x)
+    a, b = layer.arithmetic.quantised(layer, x)
     found: Tensor = _StraightThrough.apply(a, b, layer.bias, result, layer)  # type: ignore[no-untyped-call]
     return found
 

@@ -11,6 +11,9 @@ from inexact.core.errors import FormatError
 from inexact.core.workload import Coding
 from inexact.units import Multiplier, multipliers
 
+NO_TABLE: NDArray[np.int32] = np.zeros((0, 0), np.int32)
+"""Where products are not looked up."""
+
 
 @lru_cache(maxsize=256)
 def coded_table(spec: str, coding: Coding, b_bits: int) -> NDArray[np.int32]:

@@ -14,14 +14,14 @@ from inexact import circuits
 from inexact.units import Multiplier
 
 if TYPE_CHECKING:
-    from inexact.nn._layer import ApproxLayer
+    from inexact.nn._emulation import Emulation
 
 Integers = NDArray[np.int64]
 
 _AT_ONCE = 1 << 20  # products
 
 
-def wide_sums(layer: ApproxLayer, a: Tensor, b: Tensor) -> Tensor:
+def wide_sums(layer: Emulation, a: Tensor, b: Tensor) -> Tensor:
     """`sum_k unit(a, b)` of padded activation codes and weight codes, shaped as the output: float64 integers.
 
     Under "sign_magnitude" weights of either sign are summed apart, as the sign comes after the product. Runs on the CPU.

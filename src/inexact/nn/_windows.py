@@ -38,7 +38,7 @@ class Windows:
         a_zero = layer.a_zero.double()
         b_zero = self._spread(layer.b_zero.double()) if layer.rule.coding == "unsigned" else torch.zeros_like(total)
         total = total - b_zero * a.sum(1) - a_zero * (b.sum(1) - b.shape[1] * b_zero)
-        return layer.rescaled(total) if isinstance(layer, ApproxProduct) else layer.rescaled(total, self._spread)
+        return layer.rescaled(total, self._spread)
 
     def _spread(self, values: Tensor) -> Tensor:
         outputs = 1 if isinstance(self.layer, ApproxProduct) else self.layer.weight.shape[0]
@@ -60,12 +60,19 @@ def windows_at(layer: Emulated, inputs: tuple[Tensor, ...], output: Tensor, plac
     else:
         raise FaultError(f"faults of single weights and sums are for Conv2d and Linear layers, not for layer {layer.name}: leave it out")
     b = layer.b_codes().flatten(1)[channels]
-    products = a.long() * b.long() if layer.rule.exact else layer.table[layer.a_patterns(a).long(), layer.b_patterns(b).long()].long()
+    products = _products(layer, a, b)
     taken = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     if layer.has_column or layer.has_control:
         columns = layer.columns_of(layer.a_quantiser().quantise(layer.padded(x)), layer.correction())
         taken = columns.expand(output.shape).flatten(1)[here, places]
     return Windows(layer=layer, channels=channels, a=a.long(), b=b.long(), products=products, taken=taken)
+
+
+def _products(layer: Emulated, a: Tensor, b: Tensor) -> Tensor:
+    """int64 [n, K], what the unit makes of codes [n, K] one by one."""
+    if layer.rule.exact:
+        return a.long() * b.long()
+    return layer.table[layer.arithmetic.a_patterns(a).long(), layer.arithmetic.b_patterns(b).long()].long()
 
 
 def _taps(layer: ApproxConv2d, x: Tensor, output: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
@@ -91,7 +98,7 @@ def _product_windows(layer: ApproxProduct, left: Tensor, right: Tensor, output: 
     lefts = left.expand(*leading, rows, depth).reshape(len(output), -1, rows, depth)[here, matrix, row]
     rights = right.expand(*leading, depth, columns).reshape(len(output), -1, depth, columns)[here, matrix, :, column]
     a, b = layer.a_quantiser().quantise(lefts), layer.b_quantiser().quantise(rights)
-    products = a.long() * b.long() if layer.rule.exact else layer.table[layer.a_patterns(a).long(), layer.b_patterns(b).long()].long()
+    products = _products(layer, a, b)
     taken = torch.zeros(len(output), dtype=torch.float64, device=output.device)
     if layer.has_column or layer.has_control:
         whole = layer.columns_of(layer.a_quantiser().quantise(left), layer.correction())

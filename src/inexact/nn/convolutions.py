@@ -49,7 +49,7 @@ class LiftedConvolution(ApproxLayer):
     def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
         """float32, shaped as the output. Skipped padding differs from plane to plane, which the compiled layer does not know."""
         if self.skips_padding:
-            return self._emulated(x)
+            return self.emulated(x)
         image = self.lifted(self.padded(x)).contiguous()
         geometry = kernels.Geometry.of(self.stride, 0, self.dilation, self.groups)
         sums = kernels.conv2d_layer(image, self.lifted_weight(prepared.patterns), prepared.table, prepared.around, geometry)
@@ -61,12 +61,10 @@ class LiftedConvolution(ApproxLayer):
         sums = conv2d(self.rule, image, kernel, table, self.stride, self.dilation, self.groups)
         return self.lowered(sums, len(a))
 
-    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
+    def contracted(self, a: Tensor, b: Tensor, peak: int) -> Tensor:
         """float64, shaped as the output."""
-        image, kernel = self.lifted(a - self.a_zero), self.lifted_weight(b - self.b_zero)
-        sums = kernels.exact_conv2d(
-            image, kernel, self.stride, 0, self.dilation, self.groups, peak=self.a_peak if peak is None else peak, dtype=torch.float64
-        )
+        image, kernel = self.lifted(a), self.lifted_weight(b)
+        sums = kernels.exact_conv2d(image, kernel, self.stride, 0, self.dilation, self.groups, peak=peak, dtype=torch.float64)
         return self.lowered(sums, len(a))
 
     def window_sums(self, plane: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from inexact import kernels
 from inexact.core.errors import FormatError
-from inexact.nn._blocks import AsConvolution
+from inexact.nn._as_convolution import AsConvolution
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._prepared import Prepared
 from inexact.nn._rule import Rule
@@ -92,12 +92,9 @@ class ApproxConv2d(ApproxLayer):
         """int32 [N, O, H', W']."""
         return conv2d(self.rule, a, b, table, self.stride, self.dilation, self.groups)
 
-    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
+    def contracted(self, a: Tensor, b: Tensor, peak: int) -> Tensor:
         """float64 [N, O, H', W']."""
-        a, b = a - self.a_zero, b - self.b_zero
-        return kernels.exact_conv2d(
-            a, b, self.stride, 0, self.dilation, self.groups, peak=self.a_peak if peak is None else peak, dtype=torch.float64
-        )
+        return kernels.exact_conv2d(a, b, self.stride, 0, self.dilation, self.groups, peak=peak, dtype=torch.float64)
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [N, O, H', W'], or [N, 1, H', W'] without groups."""
@@ -196,12 +193,9 @@ class ApproxLinear(ApproxLayer):
         """int32 [..., O]."""
         return gemm(self.rule, a.reshape(-1, a.shape[-1]), b, table).reshape(*a.shape[:-1], -1)
 
-    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
+    def contracted(self, a: Tensor, b: Tensor, peak: int) -> Tensor:
         """float64 [..., O]."""
-        rows = (a - self.a_zero).reshape(-1, a.shape[-1])
-        return kernels.exact_gemm(rows, b - self.b_zero, peak=self.a_peak if peak is None else peak, dtype=torch.float64).reshape(
-            *a.shape[:-1], -1
-        )
+        return kernels.exact_gemm(a.reshape(-1, a.shape[-1]), b, peak=peak, dtype=torch.float64).reshape(*a.shape[:-1], -1)
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [..., 1]."""

@@ -53,7 +53,7 @@ class ApproxConvTranspose2d(ApproxLayer):
 
     def compiled(self, x: Tensor, prepared: Prepared) -> Tensor:
         """The portable path: the compiled layer does not add overlapping results."""
-        return self._emulated(x)
+        return self.emulated(x)
 
     def table_sums(self, a: Tensor, b: Tensor, table: Tensor) -> Tensor:
         """[N, O, H', W'], float64 integers. Taps that meet no pixel count as `za (b - zb)`, which the zero-point terms take away."""
@@ -82,10 +82,9 @@ class ApproxConvTranspose2d(ApproxLayer):
         present = self._overlapped(values.reshape(1, -1, 1).expand(1, -1, shape[2] * shape[3]), (shape[2], shape[3]))
         return values.sum((1, 2)).reshape(1, -1, 1, 1) - present
 
-    def exact_sums(self, a: Tensor, b: Tensor, peak: int | None = None) -> Tensor:
+    def contracted(self, a: Tensor, b: Tensor, peak: int) -> Tensor:
         """float64 [N, O, H', W']."""
-        kernel = _inputs_first(b - self.b_zero, self.groups)
-        return self._transposed((a - self.a_zero).double(), kernel.double())
+        return self._transposed(a.double(), _inputs_first(b, self.groups).double())
 
     def window_sums(self, plane: Tensor) -> Tensor:
         """float64 [N, O, H', W'], sums over the pixels that contribute."""

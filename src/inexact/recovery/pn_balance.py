@@ -49,7 +49,7 @@ class Balance(Recovery):
     def correct(self, probe: Probe) -> Correction:
         """Sets the layer's modes; the correction stays what it was."""
         layer, _ = modal_layer(probe, self.family_name, PositiveNegative, ("per_weight",))
-        patterns, table = probe.patterns(), layer.errors().to(probe.b.device).double()
+        patterns, table = probe.patterns(), probe.error_table().to(probe.b.device).double()
         size = 1 << layer.rule.format.b_bits
         columns = [patterns + mode * size for mode in range(len(MODES))]
         errors = torch.stack([mean_errors(probe, found, table, by_channel=True).flatten(1) for found in columns])

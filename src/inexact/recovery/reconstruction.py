@@ -76,7 +76,7 @@ class Reconstruction(Recovery):
         return fold(probe.after(replace(start, codes=kept)), gain=self.gain, target=self.target)
 
     def _moved(self, probe: Probe, layer: ApproxLayer, gain: Tensor) -> Tensor:
-        unrolled = layer.unrolled(layer.a_patterns(probe.a).float())  # [P, groups, K]
+        unrolled = layer.unrolled(layer.arithmetic.a_patterns(probe.a).float())  # [P, groups, K]
         goal = probe.by_channel(probe.target(self.target)) / gain[:, None]
         error = probe.by_channel(probe.sums).double() - goal  # [O, P]
         chosen = self._sampled(len(unrolled)).to(error.device)

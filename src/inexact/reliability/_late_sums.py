@@ -79,11 +79,11 @@ class LateSums:
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """float64, shaped as the layer's output, for padded codes a and weight codes b."""
-        codes = self.layer.a_patterns(a)
+        codes = self.layer.arithmetic.a_patterns(a)
         images = codes.shape[0]
         windows = self.layer.unrolled(codes.float()).to(torch.uint8)  # [P, groups, K]
         stream = windows.reshape(images, -1, *windows.shape[1:]).numpy()  # [N, steps, groups, K]
-        patterns = self.layer.b_patterns(b).flatten(1).numpy()
+        patterns = self.layer.arithmetic.b_patterns(b).flatten(1).numpy()
         self.tally.products += stream.shape[0] * stream.shape[1] * patterns.size
         stationary = self.order == "weight_stationary"
         found = self._stationary(stream, patterns) if stationary else self._streamed(stream, patterns)
@@ -214,6 +214,6 @@ def weight_operands(net: ApproxModel) -> list[int]:
     for layer in net.layers().values():
         if isinstance(layer, ApproxLayer):
             with torch.no_grad():
-                operands, signs = _operands(layer, np.unique(layer.b_patterns(layer.b_codes()).numpy()))
+                operands, signs = _operands(layer, np.unique(layer.arithmetic.b_patterns(layer.b_codes()).numpy()))
             found |= set(operands[signs != 0].tolist())
     return sorted(found)

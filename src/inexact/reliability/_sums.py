@@ -46,8 +46,8 @@ class Difference:
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """float64 integers, shaped as the output for these padded activation codes and weight codes."""
         layer, groups = self.layer, self.layer.contraction_groups
-        planes = layer.a_patterns(a)
-        weights = layer.b_patterns(b).long().reshape(groups, b.shape[0] // groups, -1)
+        planes = layer.arithmetic.a_patterns(a)
+        weights = layer.arithmetic.b_patterns(b).long().reshape(groups, b.shape[0] // groups, -1)
         pixels = np.flatnonzero(self.reach.pixels | self.reach.drained)
         parts = []
         for group in range(groups):

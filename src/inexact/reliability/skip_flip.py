@@ -111,7 +111,7 @@ def _formed(layer: Emulated, a: Tensor, b: Tensor) -> Tensor:
     if layer.rule.exact:
         return a * b
     table = torch.from_numpy(coded_table(layer.rule.unit.spec, layer.rule.coding, layer.rule.format.b_bits).copy())
-    return table[layer.a_patterns(a).long(), layer.b_patterns(b).long()].long()
+    return table[layer.arithmetic.a_patterns(a).long(), layer.arithmetic.b_patterns(b).long()].long()
 
 
 def _other_output(struck: Struck, reduction: Reduction, values: Tensor, places: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ def gates_of(net: ApproxModel, layer: str) -> Gates:
         raise SpecError(f"toggles of gates need a netlist, and {unit.spec} has none; import one with `inexact unit import FILE.v`")
     mapped = netlist(circuit, Setup(recipe="unoptimised"))
     codes = chosen.weight_codes()
-    patterns = codes.abs() if chosen.rule.coding == "sign_magnitude" else chosen.b_patterns(codes)
+    patterns = codes.abs() if chosen.rule.coding == "sign_magnitude" else chosen.arithmetic.b_patterns(codes)
     return Gates(circuit=circuit, mapped=mapped, delays=event_delays(mapped, Surroundings())[0], patterns=patterns.numpy().astype(np.int64))
 
 

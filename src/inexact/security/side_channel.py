@@ -87,7 +87,7 @@ def elements(net: ApproxModel, layer: str, images: Tensor, filters: Sequence[int
     seen: list[Tensor] = []
 
     def keep(_module: nn.Module, received: tuple[Tensor, ...]) -> None:
-        seen.append(chosen.unrolled(chosen.a_patterns(chosen.a_codes(received[0])).float()).byte())
+        seen.append(chosen.unrolled(chosen.arithmetic.a_patterns(chosen.a_codes(received[0])).float()).byte())
 
     handle = chosen.register_forward_pre_hook(keep)
     with torch.no_grad():
@@ -95,7 +95,7 @@ def elements(net: ApproxModel, layer: str, images: Tensor, filters: Sequence[int
     handle.remove()
     windows = torch.cat(seen).numpy()
     rule, codes = chosen.rule, chosen.weight_codes().numpy()
-    patterns = chosen.b_patterns(torch.from_numpy(codes)).numpy()
+    patterns = chosen.arithmetic.b_patterns(torch.from_numpy(codes)).numpy()
     products = coded_table(rule.unit.spec, rule.coding, rule.format.b_bits).astype(np.int64)[:, patterns]
     stored = chosen.b_codes().detach().flatten(1).numpy().astype(np.int64)
     per_group = channels // windows.shape[1]

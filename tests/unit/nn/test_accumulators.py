@@ -43,7 +43,7 @@ def test_a_layer_is_the_definition_plus_exact_corrections(multiplier: str, codin
     layer = next(iter(approximate(model, Plan({"0": rule}), calibrate=x).layers().values()))
     assert isinstance(layer, ApproxConv2d)
     a, b = layer.a_quantiser().quantise(layer.padded(x)), layer.b_quantiser().quantise(layer.weight)
-    patterns = layer.a_patterns(a).numpy(), layer.b_patterns(b.detach()).numpy()
+    patterns = layer.arithmetic.a_patterns(a).numpy(), layer.arithmetic.b_patterns(b.detach()).numpy()
     columns = torch.nn.functional.unfold(torch.from_numpy(patterns[0]).float(), (3, 2), stride=(2, 1)).to(torch.int64)
     windows = columns.reshape(3, 2, 12, -1).permute(0, 1, 3, 2).numpy()  # [N, groups, pixels, window]
     weights = patterns[1].reshape(2, 3, 12)

@@ -81,7 +81,7 @@ def portable(layer: Layer, x: Tensor) -> Tensor:
 def check(layer: Layer, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = portable(layer, x)
     with monkeypatch.context() as patch:
-        patch.setattr(type(layer), "_emulated", None)  # the portable path may not serve these calls
+        patch.setattr(type(layer), "emulated", None)  # the portable path may not serve these calls
         for threads in ("1", "3"):
             patch.setenv("INEXACT_THREADS", threads)
             found = layer(x)

@@ -30,7 +30,7 @@ def test_counts_of_every_layer(coding: str) -> None:
     layer = model.layers()["0"]
     assert isinstance(layer, nn.ApproxLayer)
     codes = layer.a_quantiser().quantise(layer.padded(inputs[:200]))
-    assert np.array_equal(first.a, np.bincount(layer.a_patterns(codes).flatten().numpy(), minlength=64))
+    assert np.array_equal(first.a, np.bincount(layer.arithmetic.a_patterns(codes).flatten().numpy(), minlength=64))
     if coding == "sign_magnitude":
         assert first.b[16:].sum() == 0  # magnitudes
     assert torch.equal(model(inputs[:4]), before)

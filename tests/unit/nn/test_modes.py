@@ -97,7 +97,7 @@ def test_a_convolution_is_its_products_each_in_the_mode_of_its_weight(spec: str,
     assert coding == "sign_magnitude" or bool((layer.b_zero != 0).all())
     with torch.no_grad():
         assert torch.equal(net(x), by_loops(layer, tables_of(spec), x))
-        assert torch.equal(layer._emulated(x), net(x))  # the portable path gives the bits of the compiled one
+        assert torch.equal(layer.emulated(x), net(x))  # the portable path gives the bits of the compiled one
 
 
 @pytest.mark.parametrize("groups", [1, 4])
@@ -107,7 +107,7 @@ def test_more_columns_than_a_table_holds_are_summed_in_parts(scrambled: list[np.
     with torch.no_grad():
         model.weight.copy_(seeded(tuple(model.weight.shape), 5) + 0.1)
     net, layer, x = emulated(model, Rule(multiplier="pn", modes="per_weight"), x)
-    assert len(layer.parts(layer.b_patterns(layer.b_codes()))) == (3 if groups == 1 else 2)
+    assert len(modes_module.parts_of(layer, layer.arithmetic.b_patterns(layer.b_codes()))) == (3 if groups == 1 else 2)
     with torch.no_grad():
         assert torch.equal(net(x), by_loops(layer, scrambled, x))
 
@@ -122,7 +122,11 @@ def test_a_linear_layer_of_few_columns_is_one_table_of_any_modes(scrambled: list
 def test_errors_of_modes_are_those_the_sums_make() -> None:
     _, layer, x = emulated(nn.Linear(12, 5), Rule(multiplier="pn", modes="per_weight", recovery="bias_correction"), seeded((6, 12)))
     a, b = layer.a_codes(x), layer.b_codes()
-    errors, rows, columns = layer.errors(), layer.a_patterns(a).long(), layer.answers(layer.b_patterns(b))
+    errors, rows, columns = (
+        modes_module.error_columns(layer.rule),
+        layer.arithmetic.a_patterns(a).long(),
+        modes_module.answers(layer, layer.arithmetic.b_patterns(b)),
+    )
     by_weight = errors[rows[:, None, :], columns[None]].sum(2)
     assert torch.equal(layer.sums(a, b) - layer.true_sums(a, b), by_weight.double())
 

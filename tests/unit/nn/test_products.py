@@ -278,3 +278,8 @@ def test_products_are_in_the_workload() -> None:
     net = approximate(model, Plan({"qk": "drum(k=4)"}), calibrate=torch.randn(2, 5, 8))
     planned = {layer.name: layer.arithmetic.multiplier for layer in workload(net).multiplying}
     assert planned == {"q": None, "k": None, "v": None, "qk": "drum(k=4)", "pv": None}
+
+
+def test_units_too_wide_for_a_table_are_refused() -> None:
+    with pytest.raises(PlanError, match=r"drum.* is for Conv2d and Linear layers, not for product p: give it operands of at most 8 bits"):
+        ApproxProduct("p", Rule(multiplier="drum(k=6,width=12)", precision="int12"))

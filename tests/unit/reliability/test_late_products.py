@@ -36,7 +36,7 @@ def network(plan: Plan, *, groups: int = 1) -> tuple[ApproxModel, Tensor]:
 
 def windows(layer: ApproxLayer, x: Tensor) -> np.ndarray:
     """Activation patterns [N, steps, groups, K] by plain indexing."""
-    a = layer.a_patterns(layer.a_codes(x)).numpy()
+    a = layer.arithmetic.a_patterns(layer.a_codes(x)).numpy()
     if a.ndim == 2:
         return a[:, None, None, :]
     groups, own = layer.contraction_groups, layer.weight.shape[1]
@@ -57,7 +57,7 @@ def operand_and_sign(layer: ApproxLayer, pattern: int) -> tuple[int, int]:
 def one_by_one(layer: ApproxLayer, x: Tensor, factor: float, policy: str, order: str, rows: int) -> tuple[Tensor, Tally]:
     """Errors of all sums [N, O, steps]: each product of each element in the order of time, simulated alone."""
     found = stage(layer.rule.unit.spec)
-    streams, weights = windows(layer, x), layer.b_patterns(layer.b_codes()).flatten(1).numpy()
+    streams, weights = windows(layer, x), layer.arithmetic.b_patterns(layer.b_codes()).flatten(1).numpy()
     images, steps, groups, taps = streams.shape
     errors, tally = np.zeros((images, len(weights), steps), np.int64), Tally()
     for image, channel, step in np.ndindex(images, len(weights), steps):

@@ -46,10 +46,10 @@ def pair_counts(net: ApproxModel, images: Tensor) -> Integers:
 
     def counter(layer: ApproxLayer) -> Hook:
         codes = layer.b_codes()
-        patterns = codes.abs().long() if layer.rule.coding == "sign_magnitude" else layer.b_patterns(codes).long()
+        patterns = codes.abs().long() if layer.rule.coding == "sign_magnitude" else layer.arithmetic.b_patterns(codes).long()
 
         def count(_module: nn.Module, received: tuple[Tensor, ...]) -> None:
-            windows = layer.unrolled(layer.a_patterns(layer.a_codes(received[0])).float()).long()
+            windows = layer.unrolled(layer.arithmetic.a_patterns(layer.a_codes(received[0])).float()).long()
             groups = windows.shape[1]
             stored = patterns.flatten(1).reshape(groups, -1, windows.shape[2])
             for group in range(groups):
@@ -79,7 +79,7 @@ def firings(net: ApproxModel, covers: NDArray[np.bool_], images: Tensor) -> Inte
         table = torch.from_numpy(triggered.copy())
 
         def count(_module: nn.Module, received: tuple[Tensor, ...]) -> None:
-            a, b = layer.a_patterns(layer.a_codes(received[0])), layer.b_patterns(layer.b_codes())
+            a, b = layer.arithmetic.a_patterns(layer.a_codes(received[0])), layer.arithmetic.b_patterns(layer.b_codes())
             total.add_(layer.table_sums(a, b, table).flatten(1).sum(1, dtype=torch.int64))
 
         return count

@@ -201,7 +201,7 @@ def _first_weights(net: ApproxModel, unit: Multiplier) -> NDArray[np.float64]:
     """float64 [2**wb]: how often each operand b occurs among the first layer's weights."""
     first = next(iter(weighted(net).values()))
     codes = first.b_codes()
-    patterns = codes.abs().long() if first.rule.coding == "sign_magnitude" else first.b_patterns(codes).long()
+    patterns = codes.abs().long() if first.rule.coding == "sign_magnitude" else first.arithmetic.b_patterns(codes).long()
     return torch.bincount(patterns.flatten(), minlength=2 ** unit.width[1]).double().numpy()
 
 
