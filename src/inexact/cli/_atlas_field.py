@@ -12,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from inexact.atlas.complexity import Field
+    from inexact.atlas.complexity import Field, Weights
 
 
 @click.command()
@@ -77,15 +77,13 @@ def _agreement(found: Mapping[str, Any]) -> str:
 def complexity(mine: Path | None, data_weight: float, network_weight: float, pictures: Path | None, as_json: bool) -> None:
     """How hard the field's evaluations are, by data set and network; which cells are empty; where a study of yours lies."""
     from inexact.atlas import complexity as scored
-    from inexact.atlas.mine import evaluation_of, place, read_study
     from inexact.atlas.pictures import listed
 
     weights = scored.Weights(data=data_weight, network=network_weight)
     field = scored.field(weights)
-    own = None if mine is None else evaluation_of(read_study(mine))
-    placed = None if own is None else place(own, field, weights)
+    placed, cell = (None, None) if mine is None else _placed(mine, field, weights)
     if pictures is not None:
-        _write(field, None if own is None else own.cell, pictures)
+        _write(field, cell, pictures)
     if as_json:
         found = {
             "weights": {"data": data_weight, "network": network_weight},
@@ -100,6 +98,14 @@ def complexity(mine: Path | None, data_weight: float, network_weight: float, pic
         _show_field(field, [gap.text() for gap in scored.gaps(field)])
     else:
         _show_mine(placed)
+
+
+def _placed(study: Path, field: Field, weights: Weights) -> tuple[dict[str, Any], tuple[int, int] | None]:
+    """Where a study lies, and its cell of the map; studies take torch to read."""
+    from inexact.atlas.mine import evaluation_of, place, read_study
+
+    own = evaluation_of(read_study(study))
+    return place(own, field, weights), own.cell
 
 
 def _write(field: Field, mine: tuple[int, int] | None, folder: Path) -> None:

@@ -16,9 +16,9 @@ from inexact.explore import forecast_baselines as baselines
 from inexact.explore.conformal import Conformal, calibrate
 from inexact.explore.effects import Isolation
 from inexact.explore.forecast import Forecaster
-from inexact.explore.metric_scores import spearman
 from inexact.explore.network_problem import NetworkProblem
 from inexact.explore.watch import Silent, Watch
+from inexact.metrics.ranking import spearman
 from inexact.nn import Plan, Rule, approximate, correct_answers
 
 Floats = NDArray[np.float64]

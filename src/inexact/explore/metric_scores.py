@@ -8,16 +8,15 @@ from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import kendalltau
 
 from inexact.core.errors import StudyError
 from inexact.explore.metric_study import RECOVERIES
+from inexact.metrics.ranking import FEWEST_RANKED, spearman
 
 Floats = NDArray[np.float64]
 
 RESAMPLES = 200
-FEWEST = 8
-"""Units a group needs to be ranked."""
 SIGNED = ("mean_error", "weighted mean_error")
 """Metrics whose size counts, not their sign."""
 KNOWN = ("weighted rmse", "weighted mean_error")
@@ -74,11 +73,13 @@ def _groups(rows: Sequence[dict[str, Any]], names: list[str], stage: str) -> lis
             if metric in names:
                 values[:, names.index(metric)] = np.abs(values[:, names.index(metric)])
         drops = np.array([row["drops"][stage] for row in members])
-        if len(members) >= FEWEST and np.ptp(drops) > 0:
+        if len(members) >= FEWEST_RANKED and np.ptp(drops) > 0:
             units = tuple(row["unit"] for row in members)
             found.append(_Group(name=name, units=units, values=values, drops=drops))
     if not found:
-        raise StudyError(f"a metric study needs a network and coding with at least {FEWEST} units that differ in drop; measure more units")
+        raise StudyError(
+            f"a metric study needs a network and coding with at least {FEWEST_RANKED} units that differ in drop; measure more units"
+        )
     return found
 
 
@@ -104,15 +105,6 @@ def _scores(groups: list[_Group], names: list[str], seed: int) -> list[Score]:
             )
         )
     return sorted(found, key=lambda score: -abs(score.spearman))
-
-
-def spearman(values: Floats, drops: Floats) -> Floats:
-    """Rank correlation of every column of [n, m] with [n]; NaN for a column that does not vary."""
-    ranks, target = rankdata(values, axis=0), rankdata(drops)
-    ranks, target = ranks - ranks.mean(0), target - target.mean()
-    power = np.sqrt(np.square(ranks).sum(0) * np.square(target).sum())
-    found: Floats = np.divide(target @ ranks, power, out=np.full(values.shape[1], np.nan), where=power > 0)
-    return found
 
 
 def _kendall(values: Floats, drops: Floats) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +91,11 @@ def test_unknown_claims_get_near_ones(capsys: pytest.CaptureFixture[str]) -> Non
     assert "no claim has the id 'zzz'. `inexact claim list` shows all" in capsys.readouterr().err
     assert run(["claim", "list", "--work", "drum2051"]) == 1
     assert "no claim has the work 'drum2051'; did you mean 'drum2015'" in capsys.readouterr().err
+
+
+def test_listing_loads_no_torch() -> None:
+    code = (
+        "import sys; from inexact.cli import run; run(['claim', 'list', '--json']); run(['claim', 'show', 'drum-k6-mean']); "
+        "run(['atlas', 'complexity', '--json']); assert not {'torch', 'scipy.stats', 'inexact.nn', 'inexact.explore'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0

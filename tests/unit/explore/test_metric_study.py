@@ -14,8 +14,9 @@ from scipy.stats import spearmanr
 from inexact.cli import run as command
 from inexact.core.errors import DataError, StudyError
 from inexact.explore import metric_study
-from inexact.explore.metric_scores import conclusion, scores, spearman
+from inexact.explore.metric_scores import conclusion, scores
 from inexact.explore.metric_study import Rows, Settings, Task, chosen_units, tasks
+from inexact.metrics.ranking import spearman
 from inexact.report.metric_study import picture
 from inexact.units import multipliers
 

@@ -1,22 +1,26 @@
-"""Trained networks under plans, and which test images they get right; what one process has measured it does not measure again."""
+"""Trained networks under plans, and which test images they get right; what one process has measured it does not measure again.
+
+Torch is imported by what measures, so that claims can be listed without it.
+"""
 
 from __future__ import annotations
 
 import functools
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tomli_w
-import torch
 from numpy.typing import NDArray
 
-from inexact import zoo
 from inexact.core.errors import ClaimError, DataError, UnavailableError
-from inexact.explore.pool import Pool
-from inexact.nn import ApproxModel, Plan, approximate, correct_answers
-from inexact.recovery import recover
+
+if TYPE_CHECKING:
+    import torch
+
+    from inexact.explore.pool import Pool
+    from inexact.nn import ApproxModel, Plan
 
 CALIBRATION = 512
 """Validation images that fix ranges and corrections, as in `inexact net evaluate`."""
@@ -32,6 +36,8 @@ Rules = Mapping[str, Any]
 
 def plan_of(rules: Rules) -> Plan:
     """A plan from a claim's table: layer key -> rule. Raises PlanError for what is none."""
+    from inexact.nn import Plan
+
     return Plan.from_toml(tomli_w.dumps({"plan": {"version": 1, "rules": dict(rules)}}))
 
 
@@ -47,11 +53,15 @@ def correct(network: str, data: str, rules: Rules, images: int) -> NDArray[np.bo
 
 def correct_after(net: ApproxModel, data: str, images: int) -> NDArray[np.bool_]:
     """Which of the first `images` test images an emulated network gets right."""
+    from inexact.nn import correct_answers
+
     return correct_answers(net, _pool(data, "test", images).batches())
 
 
 def logits(network: str, data: str, rules: Rules, images: int) -> torch.Tensor:
     """float32 [images, classes], of the first test images."""
+    import torch
+
     model = emulated(network, data, rules)
     with torch.no_grad():
         return torch.cat([model(inputs) for inputs, _ in _pool(data, "test", images).batches()])
@@ -70,11 +80,16 @@ def check_images(images: int) -> None:
 
 @functools.lru_cache(maxsize=8)
 def _trained(network: str, data: str) -> torch.nn.Module:
+    from inexact import zoo
+
     return zoo.network(network, data=data)
 
 
 @functools.lru_cache(maxsize=8)
 def _pool(data: str, split: str, limit: int) -> Pool:
+    from inexact import zoo
+    from inexact.explore.pool import Pool
+
     try:
         return Pool.of(zoo.data(data, split, limit))
     except DataError as error:
@@ -83,6 +98,10 @@ def _pool(data: str, split: str, limit: int) -> Pool:
 
 @functools.lru_cache(maxsize=4)
 def _emulated(network: str, data: str, rules: str, calibrate: str) -> ApproxModel:
+    from inexact import zoo
+    from inexact.nn import approximate
+    from inexact.recovery import recover
+
     calibration = zoo.data(calibrate or data, "validation", CALIBRATION)
     net = approximate(trained(network, data), plan_of(json.loads(rules)), calibrate=calibration)
     return recover(net, data=calibration)
@@ -90,6 +109,8 @@ def _emulated(network: str, data: str, rules: str, calibrate: str) -> ApproxMode
 
 @functools.lru_cache(maxsize=32)
 def _correct(network: str, data: str, rules: str, images: int) -> NDArray[np.bool_]:
+    from inexact.nn import correct_answers
+
     pool = _pool(data, "test", images)
     model = _emulated(network, data, rules, "") if json.loads(rules) else trained(network, data)
     return correct_answers(model, pool.batches())

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inexact.atlas.claims._claim import Claim
 from inexact.atlas.claims._results import Result, Results
 from inexact.atlas.claims._tolerance import NOT_RUNNABLE, verdict
 from inexact.core.errors import InexactError
-from inexact.explore.watch import Silent, Watch
+
+if TYPE_CHECKING:
+    from inexact.explore.watch import Watch
 
 
 def run_claim(claim: Claim) -> Result:
@@ -50,6 +53,8 @@ def run(
     stands, unless it could not be run, or `again` is set. None: nothing is kept. workers: processes, of one thread each; 1 runs in this
     one. Raises ClaimError for a file of another version.
     """
+    from inexact.explore.watch import Silent
+
     results = Results.load(path) if path is not None and path.exists() else Results.empty(command)
     missing = [claim for claim in chosen if again or not _stands(results.of(claim))]
     watch = watch or Silent()

@@ -8,7 +8,6 @@ from typing import Any, final
 from inexact import hardware
 from inexact.atlas.claims._networks import emulated, trained
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
-from inexact.nn import workload
 
 
 @kinds.register("design_saving")
@@ -38,6 +37,8 @@ class DesignSaving(Check):
 
     def measure(self) -> Measured:
         """By the accelerator model."""
+        from inexact.nn import workload
+
         machine, net = hardware.load(self.machine), emulated(self.network, self.data, self.rules, self.calibrate)
         exact = workload(trained(self.network, self.data), net.input_shape, name=self.network)
         reference = machine.evaluate(hardware.leanest_baseline(machine, exact))

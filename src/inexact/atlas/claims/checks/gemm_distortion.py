@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from inexact import kernels, units
+from inexact import units
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 from inexact.core.errors import ClaimError
 from inexact.metrics.passport import profile
@@ -59,6 +59,8 @@ class GemmDistortion(Check):
         return Measured(value=mean, low=mean - half, high=mean + half, n=self.repeats, detail=f"{self.size} x {self.depth} x {self.size}")
 
     def _error(self, generator: np.random.Generator, table: NDArray[np.int32], unit: units.Multiplier) -> NDArray[np.float64]:
+        from inexact import kernels
+
         a, b = (generator.integers(0, 1 << bits, (self.size, self.depth), dtype=np.uint8) for bits in unit.width)
         exact = unit.operand_values(0)[a] @ unit.operand_values(1)[b].T
         return np.asarray(kernels.gemm(a, b, table), dtype=np.float64) - exact

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from inexact import hardware
 from inexact.atlas.claims.checks._base import Check, Measured, kinds
-from inexact.reliability import PowerLaw
 
 
 @kinds.register("guard_band")
@@ -30,6 +28,9 @@ class GuardBand(Check):
 
     def measure(self) -> Measured:
         """By the models of ageing and delay."""
+        from inexact import hardware
+        from inexact.reliability import PowerLaw
+
         technology = hardware.technology(self.node)
         drift = PowerLaw(ten_years=self.ten_years).drift(self.years)
         nominal = technology["nominal_voltage"].value

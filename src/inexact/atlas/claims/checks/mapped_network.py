@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from inexact import hardware
 from inexact.atlas.claims._shapes import workload_of
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 
@@ -46,6 +45,8 @@ class MappedNetwork(Check):
 
     def measure(self) -> Measured:
         """By the searched mapping of each layer."""
+        from inexact import hardware
+
         machine = hardware.load(self.machine)
         found = workload_of(
             self.network, self.layers, (self.bits,), (self.bits,), coding="signed", batch=self.batch, accumulator_bits=self.bits

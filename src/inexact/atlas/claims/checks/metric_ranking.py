@@ -12,8 +12,8 @@ from inexact import units
 from inexact.atlas.claims._networks import FLOAT32, check_images, correct
 from inexact.atlas.claims.checks._base import Check, Measured, kinds
 from inexact.core.errors import ClaimError
-from inexact.explore.metric_scores import FEWEST, spearman
 from inexact.metrics.passport import CONVENTIONS, profile
+from inexact.metrics.ranking import FEWEST_RANKED, spearman
 
 RESAMPLES = 2000
 
@@ -41,8 +41,8 @@ class MetricRanking(Check):
         check_images(self.images)
         if unknown := {self.better, self.worse} - CONVENTIONS.keys():
             raise ClaimError(f"metrics must be of {', '.join(CONVENTIONS)}, not {min(unknown)!r}")
-        if len(self.targets) < FEWEST:
-            raise ClaimError(f"targets must hold at least {FEWEST} units, not {len(self.targets)}")
+        if len(self.targets) < FEWEST_RANKED:
+            raise ClaimError(f"targets must hold at least {FEWEST_RANKED} units, not {len(self.targets)}")
 
     @property
     def unit(self) -> str:

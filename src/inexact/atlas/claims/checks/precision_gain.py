@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, final
 
-from inexact import hardware
 from inexact.atlas.claims._shapes import workload_of
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
-from inexact.core.estimate import Estimate
+
+if TYPE_CHECKING:
+    from inexact import hardware
+    from inexact.core.estimate import Estimate
 
 
 @kinds.register("precision_gain")
@@ -43,6 +45,8 @@ class PrecisionGain(Check):
 
     def measure(self) -> Measured:
         """By the accelerator model."""
+        from inexact import hardware
+
         own = hardware.load(self.machine).evaluate(workload_of(self.network, self.layers, self.a_bits, self.b_bits, coding=self.coding))
         wide = workload_of(self.network, self.layers, (self.base_bits,), (self.base_bits,), coding=self.coding)
         before = hardware.load(self.base or self.machine).evaluate(wide)

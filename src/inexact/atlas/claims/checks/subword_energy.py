@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-from inexact import hardware
 from inexact.atlas.claims.checks._base import Check, Measured, kinds
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload
 
@@ -29,6 +28,8 @@ class SubwordEnergy(Check):
 
     def measure(self) -> Measured:
         """By the accelerator model, for one linear layer of 256 inputs and 64 outputs, 128 rows."""
+        from inexact import hardware
+
         machine = hardware.load("dvafs-like")
         wide, narrow = (_one_layer(bits) for bits in (16, self.bits))
         points = hardware.operating_points(machine, narrow, wide)

@@ -7,11 +7,9 @@ from typing import Any, final
 
 import numpy as np
 
-from inexact import zoo
 from inexact.atlas.claims._networks import check_images, correct_after, emulated
 from inexact.atlas.claims.checks._base import Check, Measured, kinds
 from inexact.core.errors import ClaimError
-from inexact.recovery.training import run_finetune
 
 
 @kinds.register("training_difference")
@@ -46,6 +44,9 @@ class TrainingDifference(Check):
     def measure(self) -> Measured:
         """By training twice a seed."""
         from scipy import stats  # half a second to import
+
+        from inexact import zoo
+        from inexact.recovery.training import run_finetune
 
         tuning = zoo.data(self.data, "train", self.train_images)
         start = emulated(self.network, self.data, self.rules)

@@ -7,7 +7,6 @@ from typing import Any, final
 
 from inexact.atlas.claims._networks import emulated
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
-from inexact.nn import workload
 
 
 @kinds.register("work_left")
@@ -40,6 +39,8 @@ class WorkLeft(Check):
 
     def measure(self) -> Measured:
         """By counting."""
+        from inexact.nn import workload
+
         net = emulated(self.network, self.data, self.rules, self.calibrate)
         works = net.works()
         macs = {layer.name: layer.macs for layer in workload(net).multiplying if self.over == "network" or layer.name in works}
