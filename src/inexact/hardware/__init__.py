@@ -3,15 +3,18 @@
 `load("edge-16x16").evaluate(workload)` gives a `Cost`; `savings(cost, baseline_cost)` compares two at four boundaries.
 """
 
-from inexact.hardware._accelerator import Accelerator, load
+from inexact.hardware._accelerator import Accelerator
+from inexact.hardware._boundaries import ARRAY, BOUNDARIES, within
 from inexact.hardware._constants import Constant, Technology, technology
-from inexact.hardware._cost import ARRAY, BOUNDARIES, Breakdown, Cost, LayerCost, area_saving, ceiling, savings, within
+from inexact.hardware._cost import Breakdown, Cost, LayerCost
 from inexact.hardware._description import DATAFLOWS, presets
 from inexact.hardware._evaluate import baseline, leanest_baseline, reference_multiplier
+from inexact.hardware._load import load
 from inexact.hardware._mapping import Mapping, array_accesses, compute_cycles
 from inexact.hardware._operating import OperatingPoint, operating_points
 from inexact.hardware._pe import ElementCost, element_cost
 from inexact.hardware._rates import slowdown
+from inexact.hardware._savings import area_saving, ceiling, savings
 from inexact.hardware.carbon import embodied_carbon
 
 __all__ = [

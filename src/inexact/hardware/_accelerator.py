@@ -6,8 +6,6 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache, partial
-from math import ceil, inf
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,51 +13,21 @@ import numpy as np
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload
-from inexact.hardware._constants import ZERO, Constant, Sram, Technology
+from inexact.hardware._checks import check_layer
+from inexact.hardware._clock import check_clock
+from inexact.hardware._constants import Constant, Technology
 from inexact.hardware._cost import Cost
-from inexact.hardware._description import WORDS, MemoryDescription, describe
+from inexact.hardware._description import WORDS, MemoryDescription
 from inexact.hardware._evaluate import evaluate
-from inexact.hardware._layer import LayerEnergy, check_layer, layer_energy
+from inexact.hardware._layer import LayerEnergy, layer_energy
 from inexact.hardware._mapping import Mapping as LayerMapping
+from inexact.hardware._mapping import mapped_shape
+from inexact.hardware._memories import WORD_BITS, Memory, Spads, memory_of
 from inexact.hardware._pe import element_cost
-from inexact.hardware._rates import Rates, rates, slowdown
+from inexact.hardware._rates import Rates, rates
 from inexact.hardware._schemes import beats
 from inexact.hardware._search import search
-from inexact.hardware._subword import WIDTH, overhead, products_at_once
-
-WORD_BITS = 16
-"""Width of a scratchpad's word."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Memory:
-    """One on-chip memory. holds: roles. bits: capacity; width: bits a cycle, all ports. read, write: pJ a bit, of one bank."""
-
-    name: str
-    holds: tuple[str, ...]
-    bits: float
-    width: float
-    bank: Sram
-    banks: int
-
-    @property
-    def component(self) -> str:
-        """Its name among the components of energy and area."""
-        return f"{self.name}_buffer"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spads:
-    """How many elements the scratchpads of a PE hold; shared: of all three together, in place of the others."""
-
-    inputs: float = inf
-    weights: float = inf
-    sums: float = inf
-    shared: float = inf
-
-    def hold(self, inputs: int, weights: int, sums: int) -> bool:
-        """Whether so many elements have room."""
-        return inputs <= self.inputs and weights <= self.weights and sums <= self.sums and inputs + weights + sums <= self.shared
+from inexact.hardware._subword import products_at_once
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,33 +116,7 @@ class Accelerator:
     @cached_property
     def memories(self) -> dict[str, Memory]:
         """The on-chip memories by name."""
-        return {found.name: self._memory(found) for found in self.memory_descriptions}
-
-    def _memory(self, found: MemoryDescription) -> Memory:
-        kib = found.numbers["kib"].value
-        banks = int(found.numbers["banks"].value) if "banks" in found.numbers else 1
-        ports = found.numbers["ports"].value if "ports" in found.numbers else 1
-        width = found.numbers["width_bits"].value * ports if "width_bits" in found.numbers else inf
-        bank = self._bank(found, kib / banks, banks)
-        return Memory(name=found.name, holds=found.holds, bits=kib * 8192, width=width, bank=bank, banks=banks)
-
-    def _bank(self, found: MemoryDescription, kib: float, banks: int) -> Sram:
-        """One bank by the technology table, with the figures the description gives in their place."""
-        own = {name: constant.value for name, constant in found.numbers.items()}
-        if {"read_pj_bit", "write_pj_bit", "area_um2", "leakage_uw"} <= set(own):
-            bank = Sram(kib=kib, read=ZERO, write=ZERO, area_um2=0.0, leakage_uw=0.0, latency_ns=0.0)
-        else:
-            try:
-                bank = self.technology.memory(kib)
-            except HardwareError as error:
-                raise HardwareError(f"memories.{found.name} of {self.name}: {error}") from None
-        return dataclasses.replace(
-            bank,
-            read=(own["read_pj_bit"],) * 3 if "read_pj_bit" in own else bank.read,
-            write=(own["write_pj_bit"],) * 3 if "write_pj_bit" in own else bank.write,
-            area_um2=own["area_um2"] / banks if "area_um2" in own else bank.area_um2,
-            leakage_uw=own["leakage_uw"] / banks if "leakage_uw" in own else bank.leakage_uw,
-        )
+        return {found.name: memory_of(found, self.technology, self.name) for found in self.memory_descriptions}
 
     def home(self, role: str) -> Memory | None:
         """The memory that holds a role; None for weights that come straight from the DRAM."""
@@ -294,28 +236,8 @@ class Accelerator:
 
     def map(self, layer: LayerWorkload, *, input_resident: bool = False, output_resident: bool = False) -> LayerMapping:
         """The best mapping of one layer. Raises HardwareError when no tile of it fits the memories."""
-        arithmetic = dataclasses.replace(layer.arithmetic, multiplier="exact", adder="exact", modes=())
-        shape = dataclasses.replace(
-            layer,
-            name="",
-            kind="conv",
-            arithmetic=arithmetic,
-            executed=1.0,
-            added=None,
-            busy=1.0,
-            checks=0.0,
-            serial="",
-            a_reads=1.0,
-            b_reads=1.0,
-            kept_bits=0.0,
-            reached=1.0,
-            a_sparsity=0.0,
-            b_sparsity=0.0,
-            a_histogram=None,
-            b_histogram=None,
-        )
         try:
-            return self._map(shape, input_resident=input_resident, output_resident=output_resident)
+            return self._map(mapped_shape(layer), input_resident=input_resident, output_resident=output_resident)
         except HardwareError as error:
             raise HardwareError(f"layer {layer.name!r}: {error}") from None
 
@@ -361,61 +283,3 @@ class Accelerator:
 def _brick(bits: int) -> int:
     """Operand width in a composable element: 2, 4 or 8 bits."""
     return next(width for width in (2, 4, 8) if bits <= width or width == 8)
-
-
-def load(name_or_path: str | Path) -> Accelerator:
-    """The accelerator of a preset ("edge-16x16") or of a TOML file.
-
-    Raises HardwareError for unknown names, unreadable files, missing, unknown or negative entries, a clock the arithmetic cannot meet,
-    and memories that cannot hold one tile.
-    """
-    found = describe(name_or_path)
-    machine = Accelerator(
-        name=found.name,
-        summary=found.summary,
-        source=found.source,
-        technology=found.technology,
-        dataflows=found.dataflows,
-        numbers=found.numbers,
-        memory_descriptions=found.memories,
-        words=found.words,
-        multiplier=found.multiplier,
-    )
-    check_clock(machine)
-    _check_tile(machine)
-    return machine
-
-
-def exact_delay(machine: Accelerator) -> float:
-    """Clock to clock in ns of the machine's exact processing element."""
-    own = {"passes": f"exact(width={machine.narrow_bits})", "subword": f"exact(width={WIDTH})"}.get(machine.style, "exact(signed=true)")
-    exact = element_cost(machine.multiplier or own)
-    slow = slowdown(machine.technology, machine.voltage)
-    if machine.style.startswith("serial"):  # a row of gates in front of an adder
-        return machine.technology["adder_delay"].value * slow
-    return exact.delay * machine.rates.scale.delay * overhead(machine, "delay")
-
-
-def check_clock(machine: Accelerator) -> None:
-    """Raise HardwareError when the exact processing element does not fit a cycle."""
-    path = exact_delay(machine)
-    if path > machine.period_ns:
-        raise HardwareError(
-            f"array.clock_mhz of {machine.name} must be at most {1000 / path:.0f} MHz (the exact processing element takes {path:.3g} ns), "
-            f"not {machine.numbers['array.clock_mhz'].value:g}; lower it"
-        )
-
-
-def _check_tile(machine: Accelerator) -> None:
-    """Each memory holds what the array takes in one fold of 8-bit operands and 32-bit sums, twice for double buffering."""
-    if "row_stationary" in machine.dataflows:
-        return
-    rows, columns = machine.rows, machine.columns
-    needed = {"inputs": rows * 8 * 2, "weights": rows * columns * 8 * 2, "outputs": columns * 8 * 2, "sums": max(rows, columns) * 32 * 2}
-    for memory in machine.memories.values():
-        bits = sum(needed[role] for role in memory.holds)
-        if memory.bits < bits:
-            raise HardwareError(
-                f"memories.{memory.name} of {machine.name} must hold one {rows}x{columns} tile twice "
-                f"({ceil(bits / 8192 * 1000) / 1000:g} KiB), not {memory.bits / 8192:g} KiB"
-            )

@@ -1,4 +1,4 @@
-"""What a workload costs on an accelerator, with unit, source and spread on every figure, and savings at four boundaries."""
+"""What a workload costs on an accelerator, with unit, source and spread on every figure."""
 
 from __future__ import annotations
 
@@ -8,40 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from inexact.core.estimate import Estimate
+from inexact.hardware._boundaries import ARRAY, BEHIND, BOUNDARIES, DRAM, within
 from inexact.hardware._constants import ZERO, Triple, total
 from inexact.hardware._mapping import Mapping
-
-ARRAY = (
-    "multipliers",
-    "adders",
-    "registers",
-    "scratchpads",
-    "sign_logic",
-    "unit_selection",
-    "zero_points",
-    "correction_column",
-    "reduction_control",
-    "control",
-    "idle_pes",
-    "leakage_array",
-)
-"""Energy components of the PE array."""
-
-BEHIND = ("vector_unit", "requantisation", "leakage_buffers")
-"""Energy components on the chip beside the array and its memories, of which each has its own."""
-
-DRAM = "dram"
-BOUNDARIES = ("multiplier", "array", "on_chip", "with_dram")
-"""What a saving is a share of: the multipliers alone, the PE array, the chip, the chip with its DRAM."""
-
-
-def within(boundary: str, components: Iterable[str]) -> tuple[str, ...]:
-    """The components inside a boundary."""
-    if boundary == "multiplier":
-        return ("multipliers",)
-    if boundary == "array":
-        return ARRAY
-    return tuple(name for name in components if boundary == "with_dram" or name != DRAM)
+from inexact.hardware._savings import ceiling, declared, percent, savings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +140,7 @@ class Cost:
         """Share of multipliers and adders in the energy, in percent, at each boundary but the first."""
         without = {name: (0.0, 0.0, 0.0) if name in ("multipliers", "adders") else triple for name, triple in self.components.items()}
         return {
-            name: self._percent(without, self.components, within(name, without), (1.0, 1.0), "share of multipliers and adders")
+            name: percent(self, without, self.components, within(name, without), how="share of multipliers and adders")
             for name in BOUNDARIES
             if name != "multiplier"
         }
@@ -224,7 +194,7 @@ class Cost:
     def _sum(self, unit: str, triples: Iterable[Triple]) -> Estimate:
         triple = total(triples)
         source = f"accelerator model {self.accelerator}: sum of its components" + (
-            "; " + _models(self.unverified) if self.unverified else ""
+            "; " + declared(self.unverified) if self.unverified else ""
         )
         return Estimate(value=triple[0], unit=unit, source=source, node=self.node, spread=_spread(triple), verified=not self.unverified)
 
@@ -233,90 +203,6 @@ class Cost:
         return Estimate(
             value=value, unit=unit, source=f"accelerator model {self.accelerator}: {how}", node=self.node, spread=spread, verified=verified
         )
-
-    def _percent(
-        self, design: dict[str, Triple], reference: dict[str, Triple], parts: tuple[str, ...], model: tuple[float, float], how: str
-    ) -> Estimate:
-        """100 * (1 - design / reference) over some components; the spread lets each component's constants be at either end in both.
-
-        It rests on a declared model only where one changes between the two.
-        """
-        value = 1 - _ratio([(design[name][0], reference[name][0]) for name in parts])
-        ends = []
-        for factor, largest in ((model[0], False), (model[1], True)):
-            choices = [
-                [(design[name][end] * (factor if name == "multipliers" else 1.0), reference[name][end]) for end in range(3)]
-                for name in parts
-            ]
-            ends.append(1 - _extreme_ratio(choices, largest=largest))
-        modelled = frozenset(name for name in self.unverified.intersection(parts) if design[name] != reference[name])
-        return Estimate(
-            value=100 * value,
-            unit="%",
-            source=f"accelerator model {self.accelerator}: {how}" + ("; " + _models(modelled) if modelled else ""),
-            node=self.node,
-            spread=(100 * min(*ends, value), 100 * max(*ends, value)),
-            verified=not modelled,
-        )
-
-
-def savings(cost: Cost, baseline: Cost) -> dict[str, Estimate]:
-    """Energy saved over `baseline` in percent: multiplier, array, on_chip, with_dram.
-
-    Both designs use the same constants at each corner of the spread. Negative: the design costs more.
-    """
-    return {
-        name: cost._percent(
-            cost.components,
-            baseline.components,
-            within(name, baseline.components),
-            cost.model_factors,
-            "energy saved over the exact 8-bit design",
-        )
-        for name in BOUNDARIES
-    }
-
-
-def ceiling(baseline: Cost) -> dict[str, Estimate]:
-    """Energy in percent that multipliers without switching and leakage would save at each boundary: the most they can (Amdahl)."""
-    leak, own = baseline.components["leakage_array"], baseline.multiplier_leakage
-    rest = (leak[0] - own[0], leak[1] - own[1], leak[2] - own[2])
-    free = dict(baseline.components) | {"multipliers": (0.0, 0.0, 0.0), "leakage_array": rest}
-    return {
-        name: baseline._percent(
-            free, baseline.components, within(name, free), (1.0, 1.0), "share of the multipliers in the exact 8-bit design"
-        )
-        for name in BOUNDARIES
-    }
-
-
-def area_saving(cost: Cost, baseline: Cost) -> Estimate:
-    """Area saved over `baseline` in percent, whole chip. Negative: the design is larger."""
-    return cost._percent(cost.area, baseline.area, tuple(baseline.area), (1.0, 1.0), "area saved over the exact 8-bit design")
-
-
-def _ratio(pairs: list[tuple[float, float]]) -> float:
-    below = sum(pair[1] for pair in pairs)
-    return sum(pair[0] for pair in pairs) / below if below else 1.0
-
-
-def _extreme_ratio(choices: list[list[tuple[float, float]]], *, largest: bool) -> float:
-    """Extreme of sum(e) / sum(b) over one choice of (e, b) a component.
-
-    Reference: Dinkelbach, On nonlinear fractional programming, Management Science 13(7), 1967, doi:10.1287/mnsc.13.7.492
-    """
-    pick = max if largest else min
-    ratio = _ratio([options[0] for options in choices])
-    for _ in range(50):
-        best = _ratio([pick(options, key=lambda pair: pair[0] - ratio * pair[1]) for options in choices])
-        if abs(best - ratio) <= 1e-15 * abs(ratio):
-            break
-        ratio = best
-    return ratio
-
-
-def _models(names: Iterable[str]) -> str:
-    return "declared model for " + ", ".join(sorted(name.replace("_", " ") for name in names))
 
 
 def _spread(triple: Triple) -> tuple[float, float] | None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from inexact.core.errors import HardwareError
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Arithmetic, LayerWorkload, Workload, settled
+from inexact.hardware._boundaries import ARRAY
+from inexact.hardware._checks import check_layer
 from inexact.hardware._constants import Constant, Triple, scaled, technology, total
-from inexact.hardware._cost import ARRAY, Cost, LayerCost
-from inexact.hardware._layer import LayerEnergy, check_layer, leakage, sign_logic, unit_selection
+from inexact.hardware._cost import Cost, LayerCost
+from inexact.hardware._layer import LayerEnergy, leakage, sign_logic, unit_selection
 from inexact.hardware._mapping import residency
 from inexact.hardware._pe import EXACT, element_cost
 from inexact.hardware._schemes import codings

@@ -6,10 +6,10 @@ The cycle counts are those of SCALE-Sim (Samajdar et al., ISPASS 2020, doi:10.11
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inexact.core.workload import LayerWorkload
 
@@ -52,6 +52,15 @@ class Mapping:
     dram_writes: float
     spads: dict[str, tuple[float, float]] = field(default_factory=dict)
     delivered: dict[str, float] = field(default_factory=dict)
+
+
+def mapped_shape(layer: LayerWorkload) -> LayerWorkload:
+    """The layer without what no mapping depends on, so that layers alike share one."""
+    arithmetic = replace(layer.arithmetic, multiplier="exact", adder="exact", modes=())
+    whole = {"executed": 1.0, "busy": 1.0, "a_reads": 1.0, "b_reads": 1.0, "reached": 1.0}
+    none = {"checks": 0.0, "kept_bits": 0.0, "a_sparsity": 0.0, "b_sparsity": 0.0}
+    shares: dict[str, Any] = {**whole, **none, "added": None, "serial": "", "a_histogram": None, "b_histogram": None}
+    return replace(layer, name="", kind="conv", arithmetic=arithmetic, **shares)
 
 
 def compute_cycles(dataflow: str, rows: int, columns: int, pixels: int, window: int, filters: int, *, tiles: int = 1) -> int:
@@ -109,6 +118,12 @@ def travelling_bits(layer: LayerWorkload) -> tuple[float, float]:
     if not held.parts:
         return held.a_bits + bool(held.shift), held.b_bits + bool(held.shift) + held.mode_bits  # which scale, or mode, it has
     return sum(part.share * part.a_bits for part in held.parts), sum(part.share * part.b_bits for part in held.parts)
+
+
+def table_bits(layer: LayerWorkload) -> int:
+    """Bits of the tables f(a) and coefficients of a layer's correction columns, which come from the DRAM with its weights."""
+    held = layer.arithmetic
+    return TABLE_BITS * (1 << held.a_bits) * held.columns + layer.out_channels * held.factors * held.coefficient_bits
 
 
 def residency(layers: tuple[LayerWorkload, ...], machine: Accelerator) -> list[tuple[bool, bool]]:

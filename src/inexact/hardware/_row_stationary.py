@@ -8,6 +8,7 @@ Reference: Chen, Emer, Sze, Eyeriss: a spatial architecture for energy-efficient
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inexact.core.workload import LayerWorkload
-from inexact.hardware._mapping import TABLE_BITS, Mapping, stored_bits, weight_bits
+from inexact.hardware._choice import Chosen, Found
+from inexact.hardware._mapping import Mapping, stored_bits, table_bits, weight_bits
 from inexact.hardware._systolic import rows_fetched, sizes
-from inexact.hardware.nest import Convolution, Kept, Loop, count
+from inexact.hardware.nest import Convolution, Counts, Kept, Loop, count
 
 if TYPE_CHECKING:
-    from inexact.hardware._accelerator import Accelerator, Spads
+    from inexact.hardware._accelerator import Accelerator
+    from inexact.hardware._memories import Spads
 
 NAMES = {"N": "batch", "M": "filters", "C": "channels", "P": "rows"}
 ORDERS = ("NPMC", "MNPC", "CNPM", "NPCM", "MCNP", "CMNP")
@@ -36,9 +39,9 @@ def search(machine: Accelerator, layer: LayerWorkload, *, input_resident: bool, 
         grid = grid[:, _fitting(machine, layer, grid, input_resident=input_resident)]
     if grid is None or not grid.size:
         return None
-    best: tuple[tuple[float, float], Mapping] | None = None
+    best: Found | None = None
     for outer, inner in product(ORDERS, ("NPMC", "MNPC", "CNPM")):
-        found = _ordered(machine, layer, grid, outer, inner, input_resident, output_resident)
+        found = _ordered(machine, layer, _counted(machine, layer, grid, outer, inner), resident=(input_resident, output_resident))
         if best is None or found[0] < best[0]:
             best = found
     return best[1] if best else None
@@ -139,11 +142,24 @@ def _filters(extent: int) -> list[int]:
     return sorted({ceil(extent / ceil(extent / most)) for most in (1, 2, 4, 8, 12, 16, 24, 32)}, reverse=True)
 
 
-def _ordered(
-    machine: Accelerator, layer: LayerWorkload, grid: Any, outer: str, inner: str, input_resident: bool, output_resident: bool
-) -> tuple[tuple[float, float], Mapping]:
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Tilings (`_grid`) in one order of their loops. outer: the loops over tiles; trips: how often each runs. taps: kernel rows of a set.
+
+    found: what a nest of full tiles moves; share: of it the true part, by tensor.
+    """
+
+    grid: Any
+    outer: str
+    trips: dict[str, Any]
+    taps: int
+    found: Counts
+    share: dict[str, Any]
+
+
+def _counted(machine: Accelerator, layer: LayerWorkload, grid: Any, outer: str, inner: str) -> _Counted:
     e, r, t, q, p, n, m, c, h = grid
-    C, M, B, P, groups = layer.in_channels // layer.groups, layer.filters, layer.batch, layer.out_h, layer.groups
+    C, M, B, P = layer.in_channels // layer.groups, layer.filters, layer.batch, layer.out_h
     taps = min(layer.kernel_h, machine.rows)
     tiles = {"N": np.ceil(B / n), "M": np.ceil(np.ceil(M / (p * t)) / m), "C": np.ceil(np.ceil(C / (q * r)) / c)}
     tiles["P"] = np.ceil(np.ceil(P / e) / h)
@@ -153,29 +169,47 @@ def _ordered(
     loops += [Loop("R", ceil(layer.kernel_h / taps), SPAD)]
     loops += [Loop("C", r, SPAD, True), Loop("M", t, SPAD, True), Loop("P", e, SPAD, True), Loop("R", taps, SPAD, True)]
     loops += [Loop("Q", layer.out_w, SPAD), Loop("C", q, -1), Loop("S", layer.kernel_w, -1), Loop("M", p, -1)]
-    home = machine.home("weights")
-    kept = Kept(inputs=(SPAD, GLOBAL, DRAM), weights=(SPAD, GLOBAL, DRAM) if home else (SPAD, DRAM), outputs=(SPAD, GLOBAL, DRAM))
+    weights = (SPAD, GLOBAL, DRAM) if machine.home("weights") else (SPAD, DRAM)
+    kept = Kept(inputs=(SPAD, GLOBAL, DRAM), weights=weights, outputs=(SPAD, GLOBAL, DRAM))
     problem = Convolution(stride=layer.steps, dilation=(layer.dilation_h, layer.dilation_w))
-    found = count(problem, loops, kept)
     # The nest runs over full tiles; a tensor's own extent gives the true share of each.
+    images, filters = B / (n * tiles["N"]), M / (p * t * m * tiles["M"])
+    channels, rows = C / (q * r * c * tiles["C"]), P / (e * h * tiles["P"])
     share = {
-        "inputs": (B / (n * tiles["N"])) * (C / (q * r * c * tiles["C"])) * (P / (e * h * tiles["P"])),
-        "weights": (M / (p * t * m * tiles["M"]))
-        * (C / (q * r * c * tiles["C"]))
-        * (layer.kernel_h / (taps * ceil(layer.kernel_h / taps))),
-        "outputs": (B / (n * tiles["N"])) * (M / (p * t * m * tiles["M"])) * (P / (e * h * tiles["P"])),
+        "inputs": images * channels * rows,
+        "weights": filters * channels * (layer.kernel_h / (taps * ceil(layer.kernel_h / taps))),
+        "outputs": images * filters * rows,
     }
+    return _Counted(grid, outer, tiles, taps, count(problem, loops, kept), share)
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """Bits. traffic: (read, written) of the memories, by role; spads: of the scratchpads; hops: of sums from PE to PE."""
+
+    traffic: dict[str, tuple[Any, Any]]
+    spads: dict[str, tuple[Any, Any]]
+    hops: Any
+    dram_reads: Any
+    dram_writes: Any
+
+
+def _movement(machine: Accelerator, layer: LayerWorkload, counted: _Counted, resident: tuple[bool, bool]) -> _Movement:
+    e, r, _, _, _, n, _, _, h = counted.grid
+    groups, macs, trips, share = layer.groups, layer.macs, counted.trips, counted.share
     a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
-    moved = found.crossings
+    input_resident, output_resident = resident
+    home, moved = machine.home("weights"), counted.found.crossings
     into_global, into_spads = moved["inputs"][GLOBAL, DRAM], moved["inputs"][SPAD, GLOBAL]
+    channels = layer.in_channels // groups
     dram_inputs = 0.0 if input_resident else groups * np.minimum(
-        into_global.parent_reads * share["inputs"], tiles["M"] * tiles["C"] * n * tiles["N"] * C * _fetched(layer, e * h)
+        into_global.parent_reads * share["inputs"], trips["M"] * trips["C"] * n * trips["N"] * channels * _fetched(layer, e * h)
     ) * a  # fmt: skip
     weights_in = moved["weights"][(GLOBAL, DRAM) if home else (SPAD, DRAM)]
     dram_weights = groups * weights_in.parent_reads * share["weights"] * b
     drained, spilled = moved["outputs"][SPAD, GLOBAL], moved["outputs"][GLOBAL, DRAM]
     spills = groups * spilled.parent_reads * share["outputs"] * s
-    results = groups * B * M * P * layer.out_w * a
+    results = groups * layer.batch * layer.filters * layer.out_h * layer.out_w * a
     to_global = groups * drained.updates * share["outputs"] * s
     from_global = groups * drained.parent_reads * share["outputs"] * s
     traffic = {
@@ -185,45 +219,37 @@ def _ordered(
     }
     if home:
         traffic["weights"] = (groups * moved["weights"][SPAD, GLOBAL].parent_reads * share["weights"] * b, dram_weights)
-    memory = machine.by_memory(traffic)
-    macs = layer.macs
     spads = {
         "input": (np.float64(macs * a), groups * into_spads.fills * share["inputs"] * a),
         "weight": (np.float64(macs * b), groups * moved["weights"][(SPAD, GLOBAL) if home else (SPAD, DRAM)].fills * share["weights"] * b),
         "sum": (np.float64(macs * s), np.float64(macs * s)),
     }
-    hops = groups * drained.updates * share["outputs"] * (taps * r) * s
-    table = (
-        TABLE_BITS * 2**layer.arithmetic.a_bits * layer.arithmetic.columns
-        + layer.out_channels * layer.arithmetic.factors * layer.arithmetic.coefficient_bits
-    )
-    dram_reads = dram_inputs + dram_weights + spills + table
-    dram_writes = spills + (0 if output_resident else results)
-    cycles = groups * found.steps
-    score = machine.score(cycles, hops, memory, spads, dram_reads + dram_writes)
-    keys = np.broadcast_to(score[0], e.shape)
-    ties = np.flatnonzero(keys == keys.min())
-    place = int(ties[np.argmin(np.broadcast_to(score[1], keys.shape)[ties])])
+    hops = groups * drained.updates * share["outputs"] * (counted.taps * r) * s
+    reads, writes = dram_inputs + dram_weights + spills + table_bits(layer), spills + (0 if output_resident else results)
+    return _Movement(traffic, spads, hops, reads, writes)
 
-    def at(values: Any) -> float:
-        return float(np.broadcast_to(values, keys.shape)[place])
 
-    total = max(1, round(at(cycles)))
-    mapping = Mapping(
+def _ordered(machine: Accelerator, layer: LayerWorkload, counted: _Counted, *, resident: tuple[bool, bool]) -> Found:
+    """The best tiling with the loops in one order. resident: whether inputs, outputs are."""
+    e, r, t, q, p, n, m, c, h = counted.grid
+    moved = _movement(machine, layer, counted, resident)
+    memory, cycles = machine.by_memory(moved.traffic), layer.groups * counted.found.steps
+    chosen = Chosen.of(machine.score(cycles, moved.hops, memory, moved.spads, moved.dram_reads + moved.dram_writes), e.shape)
+    at, total = chosen.at, max(1, round(chosen.at(cycles)))
+    return chosen.key, Mapping(
         dataflow="row_stationary",
         cycles=total,
-        utilisation=min(1.0, macs / (total * machine.rows * machine.columns)),
+        utilisation=min(1.0, layer.macs / (total * machine.rows * machine.columns)),
         tile={"batch": round(at(n)), "rows": round(at(e * h)), "channels": round(at(q * r * c)), "filters": round(at(p * t * m))}
         | {"set_rows": round(at(e)), "pe_filters": round(at(p)), "pe_channels": round(at(q))}
         | {"channel_sets": round(at(r)), "filter_sets": round(at(t))},
-        order=tuple(NAMES[name] for name in outer if at(tiles[name]) > 1),
-        register_bits=at(hops),
-        memory={name: (at(read), at(written)) for name, (read, written) in memory.items()},
-        dram_reads=at(dram_reads),
-        dram_writes=at(dram_writes),
-        spads={name: (at(read), at(written)) for name, (read, written) in spads.items()},
+        order=tuple(NAMES[name] for name in counted.outer if at(counted.trips[name]) > 1),
+        register_bits=at(moved.hops),
+        memory=chosen.moved(memory),
+        dram_reads=at(moved.dram_reads),
+        dram_writes=at(moved.dram_writes),
+        spads=chosen.moved(moved.spads),
     )
-    return (at(score[0]), at(score[1])), mapping
 
 
 def _fetched(layer: LayerWorkload, rows: Any) -> Any:

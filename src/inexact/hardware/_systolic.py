@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inexact.core.workload import LayerWorkload
-from inexact.hardware._mapping import TABLE_BITS, TRAVEL, Mapping, register_bits, stored_bits, weight_bits
+from inexact.hardware._choice import Chosen, Found
+from inexact.hardware._mapping import TRAVEL, Mapping, register_bits, stored_bits, table_bits, weight_bits
 
 if TYPE_CHECKING:
     from inexact.hardware._accelerator import Accelerator
@@ -63,9 +64,10 @@ def search(machine: Accelerator, layer: LayerWorkload, dataflow: str, *, input_r
     """The best mapping under one dataflow, or None when no tile fits the memories."""
     tiles = _candidates(machine, layer)
     array = _on_array(machine, layer, dataflow, tiles)
-    best: tuple[tuple[float, float], Mapping] | None = None
-    for order in ORDERS:
-        found = _ordered(machine, layer, dataflow, tiles, array, order, input_resident, output_resident)
+    trips = _trips(layer, tiles)
+    best: Found | None = None
+    for loops in ORDERS:
+        found = _ordered(machine, layer, dataflow, tiles, array, _Order(loops, trips), resident=(input_resident, output_resident))
         if found is not None and (best is None or found[0] < best[0]):
             best = found
     return best[1] if best else None
@@ -145,90 +147,106 @@ def _on_array(machine: Accelerator, layer: LayerWorkload, dataflow: str, tiles: 
 
 
 def _ordered(
-    machine: Accelerator,
-    layer: LayerWorkload,
-    dataflow: str,
-    tiles: _Tiles,
-    array: _Array,
-    order: tuple[str, ...],
-    input_resident: bool,
-    output_resident: bool,
-) -> tuple[tuple[float, float], Mapping] | None:
-    """The best tiling with the loops over tiles in this order: ((objective, tie-break), mapping), or None when nothing fits."""
-    M, K, N, groups = layer.pixels, layer.window, layer.filters, layer.groups
-    a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
-    channels = layer.in_channels // groups
-    trips = {
-        "M": np.ceil(layer.batch / tiles.batch) * np.ceil(layer.out_h / tiles.rows) * np.ceil(layer.out_w / tiles.columns),
-        "K": np.ceil(channels / tiles.channels),
-        "N": np.ceil(N / tiles.filters),
-    }
-
-    def again(loop: str) -> Numbers:
-        """How often a tensor that this loop does not touch comes anew: once, unless one of its own loops runs inside."""
-        inside = order[order.index(loop) + 1 :]
-        moving = np.zeros(len(tiles.rows), bool)
-        for name in inside:
-            moving |= trips[name] > 1
-        return np.where(moving, trips[loop], 1.0)
-
-    weights_home = machine.home("weights")
-    dram_inputs = np.zeros(len(tiles.rows)) if input_resident else groups * tiles.swept * channels * again("N") * a
-    weight_elements = K * N * again("M") if weights_home else array.weight_reads
-    dram_weights = groups * weight_elements * b
-    spilled = again("K") - 1  # sums of a tile leave and come back for every further piece of the window but the first
-    spills = groups * M * N * spilled * s
-    results = groups * M * N * a
-    # What the memories must hold: twice, unless the whole tensor is there.
-    whole_input = (trips["M"] * trips["K"] == 1) & (groups == 1)
-    inputs = layer.inputs * a if input_resident else tiles.footprint * tiles.channels * a * np.where(whole_input, 1, 2)
-    whole_weights = (trips["N"] * trips["K"] == 1) & (groups == 1)
-    weights = tiles.window * tiles.filters * b * np.where(whole_weights, 1, 2)
-    whole_outputs = (trips["M"] * trips["N"] == 1) & (groups == 1)
-    outputs = layer.outputs * a if output_resident else tiles.pixels * tiles.filters * a * np.where(whole_outputs, 1, 2)
-    stays = (trips["K"] > 1) & (spilled == 0)
-    sums = np.where(stays, tiles.pixels * tiles.filters * s, array.waiting)
-    fits = machine.fits({"inputs": inputs, "weights": weights, "outputs": outputs, "sums": sums})
+    machine: Accelerator, layer: LayerWorkload, dataflow: str, tiles: _Tiles, array: _Array, order: _Order, *, resident: tuple[bool, bool]
+) -> Found | None:
+    """The best tiling with the loops over tiles in this order, or None when nothing fits. resident: whether inputs, outputs are."""
+    moved = _movement(machine, layer, array, tiles, order, resident)
+    fits = machine.fits(_held(layer, array, tiles, order, resident))
     if not np.any(fits):
         return None
-    table = (
-        TABLE_BITS * 2**layer.arithmetic.a_bits * layer.arithmetic.columns
-        + layer.out_channels * layer.arithmetic.factors * layer.arithmetic.coefficient_bits
+    memory = machine.by_memory(moved.traffic)
+    registers: Any = register_bits(layer, dataflow, machine.rows, 1.0)
+    if dataflow != "output_stationary":
+        registers = registers + (array.reloads - 1) * _reload(layer, dataflow, machine.rows)
+    cycles = layer.groups * array.cycles
+    chosen = Chosen.of(machine.score(cycles, registers, memory, {}, moved.dram_reads + moved.dram_writes), tiles.rows.shape, fits)
+    at, total = chosen.at, round(chosen.at(cycles))
+    return chosen.key, Mapping(
+        dataflow=dataflow,
+        cycles=total,
+        utilisation=layer.macs / (total * machine.rows * machine.columns * machine.macs_per_cycle(layer)),
+        tile={name: round(at(getattr(tiles, name))) for name in ("batch", "rows", "columns", "channels", "filters")},
+        order=tuple(NAMES[name] for name in order.loops if at(order.trips[name]) > 1),
+        register_bits=at(registers),
+        memory=chosen.moved(memory),
+        dram_reads=at(moved.dram_reads),
+        dram_writes=at(moved.dram_writes),
+        delivered={role: at(moved.traffic[role][0]) for role in TRAVEL[dataflow] if machine.home(role)},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The loops over tiles. loops: outermost first; trips: how often each runs."""
+
+    loops: tuple[str, ...]
+    trips: dict[str, Numbers]
+
+    def again(self, loop: str) -> Numbers:
+        """How often a tensor that this loop does not touch comes anew: once, unless one of its own loops runs inside."""
+        inside = self.loops[self.loops.index(loop) + 1 :]
+        moving = np.zeros(len(self.trips[loop]), bool)
+        for name in inside:
+            moving |= self.trips[name] > 1
+        return np.where(moving, self.trips[loop], 1.0)
+
+
+def _trips(layer: LayerWorkload, tiles: _Tiles) -> dict[str, Numbers]:
+    return {
+        "M": np.ceil(layer.batch / tiles.batch) * np.ceil(layer.out_h / tiles.rows) * np.ceil(layer.out_w / tiles.columns),
+        "K": np.ceil(layer.in_channels // layer.groups / tiles.channels),
+        "N": np.ceil(layer.filters / tiles.filters),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """Bits. traffic: (read, written) of the memories, by role."""
+
+    traffic: dict[str, tuple[Any, Any]]
+    dram_reads: Any
+    dram_writes: Any
+
+
+def _movement(
+    machine: Accelerator, layer: LayerWorkload, array: _Array, tiles: _Tiles, order: _Order, resident: tuple[bool, bool]
+) -> _Movement:
+    """What every tiling moves between array, memories and DRAM."""
+    M, K, N, groups = layer.pixels, layer.window, layer.filters, layer.groups
+    a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
+    input_resident, output_resident = resident
+    channels = layer.in_channels // groups
+    dram_inputs = np.zeros(len(tiles.rows)) if input_resident else groups * tiles.swept * channels * order.again("N") * a
+    weight_elements = K * N * order.again("M") if machine.home("weights") else array.weight_reads
+    dram_weights = groups * weight_elements * b
+    # Sums of a tile leave and come back for every further piece of the window but the first.
+    spills = groups * M * N * (order.again("K") - 1) * s
+    results = groups * M * N * a
     traffic = {
         "inputs": (groups * array.input_reads * a, dram_inputs),
         "weights": (groups * array.weight_reads * b, dram_weights),
         "sums": (groups * array.sums * s + spills, groups * array.sums * s + spills),
         "outputs": (np.float64(0 if output_resident else results), np.float64(results)),
     }
-    memory = machine.by_memory(traffic)
-    dram_reads, dram_writes = dram_inputs + dram_weights + spills + table, spills + (0 if output_resident else results)
-    registers: Any = register_bits(layer, dataflow, machine.rows, 1.0)
-    if dataflow != "output_stationary":
-        registers = registers + (array.reloads - 1) * _reload(layer, dataflow, machine.rows)
-    cycles = groups * array.cycles
-    score = machine.score(cycles, registers, memory, {}, dram_reads + dram_writes)
-    keys = np.where(fits, score[0], np.inf)
-    ties = np.flatnonzero(keys == keys.min())
-    place = int(ties[np.argmin(np.broadcast_to(score[1], keys.shape)[ties])])
+    return _Movement(traffic, dram_inputs + dram_weights + spills + table_bits(layer), spills + (0 if output_resident else results))
 
-    def at(values: Any) -> float:
-        return float(np.broadcast_to(values, keys.shape)[place])
 
-    total = round(at(cycles))
-    mapping = Mapping(
-        dataflow=dataflow,
-        cycles=total,
-        utilisation=layer.macs / (total * machine.rows * machine.columns * machine.macs_per_cycle(layer)),
-        tile={name: round(at(getattr(tiles, name))) for name in ("batch", "rows", "columns", "channels", "filters")},
-        order=tuple(NAMES[name] for name in order if at(trips[name]) > 1),
-        register_bits=at(registers),
-        memory={name: (at(read), at(written)) for name, (read, written) in memory.items()},
-        dram_reads=at(dram_reads),
-        dram_writes=at(dram_writes),
-        delivered={role: at(traffic[role][0]) for role in TRAVEL[dataflow] if machine.home(role)},
-    )
-    return (at(score[0]), at(score[1])), mapping
+def _held(layer: LayerWorkload, array: _Array, tiles: _Tiles, order: _Order, resident: tuple[bool, bool]) -> dict[str, Any]:
+    """Bits that the memories must hold, by role: a tile of everything twice, unless the whole tensor is there."""
+    a, b, s = stored_bits(layer), weight_bits(layer), layer.arithmetic.accumulator_bits
+    input_resident, output_resident = resident
+    trips, alone = order.trips, layer.groups == 1
+
+    def twice(first: str, second: str) -> Numbers:
+        return np.where((trips[first] * trips[second] == 1) & alone, 1, 2)
+
+    stays = (trips["K"] > 1) & (order.again("K") == 1)  # sums wait for the other pieces of the window
+    return {
+        "inputs": layer.inputs * a if input_resident else tiles.footprint * tiles.channels * a * twice("M", "K"),
+        "weights": tiles.window * tiles.filters * b * twice("N", "K"),
+        "outputs": layer.outputs * a if output_resident else tiles.pixels * tiles.filters * a * twice("M", "N"),
+        "sums": np.where(stays, tiles.pixels * tiles.filters * s, array.waiting),
+    }
 
 
 def _reload(layer: LayerWorkload, dataflow: str, rows: int) -> float:

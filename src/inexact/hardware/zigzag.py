@@ -14,7 +14,8 @@ from inexact.core.files import write_text
 from inexact.core.workload import LayerWorkload, Workload
 
 if TYPE_CHECKING:
-    from inexact.hardware._accelerator import Accelerator, Memory
+    from inexact.hardware._accelerator import Accelerator
+    from inexact.hardware._memories import Memory
 
 OPERANDS = {"inputs": "I1", "weights": "I2", "sums": "O", "outputs": "O"}
 """Roles in our memories -> operands of ZigZag's."""

@@ -7,7 +7,7 @@ import pytest
 
 from inexact import hardware, units
 from inexact.core.workload import CODINGS, Arithmetic, Workload
-from inexact.hardware._cost import _extreme_ratio
+from inexact.hardware._savings import _extreme_ratio
 from inexact.units.cost import relative_cost
 
 ORDER = ("multiplier", "array", "on_chip", "with_dram")
