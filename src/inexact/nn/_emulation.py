@@ -96,10 +96,13 @@ class Emulation(Operands, ABC):
         if correction.column is not None:
             total = total + self.column_sums(a, correction.column)
         if correction.factors is not None and correction.coefficients is not None:
-            sums = [self.column_sums(a, factor) for factor in correction.factors]
-            coefficients = [self.per_channel(column) for column in correction.coefficients.to(a.device).T]
-            total = total + weighted_columns(sums, coefficients, correction.shift)
+            total = total + self._factors_of(a, correction.factors, correction.coefficients, correction.shift)
         return total
+
+    def _factors_of(self, a: Tensor, factors: Tensor, coefficients: Tensor, shift: int) -> Tensor:
+        """float64 integers, what columns with coefficients take off every output."""
+        sums = [self.column_sums(a, factor) for factor in factors]
+        return weighted_columns(sums, [self.per_channel(column) for column in coefficients.to(a.device).T], shift)
 
     @final
     def column_sums(self, a: Tensor, column: Tensor) -> Tensor:
