@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from inexact.atlas import _records, registries
+from inexact.atlas.coverage import DEFINITION, coverage
 from inexact.atlas.links import links
 from inexact.atlas.works import BESIDE, Work, works
 from inexact.core.errors import CatalogueError
@@ -136,7 +137,21 @@ def page() -> str:
         parts += [_section(entry) for entry in family["classes"]]
     if found["unclassed"]:
         parts.append(f"\n## Not classed\n\n{', '.join(f'`{use}`' for use in found['unclassed'])}")
+    parts.append(_counted())
     return "\n".join(parts) + "\n"
+
+
+def _counted() -> str:
+    """How many works run here, as a section of the page."""
+    found = coverage()
+    columns = ("", "works", "here", "part", "absent", "with a recipe", "here, %", "here or part, %")
+    head = f"| {' | '.join(columns)} |\n| --- |{' ---: |' * (len(columns) - 1)}"
+    rows = []
+    for share in (*found.families, found.three, found.everything):
+        counts = [str(getattr(share, name)) for name in ("works", "here", "part", "absent", "recipes")]
+        shares = [f"{100 * some / share.works:.0f}" for some in (share.here, share.here + share.part)]
+        rows.append(f"| {share.name.replace('_', ' ')} | {' | '.join([*counts, *shares])} |")
+    return f"\n## How much of it runs here\n\n{DEFINITION}\n\n{head}\n" + "\n".join(rows)
 
 
 def _section(entry: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from inexact.atlas import registries, taxonomy, works
+from inexact.atlas import coverage, registries, taxonomy, works
 from inexact.core.errors import CatalogueError
 from inexact.core.families import FAMILIES
 
@@ -39,6 +39,8 @@ def test_the_tree_and_its_page() -> None:
     assert "`multiplier:drum(k=4)`" in page
     assert "**drum2015**" in page
     assert "*snapea2018*" in page
+    everything = coverage.coverage().everything
+    assert f"| everything | {everything.works} | {everything.here} | {everything.part} | {everything.absent} |" in page
 
 
 @pytest.mark.parametrize(
