@@ -64,6 +64,7 @@ def test_a_recovered_network_is_its_plan_and_its_state() -> None:
         ("control_variate(columns=9)", "columns must be 1..8, not 9"),
         ("control_variate(bits=1)", "bits must be 2..16, not 1"),
         ("expected_error(histogram=chanel)", "histogram must be channel or layer, not 'chanel'; did you mean 'channel'"),
+        ("ranges(rounds=5)", r"rounds must be 1\.\.4, not 5"),
         ("ranges(factors=(0.5,0))", r"factors must be one or more positive numbers, as in \(0.8,1.25\)"),
         ("reconstruction(reach=0)", "reach must be 1..255, not 0"),
     ],

@@ -205,3 +205,15 @@ def test_ranges_avoid_codes_a_unit_gets_wrong() -> None:
     fixed = recover(net, "ranges(factors=(0.7,2.0))", data=X)
     assert rms(fixed, model) < rms(recover(net, "bias_correction(gain=true)", data=X), model) / 2
     assert float(layer(fixed).a_scale) == pytest.approx(2 * float(layer(net).a_scale))
+
+
+@pytest.mark.parametrize(("good", "place"), [((128, 255), 128), ((0, 60), 0)])
+def test_ranges_move_zero_points_to_codes_a_unit_gets_right(good: tuple[int, int], place: int) -> None:
+    """Products of other activation codes are 0; half or a quarter of the codes is room enough."""
+    unit = table(lambda a, b: np.where((a >= good[0]) & (a <= good[1]), a * b, 0))
+    net, model = approximate(network(), Plan({"0": ix.Rule(multiplier=unit)}), calibrate=X), network()
+    kept, moved = (recover(net, f"ranges(factors=(2.0,5.0),rounds=2,shift={shift})", data=X) for shift in ("false", "true"))
+    assert int(layer(net).a_zero) == int(layer(kept).a_zero) == 0
+    assert abs(int(layer(moved).a_zero) - place) <= 1
+    assert rms(moved, model) < 1.01 * rms(kept, model)
+    assert rms(moved, model) < rms(recover(net, "bias_correction(gain=true)", data=X), model) / 3

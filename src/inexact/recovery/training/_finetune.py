@@ -14,6 +14,7 @@ from torch import nn
 from inexact.core.errors import CheckpointError, PlanError, SpecError
 from inexact.nn import ApproxModel, Data, Rule
 from inexact.precision import MixedFormat
+from inexact.recovery._base import Recovery, recoveries
 from inexact.recovery.training._data import images_of
 from inexact.recovery.training._projection import check_projectable
 from inexact.recovery.training._run import DivergedError, Epoch, Progress, Run, Task
@@ -174,6 +175,20 @@ def _check(net: ApproxModel, settings: Settings, teacher: nn.Module | None) -> N
                 )
     if settings.projection != "none":
         check_projectable(net)
+    for name, layer in layers.items():
+        for stage in recoveries.get(layer.rule.recovery).stages:
+            _check_stays(name, stage, settings)
+
+
+def _check_stays(name: str, stage: Recovery, settings: Settings) -> None:
+    """Refuse settings that drop what a recovery chose: it cannot be chosen again for weights that were trained."""
+    if stage.facts.changes & {"weights", "modes"} and (settings.exact_epochs or settings.forward == "noise"):
+        raise PlanError(
+            f"under exact_epochs and forward=noise a recovery must leave weights and modes alone, but {stage.family_name} in layer {name} "
+            "chooses them: plan bias_correction, and recover() after training"
+        )
+    if "ranges" in stage.facts.changes and settings.ranges == "each_epoch":
+        raise PlanError(f"ranges=each_epoch undoes the ranges that {stage.family_name} chose for layer {name}: set ranges=kept")
 
 
 def approximates(rule: Rule) -> bool:

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from inexact.core.errors import PlanError
 from inexact.nn import ApproxLayer, ApproxModel, Correction, Emulated, Rule
 from inexact.precision import Observer
-from inexact.recovery._base import recoveries
 from inexact.recovery._recover import recover
 
 Noise = dict[str, tuple[Tensor, Tensor]]
@@ -32,7 +30,6 @@ class Modes:
         self.net = net
         self.inputs = inputs
         self.rules: Mapping[str, Rule] = {name: layer.rule for name, layer in net.layers().items()}
-        _check_weights_stay(self.rules)
         self.noise: Noise = {}
         self.generator = torch.Generator()
         self._corrections: dict[str, Correction] = {}
@@ -93,16 +90,6 @@ def _nothing(layer: Emulated) -> Correction:
 
 def _correction_of(layer: Emulated) -> Correction:
     return copy.deepcopy(layer.correction())  # its tables may share memory with the layer
-
-
-def _check_weights_stay(rules: Mapping[str, Rule]) -> None:
-    for name, rule in rules.items():
-        for stage in recoveries.get(rule.recovery).stages:
-            if stage.facts.changes & {"weights", "modes"}:
-                raise PlanError(
-                    f"a recovery under training must leave weights and modes alone, but {stage.family_name} in layer {name} chooses them: "
-                    "plan bias_correction, and recover() after training"
-                )
 
 
 @torch.no_grad()

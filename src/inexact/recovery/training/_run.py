@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from inexact.core.errors import FormatError
 from inexact.nn import ApproxLayer, ApproxModel, correct_answers, device_of
+from inexact.recovery._base import recoveries
 from inexact.recovery.training._data import Images, generator_of, moved, order_of, scores_of
 from inexact.recovery.training._modes import Modes, measured_noise, range_activations
 from inexact.recovery.training._projection import project
@@ -63,6 +64,7 @@ class Run:
         if self.settings.gradient:
             for layer in net.layers().values():
                 layer.rule = layer.rule.but(gradient=self.settings.gradient)
+        self.ranged = [layer for layer in self.layers if not _ranges_chosen(layer)]
         self.modes = Modes(net, task.inputs)
         self.affine = None if self.settings.trained == "all" else Affine(net, gains=self.settings.trained == "affine")
         trained = net.parameters() if self.affine is None else self.affine.parameters()
@@ -115,7 +117,7 @@ class Run:
         if epoch > 0 and settings.ranges == "each_epoch":
             range_activations(self.net, self.task.inputs)
         if settings.trained == "all" and settings.projection != "step":
-            for layer in self.layers:
+            for layer in self.ranged:
                 layer.range_weights()
         if epoch < settings.exact_epochs:
             self.modes.exact()
@@ -172,7 +174,7 @@ class Run:
         if self.settings.projection == "step":
             project(self.net)
             return
-        for layer in self.layers:
+        for layer in self.ranged:
             if layer.rule.format.quick_weights:
                 layer.range_weights()
 
@@ -229,6 +231,11 @@ def rate_at(settings: Settings, step: int, steps: int) -> float:
 
 def _pruned(layer: ApproxLayer) -> bool:
     return layer.reducer is not None and layer.reducer.reduction.mask(layer.weight.detach()) is not None
+
+
+def _ranges_chosen(layer: ApproxLayer) -> bool:
+    """Whether a recovery chose its weight codes, and so their scales, for the unit; these must not follow the weights then."""
+    return any("weights" in stage.facts.changes for stage in recoveries.get(layer.rule.recovery).stages)
 
 
 def _optimizer(settings: Settings, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -48,7 +48,7 @@ class Settings(Training):
     forward: "emulated", or "noise": exact products, and an error drawn from the mean and variance that the layer's own error has in each
     channel, measured anew at the start of each epoch; no table in the loop.
     ranges: of activations: "kept", or "each_epoch": observed anew in the emulated network, from the second epoch on. Ranges of weights
-    follow the weights in every step where they are their minimum and maximum, else in every epoch.
+    follow the weights in every step where they are their minimum and maximum, else in every epoch; those that a recovery chose stay.
     projection: "none", or weights move to the nearest code on which the unit is exact for every activation: after the last step
     ("end"; during training the unit alone rounds) or after every one ("step"; scales of weights are then kept).
     shift: random translation of training images in pixels; mirror: flip half of them.

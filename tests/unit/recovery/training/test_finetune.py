@@ -268,9 +268,24 @@ def test_a_teacher_is_asked_once_or_about_each_shifted_image() -> None:
     assert weights(net).keys() == weights(emulated()).keys()
 
 
-def test_a_recovery_that_chooses_weights_is_refused_under_training() -> None:
-    net = emulated(Plan(multiplier="mitchell", coding="unsigned", recovery="weight_tuning + bias_correction"))
-    with pytest.raises(
-        PlanError, match="must leave weights and modes alone, but weight_tuning in layer 0 chooses them: plan bias_correction"
-    ):
-        ix.finetune(net, data(64))
+@pytest.mark.parametrize(
+    ("recovery", "training", "message"),
+    [
+        ("weight_tuning + bias_correction", "finetune(exact_epochs=1)", "weight_tuning in layer 0 chooses them: plan bias_correction"),
+        ("reconstruction", "finetune(forward=noise)", "leave weights and modes alone, but reconstruction in layer 0 chooses them"),
+        ("ranges", "finetune(ranges=each_epoch)", "ranges=each_epoch undoes the ranges that ranges chose for layer 0: set ranges=kept"),
+    ],
+)
+def test_a_training_that_would_undo_a_recovery_is_refused(recovery: str, training: str, message: str) -> None:
+    net = emulated(Plan(multiplier="mitchell", coding="unsigned", recovery=recovery))
+    with pytest.raises(PlanError, match=message):
+        ix.finetune(net, data(64), training)
+
+
+def test_scales_that_a_recovery_chose_stay() -> None:
+    net = ix.recover(emulated(Plan(multiplier="drum(k=3)", coding="sign_magnitude")), "ranges(factors=(4.0,6.0))", data=images(64, 2)[0])
+    tuned = ix.finetune(net, data(64), "finetune(rate=0.05)")
+    for name in ("0", "2"):
+        assert torch.equal(layer(tuned, name).b_scale, layer(net, name).b_scale)
+        assert not torch.equal(layer(tuned, name).weight, layer(net, name).weight)
+    assert bool((layer(net, "2").b_scale > 2 * layer(emulated(Plan(coding="sign_magnitude")), "2").b_scale).any())
