@@ -12,9 +12,10 @@
 from __future__ import annotations
 
 from inexact.circuits._builder import Builder, simplified
-from inexact.circuits._circuit import CELL, FAN_IN, FAN_OUT, ONE, ZERO, Bus, Circuit, Op, Wires
+from inexact.circuits._circuit import CELL, FAN_IN, FAN_OUT, MAX_OUTPUT_BITS, ONE, ZERO, Bus, Circuit, Op, Wires
 from inexact.circuits._errors import ErrorRows, error_rows
 from inexact.circuits._gemm import gemm
+from inexact.circuits._serial import Serial
 from inexact.circuits._simulate import evaluate, stream, table
 from inexact.circuits.adders import ADDERS, adder
 from inexact.circuits.blif import from_blif, read_blif, to_blif, write_blif
@@ -30,6 +31,7 @@ __all__ = [
     "CELL",
     "FAN_IN",
     "FAN_OUT",
+    "MAX_OUTPUT_BITS",
     "ONE",
     "TREES",
     "ZERO",
@@ -43,6 +45,7 @@ __all__ = [
     "FaultFacts",
     "FaultList",
     "Op",
+    "Serial",
     "Wires",
     "add_columns",
     "adder",

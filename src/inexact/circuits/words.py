@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 
 from inexact.circuits._builder import Builder
-from inexact.circuits._circuit import ZERO, Wires
+from inexact.circuits._circuit import ONE, ZERO, Wires
 
 
 def extend(word: Sequence[int], width: int, *, signed: bool = False) -> Wires:
@@ -97,3 +97,22 @@ def decode(b: Builder, number: Sequence[int]) -> Wires:
 def parity(b: Builder, wires: Sequence[int]) -> int:
     """XOR of all wires; 0 for none."""
     return functools.reduce(b.xor_, wires, ZERO)
+
+
+def divide(b: Builder, numerator: Sequence[int], divisor: Sequence[int], fraction: int) -> Wires:
+    """`floor(numerator * 2**fraction / divisor)` in `fraction` + 1 bits, for a numerator below twice the divisor: a restoring array.
+
+    Every row takes the divisor from what is left, keeps the difference where it is not negative, and moves one place down.
+    """
+    width = max(len(numerator), len(divisor) + 1)
+    left, taken = extend(numerator, width), not_word(b, extend(divisor, width))
+    quotient: list[int] = []
+    for _ in range(fraction + 1):
+        difference, carry = [], ONE
+        for p, q in zip(left, taken, strict=True):
+            bit, carry = b.full_adder(p, q, carry)
+            difference.append(bit)
+        quotient.append(carry)
+        # what is left is below the divisor, so its top bit is 0 and it may be doubled in place
+        left = (ZERO, *mux_word(b, carry, left, difference)[:-1])
+    return tuple(reversed(quotient))

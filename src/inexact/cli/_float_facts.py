@@ -9,17 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from inexact.core.registry import parse_call
+from inexact.cli._unit_facts import silicon_facts, stated
+from inexact.cli._unit_silicon import held
+from inexact.cli._unit_text import show_silicon
 from inexact.metrics import float_profile
 from inexact.metrics.floats import FLOAT_CONVENTIONS
 from inexact.units import FloatMultiplier, float_multipliers
 
 COLUMNS = ("spec", "MRED %", "relative bias %", "relative std %", "WCRE %", "EP")
-
-
-def is_float(spec: str) -> bool:
-    """Whether a spec names a small-float multiplier."""
-    return getattr(parse_call(spec).func, "id", "") in float_multipliers
 
 
 def catalogue() -> list[FloatMultiplier]:
@@ -28,8 +25,7 @@ def catalogue() -> list[FloatMultiplier]:
 
 
 def summary(unit: FloatMultiplier) -> dict[str, Any]:
-    """One entry of `unit list --floats --json`, and the object of `unit show --json`."""
-    reference = (type(unit).__doc__ or "").partition("Reference:")[2]
+    """One entry of `unit list --floats --json`."""
     layout = unit.layout
     return {
         "spec": unit.spec,
@@ -37,8 +33,13 @@ def summary(unit: FloatMultiplier) -> dict[str, Any]:
         "format": {"name": unit.format, "width": layout.width, "fields": layout.fields},
         "sha256": unit.sha256,
         "metrics": float_profile(unit).metrics(),
-        "reference": " ".join(reference.split()) or None,
+        "reference": stated(unit)["reference"],
     }
+
+
+def passport(unit: FloatMultiplier) -> dict[str, Any]:
+    """The object of `unit show --json`."""
+    return summary(unit) | silicon_facts(held(unit))
 
 
 def markdown() -> str:
@@ -69,6 +70,7 @@ def show_text(found: dict[str, Any]) -> None:
     for name, value in found["metrics"].items():
         metrics.add_row(name, ("yes" if value else "no") if isinstance(value, bool) else f"{value:.6g}", FLOAT_CONVENTIONS[name])
     console.print(metrics)
+    show_silicon(console, found)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -9,17 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from inexact.core.registry import parse_call
+from inexact.cli._unit_facts import silicon_facts, stated
+from inexact.cli._unit_silicon import held
+from inexact.cli._unit_text import show_silicon
 from inexact.metrics import function_profile
 from inexact.metrics.functions import FUNCTION_CONVENTIONS
 from inexact.units import Function, functions
 
 COLUMNS = ("spec", "function", "max error", "max ulp", "MAE", "bias", "max relative %")
-
-
-def is_function(spec: str) -> bool:
-    """Whether a spec names a non-linear unit."""
-    return getattr(parse_call(spec).func, "id", "") in functions
 
 
 def catalogue() -> list[Function]:
@@ -28,9 +25,7 @@ def catalogue() -> list[Function]:
 
 
 def summary(unit: Function) -> dict[str, Any]:
-    """One entry of `unit list --json` under `functions`, and the object of `unit show --json`."""
-    gates = unit.gates()
-    reference = (type(unit).__doc__ or "").partition("Reference:")[2]
+    """One entry of `unit list --json` under `functions`."""
     return {
         "spec": unit.spec,
         "kind": "function",
@@ -43,9 +38,12 @@ def summary(unit: Function) -> dict[str, Any]:
         "out_signed": unit.out_signed,
         "sha256": unit.sha256,
         "metrics": function_profile(unit).metrics(),
-        "gates": None if gates is None else gates.counts(),
-        "reference": " ".join(reference.split()) or None,
-    }
+    } | stated(unit)
+
+
+def passport(unit: Function) -> dict[str, Any]:
+    """The object of `unit show --json`."""
+    return summary(unit) | silicon_facts(held(unit))
 
 
 def markdown() -> str:
@@ -81,6 +79,7 @@ def show_text(found: dict[str, Any]) -> None:
     for name, value in found["metrics"].items():
         metrics.add_row(name, f"{value:.6g}", FUNCTION_CONVENTIONS[name])
     console.print(metrics)
+    show_silicon(console, found)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -32,7 +32,7 @@ def operands_of(unit: Any, layer: str | None, data: str, coding: str | None, his
     if layer is not None and histograms is not None:
         raise SpecError("--layer and --histograms both say what the operands are; give one of them")
     if not isinstance(unit, Multiplier):
-        raise SpecError("operand histograms belong to a multiplier; an adder's operands are no activations and weights")
+        raise SpecError("operand histograms belong to a multiplier of integers; operands of other units are no activation and weight codes")
     return _from_file(histograms) if histograms is not None else _from_layer(unit, str(layer), data, coding)
 
 

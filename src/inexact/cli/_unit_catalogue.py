@@ -12,7 +12,7 @@ from inexact.units import catalogue
 QUANTITIES = {"energy_pj": "energy", "area_um2": "area", "delay_ns": "delay", "leakage_nw": "area"}
 """Physical quantity -> relative cost it scales with (leakage goes with area)."""
 
-_RELATIVE = {"energy": "energy_pj", "area": "area_um2", "delay": "delay_ns"}
+RELATIVE = {"energy": "energy_pj", "area": "area_um2", "delay": "delay_ns"}
 """Relative cost -> the figure it is the ratio of."""
 
 
@@ -37,7 +37,7 @@ def known(entry: catalogue.Entry) -> dict[str, Any]:
     relative = _relative(entry)
     return {
         **entry.metrics,
-        **{name: relative.get(name) for name in _RELATIVE},
+        **{name: relative.get(name) for name in RELATIVE},
         **{name: entry.silicon[name] for name in QUANTITIES},
         "settled_energy_pj": entry.silicon["settled_energy_pj"],
         "spec": entry.spec,
@@ -72,7 +72,7 @@ def _relative(entry: catalogue.Entry) -> dict[str, float]:
     if entry.kind != "multiplier":
         return {}
     exact = catalogue.entries()[f"exact{'(signed=true)' if entry.signed else ''}"].silicon
-    return {name: entry.silicon[figure] / exact[figure] for name, figure in _RELATIVE.items()}
+    return {name: entry.silicon[figure] / exact[figure] for name, figure in RELATIVE.items()}
 
 
 def silicon(entry: catalogue.Entry) -> dict[str, dict[str, Any]]:

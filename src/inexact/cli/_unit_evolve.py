@@ -19,8 +19,7 @@ from inexact.circuits import to_blif, to_verilog
 from inexact.circuits.cells import library
 from inexact.circuits.evolution import Costs, Evolved, Goal, Settings, evolve
 from inexact.cli._operands import operands_of
-from inexact.cli._unit_facts import resolve
-from inexact.cli._unit_synth import circuit_of
+from inexact.cli._unit_subject import circuit_of, resolve
 from inexact.core.errors import SpecError
 from inexact.core.files import ensure_folder, write_text
 from inexact.metrics import profile

@@ -6,24 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from inexact.cli._operands import Operands
-from inexact.cli._unit_catalogue import QUANTITIES, silicon
+from inexact.cli._unit_silicon import Held, held, modelled
 from inexact.core.errors import SpecError, near
-from inexact.core.estimate import Estimate
-from inexact.core.registry import parse_call
 from inexact.metrics import anova, profile, weight_moments
 from inexact.metrics.known import check_claims, known_table, name_mismatch, sentence
 from inexact.metrics.wide import WideProfile
-from inexact.units import Adder, Multiplier, adders, multipliers
-from inexact.units import catalogue as shipped
+from inexact.units import Adder, FloatMultiplier, Function, Multiplier, adders, multipliers
 from inexact.units._base import MAX_TABLE_BITS
-from inexact.units.cost import relative_cost
-
-
-def resolve(spec: str) -> Multiplier | Adder:
-    """The multiplier or adder a spec describes; unknown names are reported with the multipliers' names."""
-    name = getattr(parse_call(spec).func, "id", "")
-    return adders.get(spec) if name in adders and name not in multipliers else multipliers.get(spec)
-
 
 GIVEN = ("table", "netlist")
 """Members that are whatever file they are given: they have no usual parameters to list."""
@@ -33,31 +22,6 @@ def catalogue() -> list[Multiplier | Adder]:
     """Samples of every technique but the table, which has nothing of its own."""
     found: list[Multiplier | Adder] = [member for name, cls in multipliers.items() if name not in GIVEN for member in cls.samples()]
     return found + [member for _, cls in adders.items() for member in cls.samples()]
-
-
-def cost(unit: Multiplier | Adder) -> dict[str, dict[str, Any] | None]:
-    """area_um2, delay_ns, energy_pj, leakage_nw: a cited exact multiplier times the unit's relative cost; None where nothing is known."""
-    if isinstance(unit, Adder) or unit.gates() is None:
-        return dict.fromkeys(QUANTITIES)
-    from inexact import hardware
-
-    relative = relative_cost(unit)
-    exact = hardware.reference_multiplier()
-    return {name: scaled(exact[name], getattr(relative, kind)).to_json() for name, kind in QUANTITIES.items()}
-
-
-def scaled(exact: Estimate, ratio: Estimate) -> Estimate:
-    """A cited figure of the exact multiplier times a relative cost: both sources are named, the spreads multiply."""
-    low, high = exact.spread or (exact.value, exact.value)
-    least, most = ratio.spread or (ratio.value, ratio.value)
-    return Estimate(
-        value=exact.value * ratio.value,
-        unit=exact.unit,
-        source=f"exact 8x8 multiplier ({exact.source}) times relative cost ({ratio.source})",
-        node=exact.node,
-        spread=(low * least, high * most),
-        verified=False,
-    )
 
 
 def is_wide(unit: Multiplier | Adder) -> bool:
@@ -72,25 +36,32 @@ def identity(unit: Multiplier | Adder) -> dict[str, Any]:
     return {"spec": unit.spec, "kind": kind, "width": list(unit.width), "signed": unit.signed, "sha256": sha256}
 
 
-def summary(unit: Multiplier | Adder, operands: Operands | None = None) -> dict[str, Any]:
-    """One entry of `unit list --json`."""
+def summary(unit: Multiplier | Adder, operands: Operands | None = None, silicon: Held | None = None) -> dict[str, Any]:
+    """One entry of `unit list --json`. silicon: what it costs; None: by the gate-count model."""
     found = profile(unit) if operands is None else profile(unit, operands.a, operands.b)
-    return identity(unit) | {"metrics": found.metrics(), "relative_cost": relative(unit), "cost": cost(unit)}
+    return identity(unit) | {"metrics": found.metrics()} | priced(unit, silicon)
 
 
-def relative(unit: Multiplier | Adder) -> dict[str, Any] | None:
-    """Energy, area and delay over the exact 8x8 multiplier; None for adders and for units without a known circuit."""
-    if isinstance(unit, Adder) or unit.gates() is None:
-        return None
-    found = relative_cost(unit)
-    return {name: getattr(found, name).to_json() for name in ("energy", "area", "delay")}
+def priced(unit: Multiplier | Adder, silicon: Held | None) -> dict[str, Any]:
+    """cost and relative_cost of one source: silicon where there is any, else the gate-count model."""
+    cost, relative = modelled(unit) if silicon is None else (silicon.cost, silicon.relative)
+    return {"relative_cost": relative, "cost": cost}
 
 
 def facts(unit: Multiplier | Adder, operands: Operands | None = None) -> dict[str, Any]:
     """The object of `unit show --json`."""
-    entry = summary(unit, operands)
+    silicon = held(unit)
+    entry = summary(unit, operands, silicon)
     traits = {name: entry["metrics"][name] for name in ("zero_exact", "commutative", "error_rank")}
-    return entry | traits | {"operands": _operands_text(operands)} | engine(unit) | _background(unit) | _of_multiplier(unit, operands)
+    return (
+        entry
+        | traits
+        | {"operands": _operands_text(operands)}
+        | engine(unit)
+        | stated(unit)
+        | silicon_facts(silicon)
+        | _of_multiplier(unit, operands)
+    )
 
 
 def contradictions(unit: Multiplier | Adder, claims: Sequence[str], name: str | None = None) -> list[str]:
@@ -113,23 +84,29 @@ def _claim(text: str, metrics: dict[str, Any]) -> tuple[str, float]:
 
 def wide_facts(unit: Multiplier | Adder, found: WideProfile) -> dict[str, Any]:
     """The object of `unit show --json` for a unit too wide for a table."""
-    entry = identity(unit) | {"metrics": found.metrics(), "relative_cost": relative(unit), "cost": cost(unit)}
+    silicon = held(unit)
+    entry = identity(unit) | {"metrics": found.metrics()} | priced(unit, silicon)
     sampled = {"exhaustive": found.exhaustive, "pairs": found.pairs, "intervals": {k: list(v) for k, v in found.intervals.items()}}
     how = "all pairs" if found.exhaustive else f"{found.pairs:,} pairs drawn by stratum; wce, wcre: the largest drawn"
-    return entry | sampled | {"operands": f"uniform operands, {how}"} | engine(unit) | _background(unit)
+    return entry | sampled | {"operands": f"uniform operands, {how}"} | engine(unit) | stated(unit) | silicon_facts(silicon)
 
 
 def _operands_text(operands: Operands | None) -> str:
     return "uniform operands, all pairs" if operands is None else f"operands of {operands.source}"
 
 
-def _background(unit: Multiplier | Adder) -> dict[str, Any]:
-    gates = unit.gates()
-    stored = shipped.entries().get(unit.spec)
+def stated(unit: Multiplier | Adder | Function | FloatMultiplier) -> dict[str, Any]:
+    """Gates of a straightforward realisation (of multipliers, adders and functions), and the reference."""
+    gates = None if isinstance(unit, FloatMultiplier) else unit.gates()
     reference = (type(unit).__doc__ or "").partition("Reference:")[2]
-    return {"gates": None if gates is None else gates.counts(), "reference": " ".join(reference.split()) or None} | {
-        "silicon": None if stored is None else silicon(stored)
-    }
+    return {"gates": None if gates is None else gates.counts(), "reference": " ".join(reference.split()) or None}
+
+
+def silicon_facts(silicon: Held | None) -> dict[str, Any]:
+    """Silicon of a unit's own netlist, where it is from, and what of the unit the netlist is."""
+    if silicon is None:
+        return dict.fromkeys(("silicon", "silicon_origin", "silicon_of"))
+    return {"silicon": silicon.figures, "silicon_origin": silicon.origin, "silicon_of": silicon.form or "the unit"}
 
 
 def _of_multiplier(unit: Multiplier | Adder, operands: Operands | None) -> dict[str, Any]:
@@ -159,8 +136,14 @@ def engine(unit: Multiplier | Adder) -> dict[str, Any]:
 
 
 def compared(units: list[Multiplier | Adder]) -> list[dict[str, Any]]:
-    """Summaries, cheapest first. front: no other unit of the same kind, width and coding is as good in energy, mae and |mean error|."""
-    rows = [summary(unit) for unit in units]
+    """Summaries, cheapest first. front: no other unit of the same kind, width and coding is as good in energy, mae and |mean error|.
+
+    Costs are of one kind: silicon when every unit with a known circuit has it, else the gate-count model's.
+    """
+    silicon = [held(unit) for unit in units]
+    if any(found is None and unit.gates() is not None for found, unit in zip(silicon, units, strict=True)):
+        silicon = [None] * len(units)
+    rows = [summary(unit, silicon=found) for unit, found in zip(units, silicon, strict=True)]
     for row in rows:
         rivals = [_point(other) for other in rows if all(other[name] == row[name] for name in ("kind", "width", "signed"))]
         point = _point(row)
@@ -169,5 +152,5 @@ def compared(units: list[Multiplier | Adder]) -> list[dict[str, Any]]:
 
 
 def _point(row: dict[str, Any]) -> tuple[float, float, float]:
-    energy = row["relative_cost"]["energy"]["value"] if row["relative_cost"] else float("inf")
-    return energy, row["metrics"]["mae"], abs(row["metrics"]["mean_error"])
+    energy = row["cost"]["energy_pj"]
+    return float("inf") if energy is None else energy["value"], row["metrics"]["mae"], abs(row["metrics"]["mean_error"])

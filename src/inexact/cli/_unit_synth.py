@@ -12,17 +12,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from inexact.circuits import Circuit
 from inexact.circuits.cells import library
-from inexact.circuits.synthesis import RECIPES, Operands, Setup, Silicon, mapped_verilog, netlist, pareto, ratios, synthesise
+from inexact.circuits.synthesis import (
+    RECIPES,
+    Operands,
+    Setup,
+    Silicon,
+    mapped_verilog,
+    netlist,
+    pareto,
+    ratios,
+    synthesise,
+    synthesise_serial,
+)
 from inexact.cli._network import progress_bar
 from inexact.cli._operands import operands_of
-from inexact.cli._unit_facts import resolve
+from inexact.cli._unit_subject import Subject, circuit_of, subject_of
 from inexact.core.errors import SpecError
 from inexact.core.files import write_text
-from inexact.units import Adder, Multiplier, adders
-from inexact.units.exact import Exact
-from inexact.units.exact_adder import ExactAdder
+from inexact.units import FloatMultiplier, Multiplier, adders
 
 ALL = "all"
 """Every recipe that optimises; of each unit those that no other beats are shown."""
@@ -35,21 +43,6 @@ QUANTITIES = {
     "leakage_nw": "leakage nW",
 }
 """Heads of the table's columns."""
-
-
-def circuit_of(unit: Multiplier | Adder) -> Circuit:
-    """The unit's netlist. SpecError when it has none."""
-    found = unit.circuit()
-    if found is None:
-        raise SpecError(f"{unit.spec} has no netlist: only circuits can be synthesised; import one with `inexact unit import FILE.v`")
-    return found
-
-
-def reference_of(unit: Multiplier | Adder) -> Multiplier | Adder:
-    """The exact unit of the same kind, width and signedness."""
-    if isinstance(unit, Adder):
-        return ExactAdder(width=unit.width)
-    return Exact(width=unit.width, signed=unit.signed)
 
 
 def synthesised(
@@ -65,46 +58,68 @@ def synthesised(
     jobs: int | None,
 ) -> list[dict[str, Any]]:
     """Rows, in the order of specs: spec, Silicon and its ratios to the exact unit under the same conditions."""
-    units = [resolve(spec) for spec in specs]
+    subjects = [subject_of(spec, serial=setup.level == "serial") for spec in specs]
     if adder is not None:
         setup = replace(setup, adder=circuit_of(adders.get(adder)))
-    if setup.level != "unit" and any(isinstance(unit, Adder) for unit in units):
-        raise SpecError("a MAC is made around a multiplier; leave --level away to synthesise an adder alone")
+    if setup.level != "unit" and any(not isinstance(subject.unit, (Multiplier, FloatMultiplier)) for subject in subjects):
+        raise SpecError("a MAC is made around a multiplier; leave --level away to synthesise an adder or a function alone")
     recipes = [name for name in RECIPES if name != "unoptimised"] if recipe == ALL else [recipe]
-    if (layer or histograms) and len({(unit.width, unit.signed) for unit in units}) > 1:
+    if (layer or histograms) and len({(subject.unit.width, subject.unit.signed) for subject in subjects}) > 1:
         raise SpecError("operand histograms hold for one width and sign; give units of another one in a command of their own")
-    weighted = operands_of(units[0], layer, data, coding, histograms)
+    weighted = operands_of(subjects[0].unit, layer, data, coding, histograms)
     if weighted is not None:
         counts = tuple(tuple(float(x) for x in counts) for counts in (weighted.a, weighted.b))
         setup = replace(setup, operands=Operands(name=weighted.source, weights=counts, pairs=setup.operands.pairs))
-    wanted = [unit for pair in ((reference_of(unit), unit) for unit in units) for unit in pair]
-    distinct = {unit.spec: circuit_of(unit) for unit in wanted}
-    with progress_bar() as bar:
-        task = bar.add_task("synthesis", total=len(distinct) * len(recipes))
-        by_recipe = []
-        for place, name in enumerate(recipes):
-            done = place * len(distinct)
-            records = synthesise(
-                list(distinct.values()),
-                replace(setup, recipe=name),
-                jobs=jobs,
-                progress=lambda count, done=done: bar.update(task, completed=done + count),  # type: ignore[misc]
-            )
-            by_recipe.append(dict(zip(distinct, records, strict=True)))
+    by_recipe = _by_recipe(subjects, setup, recipes, jobs)
     rows: list[dict[str, Any]] = []
-    for unit in units:
-        kept = pareto([found[unit.spec] for found in by_recipe])
+    for subject in subjects:
+        kept = pareto([found[_own(subject)] for found in by_recipe])
         for found in by_recipe:
-            if found[unit.spec] in kept:
-                rows.append({"spec": unit.spec, "silicon": found[unit.spec], "exact": found[reference_of(unit).spec]})
-    return [row | {"ratios": ratios(row["silicon"], row["exact"])} for row in rows]
+            record, exact = found[_own(subject)], None if subject.exact is None else found[subject.exact.sha256]
+            if record in kept:
+                row = {"spec": subject.spec, "silicon": record, "form": subject.form, "exact": exact}
+                rows.append(row | {"ratios": {} if exact is None else ratios(record, exact)})
+    return rows
+
+
+def _by_recipe(subjects: Sequence[Subject], setup: Setup, recipes: Sequence[str | None], jobs: int | None) -> list[dict[str, Silicon]]:
+    """Figures by netlist, one dictionary a recipe. A clocked unit is set against the exact one without registers."""
+    plain = replace(setup, level="unit") if setup.level == "serial" else setup
+    wanted = [circuit for subject in subjects for circuit in (subject.exact, None if subject.serial else subject.circuit)]
+    distinct = {circuit.sha256: circuit for circuit in wanted if circuit is not None}
+    clocked = {_own(subject): subject.serial for subject in subjects if subject.serial is not None}
+    found: list[dict[str, Silicon]] = []
+    with progress_bar() as bar:
+        total = len(distinct) + len(clocked)
+        task = bar.add_task("synthesis", total=total * len(recipes))
+        for place, name in enumerate(recipes):
+
+            def done(count: int, before: int = place * total) -> None:
+                bar.update(task, completed=before + count)
+
+            records = synthesise(list(distinct.values()), replace(plain, recipe=name), jobs=jobs, progress=done)
+            of_many = [synthesise_serial(serial, replace(setup, recipe=name)) for serial in clocked.values()]
+            done(total)
+            found.append(dict(zip(distinct, records, strict=True)) | dict(zip(clocked, of_many, strict=True)))
+    return found
+
+
+def _own(subject: Subject) -> str:
+    """What a subject's figures are kept by: its netlist, and how often that works."""
+    return subject.circuit.sha256 if subject.serial is None else f"{subject.circuit.sha256} {subject.serial.start} {subject.serial.cycles}"
 
 
 def as_json(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The rows as one JSON object."""
     return {
         "units": [
-            {"spec": row["spec"], "silicon": row["silicon"].to_json(), "relative_to": row["exact"].name, "relative": row["ratios"]}
+            {
+                "spec": row["spec"],
+                "netlist": row["form"] or None,
+                "silicon": row["silicon"].to_json(),
+                "relative_to": None if row["exact"] is None else row["exact"].name,
+                "relative": row["ratios"] or None,
+            }
             for row in rows
         ]
     }
@@ -121,20 +136,32 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(head, justify="right")
     for row in rows:
         figures = row["silicon"].figures()
-        shown = [f"{figures[name].value:.4g} ({row['ratios'][name]:.2f})" for name in QUANTITIES]
+        ratio = {name: f" ({value:.2f})" for name, value in row["ratios"].items()}
+        shown = [f"{figures[name].value:.4g}{ratio.get(name, '')}" for name in QUANTITIES]
         table.add_row(escape(row["spec"]), *([row["silicon"].conditions.recipe] if several else []), *shown)
     console = Console(width=None, highlight=False)
     console.print(table)
     console.print(
-        "In brackets: relative to the exact unit of the same width and sign. Energy per operation, with glitches; settled: without."
+        "In brackets: relative to the exact unit of the same width and sign, or number format. Energy per operation, with glitches; "
+        "settled: without."
     )
+    for row in rows:
+        if row["form"]:
+            console.print(escape(f"{row['spec']}: {row['form']}."))
     for text in dict.fromkeys(_conditions(row["silicon"]) for row in rows):
         console.print(escape(text))
 
 
 def write_netlist(spec: str, setup: Setup, path: Path) -> None:
     """The mapped netlist as structural Verilog."""
-    write_text(path, mapped_verilog(netlist(circuit_of(resolve(spec)), setup)))
+    write_text(
+        path,
+        mapped_verilog(
+            netlist(
+                subject_of(spec, serial=setup.level == "serial").circuit, replace(setup, level="unit") if setup.level == "serial" else setup
+            )
+        ),
+    )
 
 
 def cells_of(liberty: Path | None) -> Any:

@@ -69,7 +69,8 @@ def comparison_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         found = list(map(escape, cells(row)[:NARROW]))
         table.add_row(f"{found[0]} *" if row["front"] else found[0], *found[1:])
-    _print(table)
+    measured = all((row["cost"]["energy_pj"] or {"verified": True})["verified"] for row in rows)
+    _print(table, SILICON_LEGEND if measured else LEGEND)
 
 
 def show_text(found: dict[str, Any]) -> None:
@@ -87,25 +88,29 @@ def show_text(found: dict[str, Any]) -> None:
     console.print(_metric_table(found))
     if found.get("correction"):
         console.print(_correction_table(found["correction"]))
-    costs = Table("cost", "value", "range", title="cost of one unit", title_justify="left")
+    show_silicon(console, found)
+
+
+def show_silicon(console: Console, found: dict[str, Any]) -> None:
+    """The one table of what a unit costs: silicon of its own netlist, or what the gate-count model says where there is none."""
+    silicon = found["silicon"]
+    shown: dict[str, dict[str, Any] | None] = silicon or found.get("cost", {})
+    if not any(shown.values()):
+        console.print("silicon: no figures; `inexact unit synth` makes them of any unit with a netlist", highlight=False)
+        return
+    title = f"silicon of {'its own netlist' if found['silicon_of'] == 'the unit' else found['silicon_of']}, {found['silicon_origin']}"
+    table = Table("silicon" if silicon else "cost", "value", "95 % interval" if silicon else "range", title_justify="left")
+    table.title = title if silicon else "no silicon figures: cost by the gate-count model, unverified"
     sources: dict[str, list[str]] = {}
-    for name, estimate in found["cost"].items():
-        costs.add_row(name, *_cost_cells(estimate))
-        sources.setdefault(estimate["source"] if estimate else "no circuit known", []).append(name)
-    console.print(costs)
-    for source, names in sources.items():
-        console.print(f"{', '.join(names)}: {escape(source)}", highlight=False, soft_wrap=True)
-    if found.get("silicon"):
-        _show_silicon(console, found["silicon"])
-
-
-def _show_silicon(console: Console, silicon: dict[str, dict[str, Any]]) -> None:
-    table = Table("silicon", "value", "95 % interval", title="silicon of its own netlist, from the catalogue", title_justify="left")
-    for name, estimate in silicon.items():
-        spread = estimate["spread"]
-        table.add_row(name, f"{estimate['value']:.4g} {estimate['unit']}", f"{spread[0]:.4g} .. {spread[1]:.4g}" if spread else "")
+    for name, estimate in shown.items():
+        if estimate is not None:
+            spread = estimate["spread"]
+            table.add_row(name, f"{estimate['value']:.4g} {estimate['unit']}", f"{spread[0]:.4g} .. {spread[1]:.4g}" if spread else "")
+            sources.setdefault(estimate["source"], []).append(name)
     console.print(table)
-    console.print(next(iter(silicon.values()))["source"], highlight=False, soft_wrap=True, markup=False)
+    for source, names in sources.items():
+        head = f"{', '.join(names)}: " if len(sources) > 1 else ""
+        console.print(f"{head}{source}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _metric_table(found: dict[str, Any]) -> Table:
@@ -130,13 +135,6 @@ def _correction_table(correction: dict[str, float]) -> Table:
     for name, value in correction.items():
         table.add_row(name, f"{value:.6g}", ANOVA_CONVENTIONS[name])
     return table
-
-
-def _cost_cells(estimate: dict[str, Any] | None) -> tuple[str, str]:
-    if estimate is None:
-        return "unknown", ""
-    low, high = estimate["spread"]
-    return f"{estimate['value']:.4g} {estimate['unit']}", f"{low:.4g} .. {high:.4g}"
 
 
 def _table(title: str) -> Table:

@@ -98,17 +98,17 @@ def show(
     from inexact.cli import _float_facts as float_facts
     from inexact.cli import _function_facts as function_facts
     from inexact.cli._passport import passport
-    from inexact.cli._unit_facts import resolve
+    from inexact.cli._unit_subject import is_float, is_function, resolve
     from inexact.units import float_multipliers, functions
 
-    if function_facts.is_function(spec) or float_facts.is_float(spec):
+    if is_function(spec) or is_float(spec):
         if layer or histograms or picture or claims or exhaustive is not None:
             raise click.UsageError("only multipliers and adders take --layer, --histograms, --claim, --picture, --exhaustive and --sampled")
-        if function_facts.is_function(spec):
-            function = function_facts.summary(functions.get(spec))
+        if is_function(spec):
+            function = function_facts.passport(functions.get(spec))
             click.echo(json.dumps(function)) if as_json else function_facts.show_text(function)
             return
-        product = float_facts.summary(float_multipliers.get(spec))
+        product = float_facts.passport(float_multipliers.get(spec))
         click.echo(json.dumps(product)) if as_json else float_facts.show_text(product)
         return
     found = passport(
@@ -175,7 +175,9 @@ def import_unit(
 @click.argument("specs", nargs=-1, required=True)
 @click.option("--liberty", type=click.Path(path_type=Path), metavar="FILE", help="Cell library (default: the project's own at 45 nm).")
 @click.option("--recipe", metavar="NAME", help="fa (default), plain, area, delay, unoptimised; all = of these the ones no other beats.")
-@click.option("--level", type=click.Choice(["unit", "mac", "pe"]), default="unit", show_default=True, help="What is made around the unit.")
+@click.option(
+    "--level", type=click.Choice(["unit", "mac", "pe", "serial"]), default="unit", show_default=True, help="What is made around the unit."
+)
 @click.option("--accumulator-bits", type=int, default=32, show_default=True, help="Of a MAC or PE.")
 @click.option("--adder", metavar="SPEC", help="The accumulator's adder, as loa(low=8,width=32) (default: exact ripple carry).")
 @click.option("--layer", metavar="NETWORK:LAYER", help="Operands as this layer meets them, as in lenet5:conv2.")
@@ -210,6 +212,9 @@ def synth(  # noqa: PLR0917  one parameter an option
 ) -> None:
     """Area, delay, energy and leakage of the units SPECS from their own netlists, synthesised to standard cells.
 
+    Multipliers, adders, functions and multipliers of small floats. --level serial: the clocked circuit of a stochastic multiplier, all its
+    cycles.
+
     Energy is measured on pairs of operands that follow each other, with glitches (an event-driven simulation) and without. Figures of
     different libraries, recipes or tools must not be compared; the table has those of one.
     """
@@ -243,7 +248,8 @@ def synth(  # noqa: PLR0917  one parameter an option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def compare(specs: Sequence[str], as_json: bool) -> None:
     """Units side by side, cheapest first; those none of the same width and coding beats in energy, MAE and bias are marked."""
-    from inexact.cli._unit_facts import compared, resolve
+    from inexact.cli._unit_facts import compared
+    from inexact.cli._unit_subject import resolve
 
     rows: list[dict[str, Any]] = compared([resolve(spec) for spec in specs])
     if as_json:

@@ -10,6 +10,7 @@ import numpy as np
 from inexact import circuits
 from inexact.core.errors import FormatError, SpecError
 from inexact.units import FloatMultiplier, float_multipliers
+from inexact.units._float import MAX_TABLE_WIDTH
 
 
 def check_float_multiplier(unit: FloatMultiplier) -> None:
@@ -40,14 +41,22 @@ def check_float_multiplier(unit: FloatMultiplier) -> None:
 
 
 def _check_circuit(unit: FloatMultiplier) -> None:
-    circuit = unit.circuit()
-    if circuit is None:
-        return
-    ranks = np.arange(1 - len(unit.layout.sizes), len(unit.layout.sizes))
-    codes = unit.layout.patterns(ranks)
-    expected = unit(codes[:, None], codes[None, :]) / unit.circuit_step
-    found = circuits.evaluate(circuit, codes[:, None], codes[None, :])
-    _require(np.array_equal(found.astype(np.float64), expected), unit, "circuit must equal the unit for all pairs of numbers")
+    numbers = unit.layout.patterns(np.arange(1 - len(unit.layout.sizes), len(unit.layout.sizes)))
+    if unit.layout.width <= MAX_TABLE_WIDTH:
+        a, b = numbers[:, None], numbers[None, :]
+    else:
+        a, b = np.random.default_rng(1).choice(numbers, (2, 20000))
+    expected, circuit, parts = unit(a, b), unit.circuit(), unit.parts_circuit()
+    if circuit is not None:
+        found = circuits.evaluate(circuit, a, b).astype(np.float64) * unit.circuit_step
+        _require(np.array_equal(found, expected), unit, "circuit must equal the unit for all pairs of numbers")
+    if parts is not None:
+        word, (s, e, _) = circuits.evaluate(parts, a, b).view(np.uint64), (np.uint64(bus.width) for bus in parts.outputs)
+        one = np.uint64(1)
+        size, exponent, negative = word & ((one << s) - one), word >> s & ((one << e) - one), word >> (s + e)
+        signed = size.astype(np.float64) * (1.0 - 2.0 * negative)
+        found = np.ldexp(signed, exponent.astype(np.int32)) * unit.parts_step
+        _require(np.array_equal(found, expected), unit, "circuit in parts must equal the unit for all pairs of numbers")
 
 
 def _check_table(unit: FloatMultiplier, found: Any, width: int) -> None:

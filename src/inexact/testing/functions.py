@@ -16,6 +16,9 @@ from inexact.units import Function, functions
 SLACK = 1 + 1e-9
 """Room for the rounding of the exact function itself."""
 
+MAX_ROW_BITS = 20
+"""Argument bits of rows that are all tried."""
+
 
 def check_function(unit: Function) -> None:
     """Everything a non-linear unit must hold, over all its arguments or, for one that works on rows, on sampled rows."""
@@ -57,6 +60,12 @@ def _check_rows(unit: Function) -> None:
     together = unit(codes)
     alone = np.stack([unit(row) for row in codes])
     _require(np.array_equal(together, alone), unit, "a row must not depend on other rows")
+    circuit = unit.row_circuit(2) if 2 * unit.width <= MAX_ROW_BITS else None
+    if circuit is not None:
+        pairs = np.stack(np.meshgrid(unit.arguments(), unit.arguments(), indexing="ij"), axis=-1)
+        word = circuits.evaluate(circuit, pairs[..., 0], pairs[..., 1])
+        found = word[..., None] >> np.array([0, unit.out_width]) & ((1 << unit.out_width) - 1)
+        _require(np.array_equal(found, unit(pairs)), unit, "circuit of a row must equal the unit for all rows of two arguments")
     try:
         unit.table()
     except SpecError:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inexact.circuits import Builder, Circuit, Wires
+from inexact.circuits import Builder, Circuit, Serial, Wires
 from inexact.core.accumulation import BitRule
 from inexact.core.errors import FormatError, SpecError, require_range
 from inexact.core.files import sha256
@@ -195,6 +195,10 @@ class Multiplier(Unit):
 
     def place_switched(self, b: Builder, x: Wires, y: Wires, code: Wires) -> Wires | None:
         """Hook: the circuit that holds all modes, `code` the number of the mode in binary; None = no circuit, or one mode only."""
+        return None
+
+    def serial(self) -> Serial | None:
+        """Hook: the clocked circuit of a unit that takes many cycles for a product; None for the others."""
         return None
 
     @final

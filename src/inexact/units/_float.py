@@ -16,7 +16,7 @@ from inexact.core.files import sha256
 from inexact.core.numbers import SYSTEMS, NumberSystem
 from inexact.core.registry import Family, spec_of
 from inexact.units._base import Integers
-from inexact.units._float_circuit import multiplier_circuit
+from inexact.units._float_circuit import multiplier_circuit, parts_circuit, spare_bits
 
 Reals = NDArray[np.float64]
 
@@ -90,6 +90,20 @@ class FloatMultiplier(ABC):
         return _circuit(self) if self.layout.width <= MAX_TABLE_WIDTH else None
 
     @final
+    def parts_circuit(self) -> Circuit | None:
+        """The netlist of the product in parts, for formats of any width: codes a, b to significand s, exponent e and sign n.
+
+        The product is (-1)**n s 2**e steps of `parts_step`; s is 0 where it is 0. None when the significands have no netlist.
+        """
+        return _parts(self)
+
+    @final
+    @property
+    def parts_step(self) -> float:
+        """What a significand of 1 with an exponent of 0 stands for in `parts_circuit`."""
+        return float(np.ldexp(self.circuit_step, -spare_bits(self.layout, exact=self.exact_significands)))
+
+    @final
     @property
     def circuit_step(self) -> float:
         """What one unit of the netlist's product stands for."""
@@ -156,6 +170,11 @@ float_multipliers: Family[FloatMultiplier] = Family("float multiplier", "inexact
 @functools.lru_cache(maxsize=64)
 def _circuit(unit: FloatMultiplier) -> Circuit | None:
     return multiplier_circuit(unit.spec, unit.layout, unit.place, exact=unit.exact_significands)
+
+
+@functools.lru_cache(maxsize=64)
+def _parts(unit: FloatMultiplier) -> Circuit | None:
+    return parts_circuit(f"{unit.spec} in parts", unit.layout, unit.place, exact=unit.exact_significands)
 
 
 @functools.lru_cache(maxsize=64)

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from inexact.circuits import ONE, ZERO, Builder, Circuit, Wires
+from inexact.circuits import MAX_OUTPUT_BITS, ONE, ZERO, Builder, Circuit, Wires
 from inexact.circuits.words import and_word, leading_one, mux_word, or_tree, select, shift_left
 from inexact.core.numbers import Logarithmic, NumberSystem, Posit, SmallFloat
 from inexact.units._wiring import add
-
-WIDEST = 64
-"""Bits of a product that circuits are simulated and elements are built with."""
 
 Place = Callable[[Builder, Wires, Wires], Wires | None]
 """Significands x and y (the leading bit at the top; of logarithms the fractions) to their product."""
@@ -38,21 +35,48 @@ def multiplier_circuit(name: str, system: NumberSystem, place: Place, *, exact: 
     subnormals need no normalising.
     """
     b = Builder(name)
-    words = b.input("a", system.width), b.input("b", system.width)
-    x, y = (_decoded(b, system, word, exact=exact) for word in words)
+    x, y = _operands(b, system, exact=exact)
     size = place(b, x.significand, y.significand)
     if size is None:
         return None
-    # bits that are always 0: exponents of floats are at least 1 each, the least posit has no fraction
-    spare = 0 if not exact else 2 if isinstance(system, SmallFloat) else 2 * system.fraction_bits
+    spare = spare_bits(system, exact=exact)
     shifted = shift_left(b, size, add(b, x.exponent, y.exponent), width=len(size) + largest_shift(system, exact=exact))[spare:]
     gated = and_word(b, shifted, b.and_(x.nonzero, y.nonzero))
     negative = b.xor_(x.negative, y.negative)
     inverted = [b.xor_(wire, negative) for wire in (*gated, ZERO)]
-    if len(inverted) > WIDEST:
+    if len(inverted) > MAX_OUTPUT_BITS:
         return None
     b.output("p", add(b, inverted, (ZERO,), negative)[: len(inverted)], signed=True)
     return b.build()
+
+
+def parts_circuit(name: str, system: NumberSystem, place: Place, *, exact: bool) -> Circuit | None:
+    """The netlist of the product before it is shifted: significand s, exponent e, sign n; None when `place` has no gates.
+
+    (-1)**n s 2**e in the steps of `multiplier_circuit`'s product, `spare_bits` of them below its lowest bit. s is 0 for a product of 0.
+    """
+    b = Builder(name)
+    x, y = _operands(b, system, exact=exact)
+    size = place(b, x.significand, y.significand)
+    if size is None:
+        return None
+    b.output("s", and_word(b, size, b.and_(x.nonzero, y.nonzero)))
+    b.output("e", add(b, x.exponent, y.exponent))
+    b.output("n", (b.xor_(x.negative, y.negative),))
+    return b.build()
+
+
+def spare_bits(system: NumberSystem, *, exact: bool) -> int:
+    """Lowest bits of a shifted product that are always 0: exponents of floats are at least 1 each, the least posit has no fraction."""
+    if not exact:
+        return 0
+    return 2 if isinstance(system, SmallFloat) else 2 * system.fraction_bits
+
+
+def _operands(b: Builder, system: NumberSystem, *, exact: bool) -> tuple[Operand, Operand]:
+    words = b.input("a", system.width), b.input("b", system.width)
+    x, y = (_decoded(b, system, word, exact=exact) for word in words)
+    return x, y
 
 
 def largest_shift(system: NumberSystem, *, exact: bool) -> int:

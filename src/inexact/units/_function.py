@@ -13,7 +13,7 @@ from typing import ClassVar, Self, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inexact.circuits import Builder, Circuit, Wires
+from inexact.circuits import MAX_OUTPUT_BITS, Builder, Circuit, Wires
 from inexact.core.errors import FormatError, SpecError, near, require_range
 from inexact.core.files import sha256
 from inexact.core.registry import Family, spec_of
@@ -209,8 +209,26 @@ class Function(ABC):
 
     @final
     def circuit(self) -> Circuit | None:
-        """The gate-level netlist with input `x` and output `y`, cached; None while the unit has none."""
+        """The gate-level netlist with input `x` and output `y`, cached; None while the unit has none. Of softmax see `row_circuit`."""
         return _circuit(self)
+
+    def place_row(self, b: Builder, row: Sequence[Wires]) -> Sequence[Wires] | None:
+        """Hook of units along the last axis: place the gates of a whole row; a word of `out_width` wires an argument."""
+        return None
+
+    @final
+    def row_circuit(self, size: int) -> Circuit | None:
+        """The netlist of a row of `size` arguments side by side, inputs `x0`, `x1`, … and outputs `y0`, `y1`, …, cached.
+
+        None for units that work element by element. SpecError for rows of other than 1 to `longest_row` arguments.
+        """
+        require_range("size", size, 1, self.longest_row, bound="arguments of a row whose results have at most 64 bits together")
+        return _row_circuit(self, size)
+
+    @property
+    def longest_row(self) -> int:
+        """Arguments of the longest row with a netlist."""
+        return MAX_OUTPUT_BITS // self.out_width
 
     def golden(self) -> FunctionGolden | None:
         """What is known of the error from outside the code, or None."""
@@ -261,6 +279,17 @@ def _circuit(unit: Function) -> Circuit | None:
     if result is None:
         return None
     b.output("y", result, signed=unit.out_signed)
+    return b.build()
+
+
+@functools.lru_cache(maxsize=64)
+def _row_circuit(unit: Function, size: int) -> Circuit | None:
+    b = Builder(re.sub(r"\W+", "_", f"{unit.spec} of {size}").strip("_"))
+    results = unit.place_row(b, [b.input(f"x{place}", unit.width, signed=unit.signed) for place in range(size)])
+    if results is None:
+        return None
+    for place, result in enumerate(results):
+        b.output(f"y{place}", result, signed=unit.out_signed)
     return b.build()
 
 

@@ -10,12 +10,11 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
-from inexact.circuits import ZERO, Builder, Columns, Wires, add_columns
-from inexact.circuits.columns import add_constant, add_word
+from inexact.circuits import ONE, ZERO, Builder, Wires
 from inexact.circuits.multipliers import multiply
-from inexact.circuits.words import extend, shift_left
+from inexact.circuits.words import and_word, divide, encode, extend, leading_one, mux_word, not_word, or_tree, shift_left
 from inexact.core.errors import require_range
-from inexact.units._fixed import numbers, saturate
+from inexact.units._fixed import line, numbers, rounded_right, saturate
 from inexact.units._function import Codes, Function, FunctionGolden, functions, require_power, require_target, rounded_shift
 from inexact.units._log import floor_log2
 from inexact.units._wiring import add
@@ -98,30 +97,66 @@ class BaseTwo(Function):
         result = rounded_shift(value, INNER - self.out_fraction + exponent)
         return np.where(codes == 0, 1 << self.out_width, result)
 
-    def place(self, b: Builder, x: Wires) -> Wires | None:
-        """exp: a constant multiplier, lines on the fraction, a shifter, rounding, saturation. gelu (it divides) and rsqrt have none."""
+    def place(self, b: Builder, x: Wires) -> Wires:
+        """A constant multiplier, lines on the fraction and a shifter; gelu: an array that divides and a multiplier behind."""
+        if self.function == "exp":
+            return self._place_exp(b, x)
+        return self._place_gelu(b, x) if self.function == "gelu" else self._place_rsqrt(b, x)
+
+    def _place_exp(self, b: Builder, x: Wires) -> Wires:
         constant, bits = round(math.log2(math.e) * 2**self.constant_bits), self.fraction + self.constant_bits
         low, high = (limit * constant >> bits for limit in self.argument_range())
-        place = INNER - self.out_fraction - low
-        if self.function != "exp" or place < 1 or low < MIN_EXPONENT or high > MAX_EXPONENT:
-            return None
+        # above `top` the result has saturated, or the function cuts the exponent
+        top = min(high, MAX_EXPONENT, self.out_width - self.out_fraction)
         t = multiply(b, x, b.constant(constant, constant.bit_length() + 1), signed=True)
-        shift, cut = self.segments.bit_length() - 1, bits - self.segments.bit_length() + 1
-        if cut < 1:
-            return None
-        points = _points(np.exp2, 0.0, 1.0, self.segments)
-        index, rest = t[cut:bits], t[:cut]
-        slope = numbers(b, np.diff(points), INNER + 1, index) if shift else b.constant(1 << INNER, INNER + 1)
-        columns: Columns = [[] for _ in range(INNER + 1 + cut)]
-        add_word(columns, numbers(b, points[:-1], INNER + 1, index) if shift else b.constant(1 << INNER, INNER + 1), cut)
-        add_word(columns, multiply(b, slope, rest))
-        add_constant(columns, 1 << (cut - 1))
-        value = (*add_columns(b, columns)[cut:],)
-        # 2**frac(t) rounds to less than 2, so INNER + 1 bits hold it; the exponent counts from its least value
-        exponent = add(b, extend(t[bits:], 7, signed=True), b.constant(-low, 7))[: (high - low).bit_length()]
-        moved = shift_left(b, value, exponent, width=INNER + 2 + high - low)
-        rounded = add(b, moved, b.constant(1 << (place - 1), place))
-        return saturate(b, extend((*rounded[place:], ZERO), max(len(rounded) - place, self.out_width) + 2), self.out_width, signed=False)
+        largest = int(self._power(self.arguments(), math.log2(math.e))[0].max())
+        value = self._place_lines(b, _points(np.exp2, 0.0, 1.0, self.segments), t[:bits], largest.bit_length())
+        exponent = extend(t[bits:], max(abs(low), abs(high), abs(top)).bit_length() + 2, signed=True)
+        down = add(b, b.constant(top, len(exponent)), not_word(b, exponent), ONE)[: len(exponent)]
+        down = and_word(b, down[:-1], b.not_(down[-1]))
+        return saturate(b, (*rounded_right(b, value, INNER - self.out_fraction - top, down), ZERO), self.out_width, signed=False)
+
+    def _place_gelu(self, b: Builder, x: Wires) -> Wires:
+        factor = 1.702 * math.log2(math.e)
+        constant, bits = round(factor * 2**self.constant_bits), self.fraction + self.constant_bits
+        negative = x[-1]
+        size = add(b, [b.xor_(wire, negative) for wire in x], (ZERO,), negative)[: self.width]
+        t = multiply(b, size, b.constant(constant, constant.bit_length()))
+        # -t: its fraction, and how many places down its power of two is
+        below = add(b, not_word(b, t[:bits]), (ZERO,), ONE)[:bits]
+        down = add(b, t[bits:], (or_tree(b, t[:bits]),))
+        largest = int(self._power(-np.abs(self.arguments()), factor)[0].max())
+        value = self._place_lines(b, _points(np.exp2, 0.0, 1.0, self.segments), below, largest.bit_length())
+        small = rounded_right(b, value, 0, down)[: INNER + 1]
+        one = b.constant(1 << INNER, INNER + 1)
+        weight = divide(b, mux_word(b, negative, one, small), add(b, one, small), INNER)
+        places = self.fraction + INNER - self.out_fraction
+        half = 1 << (places - 1) if places > 0 else 0
+        product = multiply(b, x, (*weight, ZERO), signed=True, constant=half)
+        return saturate(b, (*[ZERO] * -places, *product)[max(places, 0) :], self.out_width, signed=True)
+
+    def _place_rsqrt(self, b: Builder, x: Wires) -> Wires:
+        lines = leading_one(b, x)
+        position = shift_left(b, x, encode(b, lines[::-1]), width=self.width)[:-1]
+        # the leading one's place above the least even exponent: half of it shifts, its last bit is the octave
+        odd, *down = encode(b, (*[ZERO] * (self.fraction & 1), *lines))
+        octaves = [_points(lambda m: 1 / np.sqrt(m), start, 2 * start, self.segments) for start in (1.0, 2.0)]
+        index, rest = self._split(position)
+        start = mux_word(b, odd, *(numbers(b, points[:-1], INNER + 1, index) for points in octaves))
+        slope = mux_word(b, odd, *(numbers(b, np.diff(points), INNER + 1, index) for points in octaves))
+        value = line(b, start, slope, rest, INNER + 1)
+        result = rounded_right(b, value, INNER - self.out_fraction + (-self.fraction >> 1), tuple(down))
+        zero = b.not_(or_tree(b, lines))
+        return tuple(b.or_(wire, zero) for wire in saturate(b, (*result, ZERO), self.out_width, signed=False))
+
+    def _place_lines(self, b: Builder, points: NDArray[np.int64], position: Wires, bits: int) -> Wires:
+        index, rest = self._split(position)
+        return line(b, numbers(b, points[:-1], bits, index), numbers(b, np.diff(points), INNER + 2, index), rest, bits)
+
+    def _split(self, position: Wires) -> tuple[Wires, Wires]:
+        """The number of a line, and the place on it."""
+        cut = len(position) - self.segments.bit_length() + 1
+        return (*[ZERO] * -cut, *position[max(cut, 0) :]), position[: max(cut, 0)]
 
     def golden(self) -> FunctionGolden | None:
         """1 + f over 2**f is largest at f = log2(e) - 1: 1.06148; half a last place and the constant's rounding come on top."""

@@ -8,8 +8,13 @@ from typing import Self, final
 
 import numpy as np
 
+from inexact.circuits import ONE, ZERO, Builder, Columns, Wires, add_columns
+from inexact.circuits.columns import add_word
+from inexact.circuits.words import and_word, divide, mux_word, not_word
 from inexact.core.errors import SpecError
+from inexact.units._fixed import saturate
 from inexact.units._function import Codes, Function, functions
+from inexact.units._wiring import add
 
 
 @functions.register("softmax")
@@ -71,6 +76,23 @@ class Softmax(Function):
         total = powers.sum(axis=-1, keepdims=True)
         return np.asarray(((powers << (self.out_fraction + 1)) + total) // (2 * total), dtype=np.int64)
 
+    def place_row(self, b: Builder, row: Sequence[Wires]) -> Sequence[Wires] | None:
+        """A tree of maxima, an exponential an argument, one sum, an array an argument that divides; None when the exponential has none."""
+        inner = functions.get(self.exponential).circuit()
+        if inner is None:
+            return None
+        most = list(row)
+        while len(most) > 1:
+            pairs = [most[place : place + 2] for place in range(0, len(most), 2)]
+            most = [_larger(b, *pair) if len(pair) == 2 else pair[0] for pair in pairs]
+        powers = [b.include(inner, _below(b, word, most[0]))[0] for word in row]
+        columns: Columns = [[] for _ in range(len(powers[0]) + (len(row) - 1).bit_length())]
+        for power in powers:
+            add_word(columns, power)
+        total = add_columns(b, columns)
+        quotients = [add(b, divide(b, power, total, self.out_fraction + 1), (ONE,))[1:] for power in powers]
+        return [saturate(b, (*quotient, ZERO), self.out_width, signed=False) for quotient in quotients]
+
     @classmethod
     def samples(cls) -> Sequence[Self]:
         """Over every kind of exponential; a narrow result."""
@@ -81,3 +103,19 @@ class Softmax(Function):
             "linear(function=exp,segments=16)",
         )
         return [*(cls(exponential=functions.get(spec)) for spec in kinds), cls(out_width=8, out_fraction=8)]
+
+
+def _larger(b: Builder, x: Wires, y: Wires) -> Wires:
+    """The greater of two words in two's complement."""
+    turned = ((*word[:-1], b.not_(word[-1])) for word in (x, y))
+    first, second = turned
+    return mux_word(b, add(b, first, not_word(b, second), ONE)[-1], y, x)
+
+
+def _below(b: Builder, x: Wires, most: Wires) -> Wires:
+    """x - most as an argument of the exponential, not below the least."""
+    width = len(x)
+    difference = add(b, (*x, x[-1]), not_word(b, (*most, most[-1])), ONE)[: width + 1]
+    negative = difference[-1]
+    lost = b.and_(negative, b.not_(difference[width - 1]))
+    return (*and_word(b, difference[: width - 1], b.not_(lost)), negative)

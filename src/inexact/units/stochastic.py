@@ -10,9 +10,13 @@ from typing import Self, final
 import numpy as np
 from numpy.typing import NDArray
 
+from inexact.circuits import ONE, ZERO, Builder, Columns, Serial, Wires, add_columns
+from inexact.circuits.columns import add_constant
+from inexact.circuits.words import not_word
 from inexact.core.errors import SpecError, near, require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
-from inexact.units._gates import GateCount, ripple_adder
+from inexact.units._gates import GateCount, counted
+from inexact.units._wiring import add
 
 GENERATORS = ("counter", "lfsr")
 TAPS = {
@@ -34,6 +38,9 @@ TAPS = {
 }
 """Feedback taps of maximal-length linear feedback shift registers (Galois form, shift right) by length."""
 
+MAX_UNROLLED = 12
+"""Greatest length with all bits of the streams side by side: 4,096 ANDs."""
+
 
 @multipliers.register("stochastic")
 @final
@@ -45,7 +52,8 @@ class Stochastic(Multiplier):
     length: log2 of the stream's bits, 1..16. generator: "counter", a's r counts up and b's is the same count with reversed bits (van
     der Corput): a low-discrepancy pair; or "lfsr", two maximal-length shift registers of wa and wb bits, b's read with its bits
     reversed. seed: start state of b's register, 1..2**wb-1 (a's starts at 1), for lfsr only. Deterministic; the streams belong to
-    the unit, not to the operands. width: bits of (a, b), unsigned.
+    the unit, not to the operands. width: bits of (a, b), unsigned. `circuit()` has the bits of the streams side by side (up to 4,096)
+    and a tree that counts them: one product a cycle. `serial()` is the field's circuit, 2**length cycles a product.
     Error: two-sided, for counter never below exact at full length; a few 2**(-length/2) of full scale for lfsr, about
     length * 2**-length for counter; exact on zero.
 
@@ -72,11 +80,49 @@ class Stochastic(Multiplier):
         scale = sum(self.width) - self.length
         return ones << scale if scale >= 0 else (ones + (1 << (-scale - 1))) >> -scale
 
-    def gates(self) -> GateCount:
-        """Two generators, two comparators, the AND, an adder of the counter; flip-flops are left out: a gate count holds logic only."""
-        compare = GateCount(full_adder=sum(self.width), inv=sum(self.width), levels=2 * max(self.width))
-        feedback = GateCount(xor2=6) if self.generator == "lfsr" else ripple_adder(self.length)
-        return feedback.then(compare).then(GateCount(and2=1, levels=1)).then(GateCount(half_adder=self.length, levels=self.length))
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
+        """Every bit of the streams as gates: operands against constants, ANDs, one tree of adders; none for more than 4,096 bits."""
+        if self.length > MAX_UNROLLED:
+            return None
+        scale = sum(self.width) - self.length
+        half = 1 << (-scale - 1) if scale < 0 else 0
+        setting = self.length, self.generator, self.seed, self.width
+        columns: Columns = [[] for _ in range((int(_joint_ones(*setting)[-1, -1]) + half).bit_length())]
+        for first, second in zip(*(numbers.tolist() for numbers in _numbers(*setting)), strict=True):
+            columns[0].append(b.and_(_above(b, x, first), _above(b, y, second)))
+        add_constant(columns, half)
+        return (*[ZERO] * scale, *add_columns(b, columns)[max(-scale, 0) :])
+
+    def serial(self) -> Serial:
+        """The clocked circuit: a counter or two shift registers, a comparator an operand, one AND, a counter of the ones."""
+        b = Builder(f"stochastic_{self.generator}_step")
+        x, y = b.input("a", self.width[0]), b.input("b", self.width[1])
+        lfsr, scale = self.generator == "lfsr", sum(self.width) - self.length
+        names = zip("pq", self.width, strict=True) if lfsr else [("t", self.length)]
+        held = [b.input(name, bits) for name, bits in names]
+        ones = b.input("ones", self.length + 1)
+        if lfsr:
+            # states are one above the numbers, so "above" becomes "not below"
+            bits = [_not_below(b, x, held[0]), _not_below(b, y, held[1][::-1])]
+        else:
+            streams = (held[0], x), (held[0][::-1], y)
+            bits = [b.not_(_not_below(b, _wired(time, len(operand)), operand)) for time, operand in streams]
+        for name, word in zip("pq" if lfsr else "t", held, strict=True):
+            b.output(f"{name}_next", _shifted(b, word) if lfsr else add(b, word, (ONE,))[: self.length])
+        b.output("ones_next", add(b, ones, (b.and_(*bits),))[:-1])
+        start = (1, self.seed) if lfsr else (0,)
+        return Serial(
+            step=b.build(),
+            start=(*start, 1 << (-scale - 1) if scale < 0 else 0),
+            cycles=1 << self.length,
+            cut=max(-scale, 0),
+            shift=max(scale, 0),
+        )
+
+    def gates(self) -> GateCount | None:
+        """Those of the netlist with all bits side by side; None for longer streams."""
+        circuit = self.circuit()
+        return None if circuit is None else counted(circuit)
 
     @classmethod
     def samples(cls) -> Sequence[Self]:
@@ -88,18 +134,46 @@ class Stochastic(Multiplier):
 @functools.lru_cache(maxsize=8)
 def _joint_ones(length: int, generator: str, seed: int, width: tuple[int, int]) -> NDArray[np.int64]:
     """`[2**wa, 2**wb]`: how often a > ra(t) and b > rb(t) within the stream: the cumulative histogram of the pairs of random numbers."""
-    time = np.arange(1 << length, dtype=np.int64)
-    if generator == "counter":
-        first = _resized(time, length, width[0])
-        second = _resized(_reversed(time, length), length, width[1])
-    else:
-        first, second = _register(width[0], 1, len(time)), _reversed(_register(width[1], seed, len(time)), width[1])
-        first, second = first - 1, second - 1
+    first, second = _numbers(length, generator, seed, width)
     counts = np.zeros((1 << width[0], 1 << width[1]), dtype=np.int64)
     np.add.at(counts, (first, second), 1)
     joint = np.zeros_like(counts)
     joint[1:, 1:] = counts.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
     return joint
+
+
+def _numbers(length: int, generator: str, seed: int, width: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers ra(t) and rb(t) that a and b are compared with."""
+    time = np.arange(1 << length, dtype=np.int64)
+    if generator == "counter":
+        first = _resized(time, length, width[0])
+        return first, _resized(_reversed(time, length), length, width[1])
+    return _register(width[0], 1, len(time)) - 1, _reversed(_register(width[1], seed, len(time)), width[1]) - 1
+
+
+def _above(b: Builder, word: Wires, limit: int) -> int:
+    """Whether a word is above a constant: from its lowest bit up, an AND where the constant has a 1, an OR where it has a 0."""
+    found = ZERO
+    for place, wire in enumerate(word):
+        found = b.and_(wire, found) if limit >> place & 1 else b.or_(wire, found)
+    return found
+
+
+def _not_below(b: Builder, x: Wires, y: Wires) -> int:
+    """Whether x >= y, words of one width: the carry of x + not y + 1."""
+    return add(b, x, not_word(b, y), ONE)[-1]
+
+
+def _wired(time: Wires, wanted: int) -> Wires:
+    """`_resized` as wires."""
+    spare = wanted - len(time)
+    return time[max(-spare, 0) :] if spare <= 0 else (*[ZERO] * (spare - 1), ONE, *time)
+
+
+def _shifted(b: Builder, state: Wires) -> Wires:
+    """A shift register's next state."""
+    taps = TAPS[len(state)]
+    return tuple(b.xor_(wire, state[0]) if taps >> place & 1 else wire for place, wire in enumerate((*state[1:], ZERO)))
 
 
 def _resized(x: NDArray[np.int64], bits: int, wanted: int) -> NDArray[np.int64]:

@@ -68,7 +68,7 @@ def test_side_channel_answers(tmp_path: Path) -> None:
         ([*TRACES, "--leakage", "heat"], "no leakage is called 'heat'"),
         ([*TRACES, "--unit", "exact"], "every --unit must be given once, not exact, exact"),
         (["attack", "trojan", "insert", "--unit", "table"], "table needs path="),
-        (["attack", "trojan", "detect", "--unit", "stochastic"], "has none; import one with `inexact unit import FILE.v`"),
+        (["attack", "trojan", "detect", "--unit", "voted"], "has none; import one with `inexact unit import FILE.v`"),
         (["attack", "extract", "--attack", "borrow"], "no extraction attack is called 'borrow'"),
         (["attack", "extract", "--budget", "0"], "query budgets must be at least 1, not 0"),
     ],

@@ -59,7 +59,7 @@ def test_synth_of_a_mac(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["synth", "trun(cut=4)"], "error: no multiplier is called 'trun'"),
-        (["synth", "stochastic"], "error: stochastic(length=8,generator=counter) has no netlist: only circuits can be synthesised"),
+        (["synth", "voted"], "error: voted(first=exact,second=exact,third=exact) has no netlist: only circuits can be synthesised"),
         (["synth", "exact", "--liberty", "no.lib"], "error: a liberty file must be readable, but no.lib is not"),
         (["synth", "exact", "--recipe", "fast"], "error: no recipe is called 'fast'"),
         (["synth", "loa(low=4)", "--level", "mac"], "error: a MAC is made around a multiplier"),

@@ -8,8 +8,9 @@ import pytest
 
 from inexact import units
 from inexact.cli._unit_catalogue import known, listed, priced
-from inexact.cli._unit_facts import resolve, summary
+from inexact.cli._unit_facts import summary
 from inexact.cli._unit_query import names, selected
+from inexact.cli._unit_subject import resolve
 from inexact.core.errors import SpecError
 from inexact.units import catalogue
 

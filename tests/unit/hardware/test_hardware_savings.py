@@ -83,11 +83,11 @@ def test_a_baseline_keeps_shapes_and_drops_every_choice(network: Workload) -> No
 
 
 def test_a_unit_without_a_netlist_is_charged_by_the_gate_count_model(edge: hardware.Accelerator, network: Workload) -> None:
-    relative = relative_cost(units.get("stochastic")).energy
+    relative = relative_cost(units.get("voted")).energy
     planned = dataclasses.replace(
         network,
         layers=tuple(
-            dataclasses.replace(layer, arithmetic=Arithmetic(multiplier="stochastic", coding="sign_magnitude")) for layer in network.layers
+            dataclasses.replace(layer, arithmetic=Arithmetic(multiplier="voted", coding="sign_magnitude")) for layer in network.layers
         ),
     )
     cost, reference = edge.evaluate(planned), edge.evaluate(hardware.baseline(network, coding="sign_magnitude"))

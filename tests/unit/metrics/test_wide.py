@@ -10,7 +10,14 @@ from inexact.core.errors import SpecError
 from inexact.metrics import profile
 from inexact.metrics.wide import WideProfile, wide_profile
 
-NARROW = ("drum(k=4)", "trunc(cut=8,correction=constant)", "trunc(cut=6,signed=true)", "mitchell", "stochastic", "exact(width=(8,5))")
+NARROW = (
+    "drum(k=4)",
+    "trunc(cut=8,correction=constant)",
+    "trunc(cut=6,signed=true)",
+    "mitchell",
+    "stochastic(length=13)",
+    "exact(width=(8,5))",
+)
 SAMPLED = ("error_probability", "mae", "mse", "rmse", "mred", "mred_all", "nmed", "mae_range", "mean_error", "pred_2pct")
 
 
@@ -87,7 +94,7 @@ def test_strata_cover_every_signed_value_once() -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("stochastic(width=16)", {"exhaustive": True}, "more than 24 operand bits need a netlist, and stochastic"),
+        ("stochastic(length=13,width=16)", {"exhaustive": True}, "more than 24 operand bits need a netlist, and stochastic"),
         ("loa(width=20)", {"exhaustive": True}, "up to 32 operand bits together, and loa.* has 40; sample it"),
         ("drum(k=6,width=16)", {"samples": 10}, "samples must be at least 1000, not 10"),
     ],

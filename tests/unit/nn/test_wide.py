@@ -50,7 +50,7 @@ CASES = [
     ("unsigned", "drum(k=4,width=12)", {"stride": 2, "padding": 1}),
     ("unsigned", "mitchell(width=(10,10))", {"dilation": 2}),
     ("sign_magnitude", "trunc(cut=9,correction=constant,width=12)", {"groups": 2, "padding": 1}),
-    ("sign_magnitude", "stochastic(width=9)", {"padding": 1}),
+    ("sign_magnitude", "stochastic(length=13,width=9)", {"padding": 1}),
     ("signed", "operand_trunc(cut_a=3,cut_b=5,signed=true,width=(16,12))", {"groups": 2}),
 ]
 

@@ -120,6 +120,11 @@ def test_linear_interpolates_its_points(name: str) -> None:
         "linear(function=exp,segments=2,width=7,fraction=4,out_width=6,out_fraction=5)",
         "base2(function=exp,segments=8,width=6,fraction=3,out_width=5,out_fraction=4)",
         "base2(function=exp,segments=2,constant_bits=11,width=13,fraction=9,out_width=20,out_fraction=14)",
+        "base2(function=exp,segments=8,constant_bits=2,width=16,fraction=0)",
+        "base2(function=gelu,segments=256,constant_bits=2,width=5,fraction=0,out_width=24,out_fraction=20)",
+        "base2(function=gelu,segments=4,constant_bits=16,width=16,fraction=8,out_width=10,out_fraction=4)",
+        "base2(function=rsqrt,segments=256,width=5,fraction=5,out_width=24,out_fraction=20)",
+        "base2(function=rsqrt,segments=2,width=16,fraction=7,out_width=9,out_fraction=3)",
     ],
 )
 def test_other_formats_as_gates(spec: str) -> None:
@@ -129,9 +134,22 @@ def test_other_formats_as_gates(spec: str) -> None:
     assert np.array_equal(circuits.evaluate(circuit, unit.arguments()), unit.table())
 
 
-def test_units_without_a_netlist_say_so() -> None:
-    for spec in ("softmax", "base2(function=gelu)", "base2(function=rsqrt)", "base2(function=exp,width=16,fraction=0)"):
+def test_a_row_of_four_as_gates() -> None:
+    unit = functions.get("softmax(exponential=base2(function=exp,segments=4,width=4,fraction=1),out_width=12,out_fraction=11)")
+    circuit = unit.row_circuit(4)
+    assert circuit is not None
+    rows = np.stack(np.meshgrid(*[unit.arguments()] * 4, indexing="ij"), axis=-1)
+    word = circuits.evaluate(circuit, *np.moveaxis(rows, -1, 0))
+    assert np.array_equal(word[..., None] >> 12 * np.arange(4) & 4095, unit(rows))
+
+
+def test_what_has_no_netlist_says_so() -> None:
+    for spec in ("softmax", "lookup(function=gelu,entries=512,width=12)", "linear(function=gelu,segments=512,width=12)"):
         assert functions.get(spec).circuit() is None
+    assert functions.get("lookup(function=gelu)").row_circuit(2) is None
+    assert functions.get("softmax(exponential=lookup(function=exp,entries=512,width=12))").row_circuit(2) is None
+    with pytest.raises(SpecError, match=r"size must be .*at most 64 bits together \(1\.\.4\), not 5"):
+        functions.get("softmax").row_circuit(5)
 
 
 def test_lookup_takes_the_middle_of_a_group() -> None:

@@ -14,7 +14,7 @@ from inexact.units import adders, multipliers
 WITH_CIRCUIT = {
     *("exact", "trunc", "operand_trunc", "bam", "perforation", "kulkarni", "drum", "dsm", "ssm", "mitchell", "mbm", "ilm", "roba"),
     *("tosam", "mitchw", "realm", "scaletrim", "pr", "asm", "recursive", "compressor", "powers", "csd", "pn", "lvrm", "axbxp"),
-    "sign_magnitude",
+    *("sign_magnitude", "stochastic"),
     *("exact_adder", "trunc_adder", "loa", "copy_adder", "eta1", "eta2", "aca", "gear"),
 }
 WIDE = [

@@ -15,6 +15,7 @@ from inexact.units.compressor import COMPRESSORS
 from inexact.units.csd import leading_digits
 from inexact.units.lvrm import LowVariance
 from inexact.units.pn import PositiveNegative
+from inexact.units.stochastic import Stochastic
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,27 @@ def test_stochastic_counts_the_ones_of_the_streams(spec: str) -> None:
         for b in range(0, 1 << wb, 5):
             ones = sum(a > x and b > y for x, y in zip(ra, rb, strict=True))
             assert int(unit(a, b)) == ones << (wa + wb - length)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "stochastic(length=5,width=4)",
+        "stochastic(length=9,width=(3,5))",
+        "stochastic(length=6,generator=lfsr,seed=9,width=(6,4))",
+        "stochastic(length=9,generator=lfsr,width=(3,5))",
+    ],
+)
+def test_stochastic_takes_one_cycle_a_bit_or_all_bits_at_once(spec: str) -> None:
+    unit = units.get(spec)
+    assert isinstance(unit, Stochastic)
+    serial, circuit, grid = unit.serial(), unit.circuit(), np.meshgrid(*map(unit.operand_values, (0, 1)), indexing="ij")
+    assert serial.cycles == 2**unit.length
+    assert serial.register_bits == unit.length + 1 + (sum(unit.width) if "lfsr" in spec else unit.length)
+    assert np.array_equal(serial.evaluate(*grid), unit.table())
+    assert circuit is not None
+    assert np.array_equal(circuits.table(circuit), unit.table())
+    assert units.get("stochastic(length=13)").circuit() is None
 
 
 def stream(bits: int, state: int, count: int) -> list[int]:

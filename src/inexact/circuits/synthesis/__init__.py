@@ -16,6 +16,7 @@ from inexact.circuits.synthesis._measure import Operands, Surroundings, critical
 from inexact.circuits.synthesis._recipes import DEFAULT_RECIPE, RECIPES, cell_areas
 from inexact.circuits.synthesis._run import Setup, netlist, synthesise
 from inexact.circuits.synthesis._sampling import LateSums, Sampled, Sampler, late_sums
+from inexact.circuits.synthesis._serial import synthesise_serial
 from inexact.circuits.synthesis._silicon import FIGURES, Conditions, Silicon, pareto, ratios, require_comparable
 from inexact.circuits.synthesis._text import mapped_verilog
 from inexact.circuits.synthesis._yosys import Yosys
@@ -55,6 +56,7 @@ __all__ = [
     "registers",
     "require_comparable",
     "synthesise",
+    "synthesise_serial",
     "timing",
     "toggles",
 ]

@@ -16,13 +16,17 @@ from inexact.circuits.synthesis._mapped import Mapped
 from inexact.circuits.synthesis._measure import Bits, Operands, Surroundings, bits_of, timing
 from inexact.core.errors import CircuitError, LibraryError
 
-Level = Literal["unit", "mac", "pe"]
-"""unit: the multiplier alone. mac: with adder and accumulator register. pe: with registers for both operands as well."""
+Level = Literal["unit", "mac", "pe", "serial"]
+"""unit: the multiplier alone. mac: with adder and accumulator register. pe: with registers for both operands as well.
+
+serial: a unit of many cycles with its own registers.
+"""
 
 LEVELS: dict[str, str] = {
     "unit": "the multiplier or adder alone",
     "mac": "multiplier, adder and accumulator register, clocked",
     "pe": "the same with a register for each operand, as in a systolic array",
+    "serial": "a unit of many cycles a result, its registers included, clocked",
 }
 
 DOT_LENGTH = 64

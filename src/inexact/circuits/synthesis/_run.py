@@ -34,7 +34,7 @@ class Setup:
     """How circuits are synthesised and measured. cells: the library, None = the shipped one. recipe: see `RECIPES`; None = "fa", or
     "unoptimised" where Yosys is missing.
 
-    level: "unit", "mac" or "pe"; accumulator_bits, adder, sign_magnitude: of a MAC or PE, as for `mac_core`.
+    level: "unit", "mac" or "pe" ("serial": `synthesise_serial`); accumulator_bits, adder, sign_magnitude: of a MAC or PE, see `mac_core`.
     cache: keep results on disk. limit_s: seconds per synthesis.
     """
 
@@ -55,7 +55,7 @@ DEFAULT = Setup()
 
 @final
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """A setup with everything looked up."""
 
     setup: Setup
@@ -72,7 +72,7 @@ def synthesise(
     Raises SynthesisError when a circuit does not map, Yosys dies or takes too long, or the mapped netlist differs from the circuit;
     LibraryError when the library lacks a cell; OutputError when the cache is full. What is done by then stays in the cache.
     """
-    job = _job(setup)
+    job = job_of(setup)
     workers = max(1, min(jobs or os.cpu_count() or 1, len(circuits)))
     with ExitStack() as stack:
         tools: queue.SimpleQueue[Yosys | None] = queue.SimpleQueue()
@@ -99,13 +99,14 @@ def _collected(futures: Sequence[Future[Silicon]], progress: Callable[[int], Non
 
 def netlist(circuit: Circuit, setup: Setup = DEFAULT) -> Mapped:
     """The circuit out of library cells, at the setup's level. Raises as `synthesise`."""
-    job = _job(setup)
+    job = job_of(setup)
     with ExitStack() as stack:
         tool = None if job.recipe == "unoptimised" else stack.enter_context(Yosys(limit_s=setup.limit_s))
-        return _mapped(_core(circuit, setup), job, lambda: tool)
+        return mapped_circuit(_core(circuit, setup), job, lambda: tool)
 
 
-def _job(setup: Setup) -> _Job:
+def job_of(setup: Setup) -> Job:
+    """The setup with library, recipe and tool looked up."""
     cells = setup.cells or library()
     recipe = require_recipe(setup.recipe) if setup.recipe is not None else DEFAULT_RECIPE
     try:
@@ -114,14 +115,14 @@ def _job(setup: Setup) -> _Job:
         if setup.recipe is not None:
             raise
         recipe, tool = "unoptimised", "one-to-one mapper"
-    return _Job(setup, cells, recipe, tool)
+    return Job(setup, cells, recipe, tool)
 
 
 def _core(circuit: Circuit, setup: Setup) -> Circuit:
     return circuit if setup.level == "unit" else mac_core(circuit, setup.accumulator_bits, setup.adder, sign_magnitude=setup.sign_magnitude)
 
 
-def _one(circuit: Circuit, job: _Job, tools: queue.SimpleQueue[Yosys | None]) -> Silicon:
+def _one(circuit: Circuit, job: Job, tools: queue.SimpleQueue[Yosys | None]) -> Silicon:
     setup = job.setup
     adder = setup.adder.sha256 if setup.adder else ""
     level = (setup.level, setup.accumulator_bits, adder, *(["signs"] * setup.sign_magnitude)) if setup.level != "unit" else ("unit",)
@@ -137,7 +138,7 @@ def _one(circuit: Circuit, job: _Job, tools: queue.SimpleQueue[Yosys | None]) ->
 
     try:
         core = _core(circuit, setup)
-        found = _figures(circuit, core, _mapped(core, job, tool), job)
+        found = _figures(circuit, core, mapped_circuit(core, job, tool), job)
     finally:
         for yosys in held:
             tools.put(yosys)
@@ -146,7 +147,8 @@ def _one(circuit: Circuit, job: _Job, tools: queue.SimpleQueue[Yosys | None]) ->
     return found
 
 
-def _mapped(circuit: Circuit, job: _Job, tool: Callable[[], Yosys | None]) -> Mapped:
+def mapped_circuit(circuit: Circuit, job: Job, tool: Callable[[], Yosys | None]) -> Mapped:
+    """The circuit out of library cells, kept by content; `tool` is asked for only where it is not known."""
     name = _cache.key(circuit.sha256, job.cells.sha256, job.recipe, job.tool)
     known = _cache.stored("mapped", name) if job.setup.cache else None
     if known is not None:
@@ -186,42 +188,40 @@ def _require_equal(circuit: Circuit, made: Mapped) -> None:
         )
 
 
-def _figures(circuit: Circuit, core: Circuit, made: Mapped, job: _Job) -> Silicon:
+def _figures(circuit: Circuit, core: Circuit, made: Mapped, job: Job) -> Silicon:
     setup = job.setup
     if setup.level == "unit":
         before, after = setup.operands.drawn(circuit.inputs)
         found = measured(made, before, after, setup.around)
-        return _silicon(circuit, made, job, found, made.area, found.delay, found.leakage, None, made.counts())
+        return figures_of(circuit, job, found, area=made.area, delay=found.delay, leakage=found.leakage, cells=made.counts())
     around = core_surroundings(job.cells, setup.around)
     before, after = accumulation(core, setup.operands)
     found = measured(made, before, after, around)
     flops = registers(made, setup.level, before, after, around)
-    extra = flops.clock_energy + flops.data_energy
-    cells = made.counts() | {flops.cell: flops.count}
-    return _silicon(
+    return figures_of(
         circuit,
-        made,
         job,
         found,
-        made.area + flops.count * flops.area,
-        cycle_time(made, flops, around),
-        found.leakage + flops.leakage,
-        extra,
-        cells,
+        area=made.area + flops.count * flops.area,
+        delay=cycle_time(made, flops, around),
+        leakage=found.leakage + flops.leakage,
+        cells=made.counts() | {flops.cell: flops.count},
+        registers_fj=flops.clock_energy + flops.data_energy,
     )
 
 
-def _silicon(
+def figures_of(
     circuit: Circuit,
-    made: Mapped,
-    job: _Job,
+    job: Job,
     found: Measured,
+    *,
     area: float,
     delay: float,
     leakage: float,
-    registers_fj: float | None,
     cells: dict[str, int],
+    registers_fj: float | None = None,
 ) -> Silicon:
+    """The record of a circuit's figures. found: energies, flip-flops (registers_fj) not among them."""
     setup, library_ = job.setup, job.cells
     source = f"recipe {job.recipe} by {job.tool} on {library_.label}" + (", not optimised" if job.recipe == "unoptimised" else "")
 
