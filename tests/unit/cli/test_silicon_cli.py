@@ -55,9 +55,43 @@ def test_synth_of_a_mac(capsys: pytest.CaptureFixture[str]) -> None:
     assert found["silicon"]["cells"]["DFF_X1"] == 20
 
 
+def test_synth_of_a_clocked_unit_counts_all_its_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["unit", "synth", "stochastic(length=3,width=3)", "--recipe", "unoptimised", "--pairs", "256", "--json"]
+    found = {}
+    for level in ("unit", "serial"):
+        assert run([*arguments, "--level", level]) == 0
+        (found[level],) = json.loads(capsys.readouterr().out)["units"]
+    serial = found["serial"]
+    assert (found["unit"]["netlist"], serial["netlist"]) == (None, "8 cycles a product")
+    assert serial["silicon"]["cells"]["DFF_X1"] == 3 + 4  # the count of cycles and that of ones
+    assert serial["silicon"]["register_energy_pj"]["value"] < serial["silicon"]["energy_pj"]["value"]
+    assert serial["relative"]["delay_ns"] > 8 > found["unit"]["relative"]["delay_ns"]
+    assert run(["unit", "synth", "drum", "--level", "serial"]) == 1
+    assert "drum(k=4) gives a result a cycle; leave it away" in capsys.readouterr().err
+
+
+def test_synth_of_functions_and_floats(capsys: pytest.CaptureFixture[str]) -> None:
+    small = "lookup(function=tanh,entries=4,width=4,fraction=2,out_width=4,out_fraction=3)"
+    specs = [
+        small,
+        "lmul(format=e5m2)",
+        "softmax(exponential=lookup(function=exp,entries=4,width=4,fraction=2),out_width=32,out_fraction=2)",
+    ]
+    assert run(["unit", "synth", *specs, "--recipe", "unoptimised", "--pairs", "64", "--json"]) == 0
+    table, parts, row = json.loads(capsys.readouterr().out)["units"]
+    assert (table["netlist"], table["relative"], table["relative_to"]) == (None, None, None)
+    assert parts["netlist"] == "the product as significand, exponent and sign"
+    assert parts["relative"]["area_um2"] > 0
+    assert row["netlist"] == "a row of 2 arguments side by side"
+    assert run(["unit", "synth", small, "--recipe", "unoptimised", "--pairs", "64"]) == 0
+    assert "uniform" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["synth", "lookup(function=gelu)", "--level", "mac"], "error: a MAC is made around a multiplier"),
+        (["synth", "lookup(function=gelu)", "--layer", "lenet5:conv2"], "error: operand histograms belong to a multiplier of integers"),
         (["synth", "trun(cut=4)"], "error: no multiplier is called 'trun'"),
         (["synth", "voted"], "error: voted(first=exact,second=exact,third=exact) has no netlist: only circuits can be synthesised"),
         (["synth", "exact", "--liberty", "no.lib"], "error: a liberty file must be readable, but no.lib is not"),
