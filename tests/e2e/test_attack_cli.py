@@ -97,7 +97,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
         (["--plan", "mitchell", "--scaling", "0.5"], "--scaling must be MEAN,DEVIATION such as 0.5,0.5, not '0.5'"),
         (["--plan", "mitchell", "--scaling", "0.5,0"], "the deviation of --scaling must be above 0, not 0"),
         (["--plan", "mitchell", "--scaling", "0.5,9"], "pixels must be 0..1 when normalisation by 0.5, 9 is undone"),
-        ([], "Missing option '--plan'"),
+        ([], "there must be an approximate network to compare: give --plan a TOML file or the spec of a unit"),
     ],
 )
 def test_what_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str) -> None:

@@ -121,6 +121,53 @@ def test_front_and_report(finished: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (finished / "report.html").is_file()
 
 
+FAULTS = ("--images", "40", "--workers", "0", "--margin", "6", "--fault", "activation_flip(bits=3)")
+
+
+def test_faults_of_a_design_stand_in_the_report(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fault", "run", "--study", str(finished), *FAULTS, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    content = json.loads((finished / "study.json").read_text())
+    chosen = f"trial-{content['best']['trial']}"
+    assert set(answer["designs"]) == {"exact", chosen}
+    assert (finished / "faults" / chosen / "plan.toml").read_text() == content["best"]["plan_toml"]
+    alike = [read_weights(path) for path in (finished / "faults" / chosen / "weights.safetensors", finished / "best.safetensors")]
+    assert all(torch.equal(value, alike[1][name]) for name, value in alike[0].items())
+    assert [row["fault"] for row in answer["comparison"]] == ["activation_flip(bits=(3))"]
+    page = (finished / "report.html").read_text()
+    assert answer["comparison"][0]["sentence"].removeprefix(f"Under activation_flip(bits=(3)), {chosen}") in page
+    # by hand, on another plan: named with --faults, and not among those of the study
+    assert run(["fault", "run", "--network", "lenet5", "--out", str(finished / "other"), *FAULTS]) == 0
+    capsys.readouterr()
+    assert run(["study", "report", str(finished), "--faults", str(finished / "other")]) == 1
+    assert "must be about the study's data" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (["--trial", "900"], 1, "trial must be best or one of the study's"),
+        (["--network", "lenet5"], 2, "--study names network, data, plan and folder; leave out --network"),
+    ],
+)
+def test_designs_that_cannot_be_examined(finished: Path, more: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["fault", "run", "--study", str(finished), *FAULTS, *more]) == code
+    assert said in capsys.readouterr().err
+    assert run(["attack", "run", *more[2:], "--epsilon", "0.1"]) == 2
+    assert "name what is examined: --network and --out, or --study" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_attacks_on_a_design_stand_in_the_report(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    quick = ["--images", "12", "--scaling", "0.2860,0.3530", "--attack", "noise(draws=2)", "--threat", "black_box", "--epsilon", "0.05"]
+    assert run(["attack", "run", "--study", str(finished), *quick, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["about"]["design"].startswith("trial-")
+    page = (finished / "report.html").read_text()
+    assert "Alarms for masked gradients" in page
+    assert answer["verdict"][0].split(",")[0] in page
+
+
 def test_resume_extends(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = json.loads((finished / "study.json").read_text())
     capsys.readouterr()

@@ -34,7 +34,7 @@ def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed
     content = adversarial.report(cells, settings, found, {name: campaign.judge(name) for name in networks.known()})
     content |= {"network": paper.NETWORK, "data": paper.DATA, "plan_toml": [paper.PLAN.to_toml()]} | _attack_run.origin()
     content |= {"hit_rates": paper.hit_rates(content), "claims": paper.verdicts(content), "differences": list(paper.DIFFERENCES)}
-    write_text(folder / _attack_run.RESULT, json.dumps(content))
+    write_text(folder / adversarial.RESULT, json.dumps(content))
     write_text(folder / _attack_run.PAGE, page.render(content))
     if as_json:
         click.echo(json.dumps(content))

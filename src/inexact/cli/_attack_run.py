@@ -6,15 +6,19 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from inexact.core.errors import AttackError
+from inexact.cli._campaign import named, of_study, subject_options
+from inexact.cli._network import progress_bar, use_threads
 
-RESULT, RECORD, PAGE = "attack.json", "cells.json", "report.html"
+if TYPE_CHECKING:
+    from inexact.cli._campaign import Subject
+
+RECORD, PAGE = "cells.json", "report.html"
 
 
 @click.command("list")
@@ -39,12 +43,8 @@ def list_attacks(as_json: bool) -> None:
 
 
 @click.command("run")
-@click.option("--network", required=True, help="Network of the zoo (lenet5, …) or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
-@click.option(
-    "--plan", "plans", multiple=True, required=True, help="Plan (TOML) or spec of a unit; several: one is drawn for each inference."
-)
-@click.option("--weights", type=click.Path(path_type=Path), multiple=True, help="Weights of the network, or of the emulated one.")
+@subject_options
+@click.option("--plan", "plans", multiple=True, help="Plan (TOML) or spec of a unit; several: one is drawn for each inference.")
 @click.option("--attack", "attack_specs", multiple=True, help="Attack, as pgd(steps=40); several (default: a list of ten).")
 @click.option("--threat", "threats", multiple=True, help="Threat model; several (default: all but substitute).")
 @click.option("--epsilon", "epsilons", type=float, multiple=True, help="Largest change of a pixel, pixels 0..1; several.")
@@ -52,15 +52,12 @@ def list_attacks(as_json: bool) -> None:
 @click.option("--images", type=click.IntRange(min=1), default=200, show_default=True, help="First so many test images are attacked.")
 @click.option("--scaling", metavar="MEAN,DEVIATION", help="What pixels 0..1 were normalised by, for data that do not say.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the result; one that holds it goes on where it was."
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def run_attacks(
     *,
-    network: str,
-    data: str,
+    network: str | None,
+    data: str | None,
+    study: Path | None,
+    trial: str,
     plans: tuple[str, ...],
     weights: tuple[Path, ...],
     attack_specs: tuple[str, ...],
@@ -70,36 +67,51 @@ def run_attacks(
     images: int,
     scaling: str | None,
     seed: int,
-    out: Path,
+    out: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Attack the float32, the exact and the approximate network with equal effort, under every threat, and say what the numbers mean.
 
-    Epsilon is in pixels 0..1, before normalisation. Writes attack.json and report.html. Stopped, the same command goes on.
+    Epsilon is in pixels 0..1, before normalisation. Writes attack.json and report.html. Stopped, the same command goes on. With --study:
+    a design of that study, in the folder attacks of the study, whose report is written again with it.
     """
-    from inexact import zoo
-    from inexact.cli import _attack_build
-    from inexact.cli._network import use_threads
-    from inexact.core.files import ensure_folder
+    from inexact.cli.study import rewritten
     from inexact.security import adversarial
 
     use_threads(threads)
-    given = {"threats": threats, "epsilons": epsilons, "epsilons_l2": epsilons_l2}
-    settings = adversarial.Settings(attacks=attack_specs, seed=seed, **{key: value for key, value in given.items() if value})  # type: ignore[arg-type]
-    dataset = zoo.data(data, "test", images)
+    asked = {"threats": threats, "epsilons": epsilons, "epsilons_l2": epsilons_l2}
+    settings = adversarial.Settings(attacks=attack_specs, seed=seed, **{key: value for key, value in asked.items() if value})  # type: ignore[arg-type]
+    if study is None:
+        subject = named(network, data, plans, weights, out)
+    else:
+        given = {"network": network, "data": data, "plan": plans, "weights": weights, "out": out}
+        (subject,) = of_study(study, trial, into="attacks", exact=False, given=given)
+    content = campaign(subject, settings, images, scaling)
+    show(content, subject.out, as_json=as_json, page=None if study is None else rewritten(study))
+
+
+def campaign(subject: Subject, settings: Any, images: int, scaling: str | None) -> dict[str, Any]:
+    """Run or continue the campaign of one plan in its folder, and write result and page; the result."""
+    from inexact import zoo
+    from inexact.cli import _attack_build
+    from inexact.core.files import ensure_folder, write_text
+    from inexact.report import attack as page
+    from inexact.security import adversarial
+
+    dataset = zoo.data(subject.data, "test", images)
     found = adversarial.images_of(dataset, _attack_build.scaling_of(scaling))
-    networks = _attack_build.networks_of(network, data, plans, weights, dataset, found)
-    folder = ensure_folder(out)
-    spare = _attack_build.spare_of(data) if "substitute" in settings.threats else None
-    campaign = adversarial.Campaign(networks, found, settings, spare=spare, path=folder / RECORD)
-    cells = run_campaign(campaign.run)
-    about = {"network": network, "data": data, "plans": list(plans), "plan_toml": _plans(networks.approximate)}
-    publish(
-        adversarial.report(cells, settings, found, {name: campaign.judge(name) for name in networks.known()}) | about,
-        folder,
-        as_json=as_json,
-    )
+    networks = _attack_build.networks_of(subject.network, subject.data, subject.plans, subject.weights, dataset, found)
+    folder = ensure_folder(subject.out)
+    spare = _attack_build.spare_of(subject.data) if "substitute" in settings.threats else None
+    running = adversarial.Campaign(networks, found, settings, spare=spare, path=folder / RECORD)
+    cells = run_campaign(running.run)
+    content = adversarial.report(cells, settings, found, {name: running.judge(name) for name in networks.known()})
+    content |= {"network": subject.network, "data": subject.data, "plans": list(subject.plans), "plan_toml": _plans(networks.approximate)}
+    content |= {"about": subject.about} | origin()
+    write_text(folder / adversarial.RESULT, json.dumps(content))
+    write_text(folder / PAGE, page.render(content))
+    return content
 
 
 @click.command("paper")
@@ -121,7 +133,6 @@ def paper_table(name: str, threads: int | None, out: Path, as_json: bool, **aske
     examples made on the accurate network, run on approximate ones.
     """
     from inexact.cli import _attack_papers
-    from inexact.cli._network import use_threads
     from inexact.core.files import ensure_folder
 
     use_threads(threads)
@@ -139,34 +150,18 @@ def report_attacks(out: Path, as_json: bool) -> None:
     """Show a finished campaign and write its report.html again."""
     from inexact.core.files import write_text
     from inexact.report import attack as page
+    from inexact.security.adversarial import read_result
 
-    path = out / RESULT
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AttackError(f"{out} must hold the result of `inexact attack run`, {RESULT}: {error}") from error
+    content = read_result(out)
     write_text(out / PAGE, page.render(content))
     show(content, out, as_json=as_json)
 
 
 def run_campaign(run: Callable[[Callable[[str, int, int], None]], dict[str, Any]]) -> dict[str, Any]:
     """What `run` returns, with a progress bar on stderr."""
-    from inexact.cli._network import progress_bar
-
     with progress_bar() as bar:
         task = bar.add_task("attacks", total=None)
         return run(lambda what, done, steps: bar.update(task, description=what[:60], completed=done, total=steps))
-
-
-def publish(content: dict[str, Any], folder: Path, *, as_json: bool) -> None:
-    """Write result and page, and print."""
-    from inexact.core.files import write_text
-    from inexact.report import attack as page
-
-    content |= origin()
-    write_text(folder / RESULT, json.dumps(content))
-    write_text(folder / PAGE, page.render(content))
-    show(content, folder, as_json=as_json)
 
 
 def origin() -> dict[str, Any]:
@@ -177,10 +172,13 @@ def origin() -> dict[str, Any]:
     return {"command": _command(), "date": datetime.now(UTC).date().isoformat(), "versions": versions()}
 
 
-def show(content: dict[str, Any], folder: Path, *, as_json: bool) -> None:
-    """The short answer: worst of all attacks, rows, alarms, verdict."""
+def show(content: dict[str, Any], folder: Path, *, as_json: bool, page: Path | None = None) -> None:
+    """The short answer: worst of all attacks, rows, alarms, verdict. page: where they stand, unless in the page of `folder`."""
+    from inexact.security.adversarial import RESULT
+
+    page = page or folder / PAGE
     if as_json:
-        click.echo(json.dumps(content | {"files": [str(folder / RESULT), str(folder / PAGE)]}))
+        click.echo(json.dumps(content | {"files": [str(folder / RESULT), str(page)]}))
         return
     names = ("float32", "exact", "approximate")
     table = Table("attack", "threat", "epsilon", *names, "exact - approximate", title=f"Robust accuracy, %, {content['images']} images")
@@ -192,7 +190,7 @@ def show(content: dict[str, Any], folder: Path, *, as_json: bool) -> None:
     Console().print(table)
     for sentence in content["verdict"]:
         click.echo(sentence)
-    click.echo(f"{content['seconds']:.0f} s of attacks; report in {folder / PAGE}")
+    click.echo(f"{content['seconds']:.0f} s of attacks; report in {page}")
 
 
 def _plans(approximate: Any) -> list[str]:

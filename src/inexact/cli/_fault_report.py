@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from inexact.cli._fault_run import STORE, show
+from inexact.cli._fault_run import PAGE, show
 from inexact.core.errors import FaultError
 
 
@@ -16,16 +16,13 @@ from inexact.core.errors import FaultError
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def report_faults(out: Path, as_json: bool) -> None:
     """Show a finished campaign and write its report.html again."""
-    from inexact.reliability import Store
+    from inexact.reliability import read_campaign
     from inexact.report import faults as pages
 
-    if not (out / STORE).is_file():
-        raise FaultError(f"{out} must be the folder of a campaign, but has no {STORE}: run inexact fault run --out {out} first")
-    with Store(out / STORE) as store:
-        report = store.value("report")
+    report = read_campaign(out)
     if report is None:
         raise FaultError(f"the campaign in {out} is not finished: give its inexact fault run command again, it goes on where it stopped")
-    written = pages.write_html(report, out / "report.html")
+    written = pages.write_html(report, out / PAGE)
     if as_json:
         click.echo(json.dumps(report | {"report": str(written)}))
     else:

@@ -7,20 +7,25 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from inexact.cli._network import network_options, plan_options, progress_bar, use_threads
-from inexact.core.files import ensure_folder, sha256_file
+from inexact.cli._campaign import named, of_study, subject_options
+from inexact.cli._network import progress_bar, use_threads
+from inexact.core.files import ensure_folder
 
-STORE = "campaign.db"
+if TYPE_CHECKING:
+    from inexact.cli._campaign import Subject
+
 RATES = {"sdc1": "SDC-1", "sdc5": "SDC-5", "critical": "critical"}
+PAGE = "report.html"
 
 
 @click.command("run")
-@network_options
-@plan_options
+@subject_options
+@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer.")
+@click.option("--calibrate", help="Data that fixes activation ranges (default: the validation split of --data).")
 @click.option("--fault", "specs", multiple=True, required=True, help="Fault (repeatable), such as 'activation_flip(bits=(6,7))'.")
 @click.option("--margin", type=float, default=1.0, show_default=True, help="Half of the interval of the SDC-1 rate, in points.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Confidence of all intervals.")
@@ -31,52 +36,59 @@ RATES = {"sdc1": "SDC-1", "sdc5": "SDC-5", "critical": "critical"}
 @click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file that --protect is charged on.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same faults.")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes (default: one a core; 0: this one).")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for campaign.db, report.json and report.html.")
 def run_faults(
     *,
-    network: str,
-    data: str,
+    network: str | None,
+    data: str | None,
+    study: Path | None,
+    trial: str,
     threads: int | None,
     plan: Path | None,
     weights: tuple[Path, ...],
-    calibrate: str | None,
+    out: Path | None,
     as_json: bool,
-    specs: tuple[str, ...],
-    margin: float,
-    images: int,
-    protect: str,
-    accelerator: str,
-    workers: int | None,
-    out: Path,
     **asked: Any,
 ) -> None:
     """Inject faults, one an image or one a chip, until the SDC-1 rate of each kind is known within --margin.
 
-    Without --plan: exact signed 8-bit products. A folder that holds this campaign goes on where it stopped.
+    Without --plan: exact signed 8-bit products. With --study: a design of that study and its exact 8-bit network, in the folder faults
+    of the study, and the study's report is written again with both. A folder that holds this campaign goes on where it stopped.
     """
+    use_threads(threads or 1)
+    if study is None:
+        subject = named(network, data, () if plan is None else (str(plan),), weights, out)
+        report = campaign(subject, plan, asked)
+        _answer(report, subject.out / PAGE, as_json=as_json)
+        return
+    given = {"network": network, "data": data, "plan": plan, "weights": weights, "out": out, "calibrate": asked["calibrate"]}
+    subjects = of_study(study, trial, into="faults", exact=True, given=given)
+    _answer_study(
+        study, {subject.about["design"]: campaign(subject, Path(subject.plans[0]), asked) for subject in subjects}, as_json=as_json
+    )
+
+
+def campaign(subject: Subject, plan: Path | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Run or continue the campaign of one network in its folder, and write its page; the report."""
     from inexact.cli._faulty_network import opened
-    from inexact.reliability import Campaign, Settings, Store
+    from inexact.reliability import CAMPAIGN, Campaign, Settings, Store
     from inexact.report import faults as pages
 
-    use_threads(threads or 1)
-    files = {"plan": plan, **{f"weights {place}": path for place, path in enumerate(weights)}}
-    about = {"network": network, "data": data, "images": str(images), "calibrate": calibrate or "", "protect": protect}
-    about |= {name: "exact 8 bit" if path is None else sha256_file(path) if path.is_file() else str(path) for name, path in files.items()}
-    settings = Settings(faults=specs, margin=margin / 100, about=tuple(about.items()), **asked)
-    folder = ensure_folder(out)
-    opening = functools.partial(opened, network, data, plan, weights, calibrate, images, protect)
-    with Store(folder / STORE) as store, progress_bar() as bar:
+    calibrate, images, protect, workers = asked["calibrate"], asked["images"], asked["protect"], asked["workers"]
+    about = subject.about | {"images": str(images), "calibrate": calibrate or "", "protect": protect}
+    named_alike = {name: asked[name] for name in ("confidence", "budget", "allocation", "seed")}
+    settings = Settings(faults=asked["specs"], margin=asked["margin"] / 100, about=tuple(about.items()), **named_alike)
+    opening = functools.partial(opened, subject.network, subject.data, plan, subject.weights, calibrate, images, protect)
+    with Store(ensure_folder(subject.out) / CAMPAIGN) as store, progress_bar() as bar:
         task = bar.add_task("open", total=None)
-        campaign = Campaign(settings, opening, store, workers=(os.cpu_count() or 1) if workers is None else workers)
-        report = campaign.run(lambda spec, done, planned: bar.update(task, description=spec, completed=done, total=max(done, planned)))
+        running = Campaign(settings, opening, store, workers=(os.cpu_count() or 1) if workers is None else workers)
+        where = subject.about.get("design", "")
+        report = running.run(
+            lambda spec, done, planned: bar.update(task, description=f"{where} {spec}".strip(), completed=done, total=max(done, planned))
+        )
     if protect != "none":
-        report["overhead"] = overhead(opening().net, protect, accelerator)
-    written = pages.write_html(report, folder / "report.html")
-    if as_json:
-        click.echo(json.dumps(report | {"report": str(written)}))
-    else:
-        show(report)
-        click.echo(f"report in {written}")
+        report["overhead"] = overhead(opening().net, protect, asked["accelerator"])
+    pages.write_html(report, subject.out / PAGE)
+    return report
 
 
 def overhead(net: Any, protect: str, accelerator: str) -> dict[str, Any]:
@@ -87,9 +99,36 @@ def overhead(net: Any, protect: str, accelerator: str) -> dict[str, Any]:
     return mitigations.get(protect).overhead(net, hardware.load(accelerator)).to_json() | {"accelerator": accelerator}
 
 
+def _answer(report: Mapping[str, Any], page: Path, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({**report, "report": str(page)}))
+        return
+    show(report)
+    click.echo(f"report in {page}")
+
+
+def _answer_study(study: Path, reports: Mapping[str, Mapping[str, Any]], *, as_json: bool) -> None:
+    """Both campaigns and what tells them apart; the study's page anew."""
+    from inexact.cli.study import rewritten
+    from inexact.reliability import compare
+
+    design, other = next(iter(reports.items()))
+    rows = compare(reports["exact"], other, name=design) if design != "exact" else []
+    page = rewritten(study)
+    if as_json:
+        click.echo(json.dumps({"designs": reports, "comparison": rows, "report": str(page)}))
+        return
+    for name, report in reports.items():
+        click.echo(f"{name}:")
+        show(report)
+    for row in rows:
+        click.echo(row["sentence"])
+    click.echo(f"report in {page}")
+
+
 def show(report: Mapping[str, Any]) -> None:
     """Print the rates."""
-    from inexact.report.faults import shown
+    from inexact.report._fault_map import shown
 
     width = max(len(found["fault"]) for found in report["faults"])
     for found in report["faults"]:

@@ -50,9 +50,7 @@ def networks(
     from inexact import nn, recovery, zoo
     from inexact.cli import _exits
 
-    # The names in a file tell whose weights they are: only an emulated network has scales of activations.
-    states = {path: zoo.read_weights(path) for path in weights if path.is_file()} if plan is not None else {}
-    own = next((path for path, state in states.items() if any(name.endswith(".a_scale") for name in state)), None)
+    own = own_weights(weights) if plan is not None else None
     plain = [path for path in weights if path != own]
     original = zoo.network(network, data=data, weights=plain[-1] if plain else None)
     zoo.check_compatible(original, images)
@@ -62,12 +60,19 @@ def networks(
     planned = _exits.given(original, chosen, plan, trained=own is None)
     if own is not None:
         emulated = nn.approximate(planned, chosen)
-        zoo.load_into(emulated, states[own], where=str(own))
+        zoo.load_into(emulated, zoo.read_weights(own), where=str(own))
         return original, emulated
     calibration = calibration_set(data, calibrate)
     emulated = recovery.recover(nn.approximate(planned, chosen, calibrate=calibration), data=calibration)
     _exits.settle(emulated, original, zoo.data(data, "validation", _exits.JUDGED))
     return original, emulated
+
+
+def own_weights(weights: tuple[Path, ...]) -> Path | None:
+    """The file whose weights are those of an emulated network: only such a network has scales of activations. None without one."""
+    from inexact import zoo
+
+    return next((path for path in weights if path.is_file() and any(name.endswith(".a_scale") for name in zoo.read_weights(path))), None)
 
 
 def calibration_set(data: str, calibrate: str | None) -> Dataset:

@@ -130,15 +130,24 @@ def show_front(out: Path, as_json: bool) -> None:
 
 @study.command("report")
 @click.argument("out", type=click.Path(path_type=Path))
+@click.option("--faults", type=click.Path(path_type=Path), multiple=True, help="Folder of `inexact fault run` elsewhere; repeatable.")
+@click.option("--attacks", type=click.Path(path_type=Path), multiple=True, help="Folder of `inexact attack run` elsewhere; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def write_study_report(out: Path, as_json: bool) -> None:
-    """Write report.html again, from study.db alone."""
+def write_study_report(out: Path, faults: tuple[Path, ...], attacks: tuple[Path, ...], as_json: bool) -> None:
+    """Write report.html again, from study.db alone, with the fault campaigns and attacks of its folder and of those named."""
+    path = rewritten(out, faults, attacks)
+    click.echo(json.dumps({"report": str(path)}) if as_json else f"report in {path}")
+
+
+def rewritten(folder: Path, faults: tuple[Path, ...] = (), attacks: tuple[Path, ...] = ()) -> Path:
+    """The report of a finished study, written again; its path."""
+    from inexact.explore.records import with_records
     from inexact.explore.stored import open_store, stored_report
     from inexact.report import write_html
 
-    with open_store(out) as store:
-        path = write_html(stored_report(store), out / "report.html")
-    click.echo(json.dumps({"report": str(path)}) if as_json else f"report in {path}")
+    with open_store(folder) as store:
+        content = with_records(stored_report(store), store, folder, faults=faults, attacks=attacks)
+    return write_html(content, folder / "report.html")
 
 
 def _run(store: Store, settings: Settings, folder: Path, command: str, *, as_json: bool, report: bool) -> int:
@@ -161,9 +170,7 @@ def _run(store: Store, settings: Settings, folder: Path, command: str, *, as_jso
         return 130
     content = result.to_json()
     if report:
-        from inexact.report import write_html
-
-        files.append(write_html(content, folder / "report.html"))
+        files.append(rewritten(folder))
     if as_json:
         click.echo(json.dumps({**result.summary(), "files": [str(path) for path in files]}))
     else:

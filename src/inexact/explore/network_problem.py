@@ -124,9 +124,14 @@ class NetworkProblem:
         found = self._cost(space.choose(genome))
         return {"energy_pj": found.energy_pj, "area_um2": found.area_um2, "cycles": found.cycles}
 
+    @property
+    def exact_plan(self) -> Plan:
+        """The exact 8-bit design that savings are measured against."""
+        return Plan(dict.fromkeys(self.candidates, self.accounting.exact))
+
     def reference(self, split: str, kind: str, watch: Watch) -> Correct:
-        """Right answers of the float32 network, or of the exact 8-bit one the savings are measured against."""
-        net = self.model if kind == "float32" else self.built(Plan(dict.fromkeys(self.candidates, self.accounting.exact)))
+        """Right answers of the float32 network, or of the exact 8-bit one."""
+        net = self.model if kind == "float32" else self.built(self.exact_plan)
         return correct_answers(net, self.pools[split].batches(), progress=watch.step)
 
     def built(self, plan: Plan) -> ApproxModel:

@@ -4,7 +4,7 @@ from inexact.metrics.anova import ANOVA_CONVENTIONS, Anova, WeightMoments, anova
 from inexact.metrics.floats import FloatProfile, float_profile
 from inexact.metrics.functions import FunctionProfile, function_profile
 from inexact.metrics.passport import Profile, error_rank, profile
-from inexact.metrics.statistics import PairedDifference, paired_difference, wilson
+from inexact.metrics.statistics import PairedDifference, independent_difference, paired_difference, wilson
 
 __all__ = [
     "ANOVA_CONVENTIONS",
@@ -18,6 +18,7 @@ __all__ = [
     "error_rank",
     "float_profile",
     "function_profile",
+    "independent_difference",
     "paired_difference",
     "profile",
     "weight_moments",

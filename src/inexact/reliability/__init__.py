@@ -8,13 +8,15 @@ from inexact.reliability._lifetime import Lifetime, lifetime
 from inexact.reliability._lifetime import Settings as LifetimeSettings
 from inexact.reliability._mitigation import Mitigation, Overhead, mitigations
 from inexact.reliability._sram import bit_error_rate
-from inexact.reliability._store import Store
+from inexact.reliability._store import CAMPAIGN, Store, read_campaign
 from inexact.reliability._subject import Place, Subject
 from inexact.reliability._voltage_sweep import ArrayPoint, ArraySettings, MemoryPoint, array_sweep, memory_sweep
 from inexact.reliability.campaign import Campaign, Settings
+from inexact.reliability.comparison import compare
 from inexact.reliability.rates import sdc_rate
 
 __all__ = [
+    "CAMPAIGN",
     "ArrayPoint",
     "ArraySettings",
     "Campaign",
@@ -41,11 +43,13 @@ __all__ = [
     "Subject",
     "array_sweep",
     "bit_error_rate",
+    "compare",
     "faults",
     "lifetime",
     "memory_sweep",
     "mitigations",
     "placements",
+    "read_campaign",
     "sdc_rate",
     "with_broken_element",
     "with_stuck_unit",

@@ -13,6 +13,8 @@ from typing import Any, final
 from inexact.core.errors import FaultError, OutputError
 from inexact.reliability._records import Records
 
+CAMPAIGN = "campaign.db"
+"""The file in a campaign's folder."""
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
 
@@ -94,3 +96,12 @@ class Store:
             ) from error
         except sqlite3.DatabaseError as error:
             raise FaultError(f"{self.path} must be the file of a fault campaign: {error}; choose another --out") from error
+
+
+def read_campaign(folder: Path) -> dict[str, Any] | None:
+    """The report of the campaign in a folder, None when it is not finished. Raises FaultError where there is none."""
+    if not (folder / CAMPAIGN).is_file():
+        raise FaultError(f"{folder} must be the folder of a campaign, but has no {CAMPAIGN}: run inexact fault run --out {folder} first")
+    with Store(folder / CAMPAIGN) as store:
+        report: dict[str, Any] | None = store.value("report")
+    return report

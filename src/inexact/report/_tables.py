@@ -1,4 +1,4 @@
-"""Sixth and seventh section: where every number comes from, and how the search went."""
+"""Last two sections: where every number comes from, and how the search went."""
 
 from __future__ import annotations
 

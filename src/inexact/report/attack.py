@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
 from string import Template
 from typing import Any
 
+from inexact.report._asset import asset
 from inexact.report._values import fixed, fold, head, interval, mapping, rows, table, text, with_interval
 from inexact.report.charts import WIDTH, Scale, axis_x, axis_y, legend, marker, svg
 
@@ -20,24 +20,21 @@ TOP, BOTTOM, LEFT, RIGHT = 40.0, 300.0, 46.0, WIDTH - 20.0
 def render(result: Json) -> str:
     """The page as text. result: what `inexact attack run --json` prints; parts that are missing are left out."""
     about = " \u00b7 ".join(f"{name} <b>{text(result.get(name))}</b>" for name in ("network", "data", "images") if result.get(name))
-    return Template(_asset("attack.html")).substitute(
+    return Template(asset("attack.html")).substitute(
         title=f"Adversarial robustness of {text(result.get('network'), 'a network')}",
         about=about,
-        style=_asset("style.css"),
-        answer=_answer(result),
-        curves=_curves(result),
-        threats=_threats(result),
-        alarms=_alarms(result),
+        style=asset("style.css"),
+        answer=answer(result),
+        curves=curves(result),
+        threats=threats(result),
+        alarms=alarms(result),
         attacks=_attacks(result),
         provenance=_provenance(result),
     )
 
 
-def _asset(name: str) -> str:
-    return files("inexact.report").joinpath(name).read_text(encoding="utf-8")
-
-
-def _answer(result: Json) -> str:
+def answer(result: Json) -> str:
+    """The verdict in sentences, and what the networks get right without attack."""
     sentences = [str(sentence) for sentence in result.get("verdict", [])]
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     clean = "".join(
@@ -48,8 +45,8 @@ def _answer(result: Json) -> str:
     return f'<ul class="verdict">{items}</ul><dl class="figures">{clean}</dl>'
 
 
-def _curves(result: Json) -> str:
-    """Worst of all attacks against epsilon, one drawing a measure; epsilon 0 is the clean accuracy."""
+def curves(result: Json) -> str:
+    """Worst of all attacks against epsilon, one drawing a measure, and the same as a table; epsilon 0 is the clean accuracy."""
     lines = rows(result.get("worst"))
     drawn = []
     for measure in dict.fromkeys(line["measure"] for line in lines):
@@ -65,7 +62,9 @@ def _curves(result: Json) -> str:
     )
     body = "".join(_worst_row(line) for line in lines)
     note = "<p>An image counts as robust when every attack under every threat failed on it. Whiskers and brackets: 95 % intervals.</p>"
-    return note + legend(NAMES) + "".join(drawn) + table(heading, body, "Worst of all attacks") + _pictures(lines)
+    return (
+        note + legend(NAMES) + f'<div class="maps">{"".join(drawn)}</div>' + table(heading, body, "Worst of all attacks") + _pictures(lines)
+    )
 
 
 def _pictures(lines: Sequence[Json]) -> str:
@@ -115,8 +114,8 @@ def _difference(line: Json) -> str:
     return with_interval(found.get("points"), found.get("ci"), 1)
 
 
-def _threats(result: Json) -> str:
-    """One table a threat: attack and epsilon against the three networks."""
+def threats(result: Json) -> str:
+    """One table for each threat: attack and epsilon against the three networks."""
     parts = []
     for name, knows in mapping(result.get("threats")).items():
         heading = head(
@@ -137,7 +136,8 @@ def _row(row: Json) -> str:
     )
 
 
-def _alarms(result: Json) -> str:
+def alarms(result: Json) -> str:
+    """Signs of masked gradients by network and gradient, and what the gradients are worth."""
     found = rows(result.get("alarms"))
     kinds = list(dict.fromkeys((alarm["network"], alarm["gradient"]) for alarm in found))
     heading = head("sign", *(f"{escape(network)}, {escape(gradient)}" for network, gradient in kinds))

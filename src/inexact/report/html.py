@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from typing import Any
 
 from inexact.core.files import write_text
 from inexact.report._answer import answer
+from inexact.report._asset import asset
 from inexact.report._energy import energies
 from inexact.report._front import front
 from inexact.report._layers import layers
+from inexact.report._reliability import reliability
+from inexact.report._security import security
 from inexact.report._tables import provenance, search
 from inexact.report._units import maps, units
 from inexact.report._values import text
@@ -50,24 +52,22 @@ def _page(seen: View, *, plans: bool) -> str:
     report = seen.report
     subject = (("network", "network"), ("data", "data"), ("accelerator", "accelerator"))
     about = " \u00b7 ".join(f"{name} <b>{text(report[key])}</b>" for key, name in subject if report.get(key))
-    return Template(_asset("template.html")).substitute(
+    return Template(asset("template.html")).substitute(
         title=text(report.get("title"), "Study"),
         about=about,
-        style=_asset("style.css"),
-        script=_asset("script.js"),
+        style=asset("style.css"),
+        script=asset("script.js"),
         data=embedded(_data(seen, plans=plans)),
         answer=answer(seen),
         front=front(seen),
         layers=layers(seen),
         energy=energies(seen),
         units=units(seen),
+        reliability=reliability(seen),
+        security=security(seen),
         provenance=provenance(seen),
         search=search(seen),
     )
-
-
-def _asset(name: str) -> str:
-    return files("inexact.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _data(seen: View, *, plans: bool) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from inexact.core.errors import DataError
-from inexact.metrics import paired_difference, wilson
+from inexact.metrics import independent_difference, paired_difference, wilson
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,16 @@ from inexact.metrics import paired_difference, wilson
 )
 def test_wilson_published(successes: int, n: int, low: float, high: float) -> None:
     assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "low", "high"),
+    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((6, 7), (2, 7), 0.0582, 0.8062)],
+)
+def test_difference_published_by_newcombe(one: tuple[int, int], other: tuple[int, int], low: float, high: float) -> None:
+    """Table II of the paper, method 10, contrasts (a), (b) and (c)."""
+    found = independent_difference((one[0] / one[1], *wilson(*one)), (other[0] / other[1], *wilson(*other)))
+    assert found == pytest.approx((one[0] / one[1] - other[0] / other[1], low, high), abs=5e-5)
 
 
 def test_wilson_is_symmetric_and_closed_at_the_ends() -> None:

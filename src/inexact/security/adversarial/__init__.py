@@ -5,13 +5,14 @@ from inexact.security.adversarial._base import Adversarial, Attack, attacks, dis
 from inexact.security.adversarial._campaign import Campaign
 from inexact.security.adversarial._networks import Networks, exact_plan
 from inexact.security.adversarial._randomised import Expected, RandomisedModel
-from inexact.security.adversarial._report import known_attacks, report
+from inexact.security.adversarial._report import RESULT, known_attacks, read_result, report
 from inexact.security.adversarial._settings import Settings
 from inexact.security.adversarial._sources import NoisyInputs, Twin, adaptive_sources, with_gradient
 from inexact.security.adversarial._target import Images, Target, images_of, input_gradients, margins
 from inexact.security.adversarial._threats import THREATS, Threat
 
 __all__ = [
+    "RESULT",
     "THREATS",
     "Adversarial",
     "Alarm",
@@ -35,6 +36,7 @@ __all__ = [
     "input_gradients",
     "known_attacks",
     "margins",
+    "read_result",
     "report",
     "with_gradient",
 ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+from inexact.core.errors import AttackError
 from inexact.security.adversarial._alarms import alarms
 from inexact.security.adversarial._base import attacks
 from inexact.security.adversarial._networks import NAMES
@@ -12,6 +15,18 @@ from inexact.security.adversarial._settings import Settings
 from inexact.security.adversarial._target import Images, Target
 from inexact.security.adversarial._threats import threat_named
 from inexact.security.adversarial._verdict import verdict
+
+RESULT = "attack.json"
+"""The file in a campaign's folder."""
+
+
+def read_result(folder: Path) -> dict[str, Any]:
+    """The result of the finished campaign in a folder. Raises AttackError where there is none."""
+    try:
+        content: dict[str, Any] = json.loads((folder / RESULT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AttackError(f"{folder} must hold the result of `inexact attack run`, {RESULT}: {error}") from error
+    return content
 
 
 def report(cells: Cells, settings: Settings, images: Images, judges: dict[str, Target]) -> dict[str, Any]:

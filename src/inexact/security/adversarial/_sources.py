@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterator
 from typing import final
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from inexact.nn import ApproxLayer, ApproxModel
+from inexact.nn.gradients import gradients
+from inexact.nn.gradients.low_rank import LowRank
+from inexact.nn.gradients.smoothed_difference import SmoothedDifference
 from inexact.security.adversarial._networks import Networks
 from inexact.security.adversarial._randomised import Expected, RandomisedModel
 
@@ -85,7 +89,10 @@ class _Replaced(torch.autograd.Function):
 
 
 def with_gradient(network: nn.Module, gradient: str) -> nn.Module | None:
-    """A copy whose layers differentiate their units so (`nn.gradients`); None where no layer can: exact, or numbers without a table."""
+    """A copy whose layers differentiate their units so (`nn.gradients`); None where no layer can: exact, or numbers without a table.
+
+    Windows shrink with the operands; of operands of one bit there is no slope.
+    """
     if isinstance(network, RandomisedModel):
         members = [with_gradient(member, gradient) for member in network.members]
         known = [made if made is not None else member for made, member in zip(members, network.members, strict=True)]
@@ -98,13 +105,24 @@ def with_gradient(network: nn.Module, gradient: str) -> nn.Module | None:
     result = copy.deepcopy(network)
     layers = result.layers()
     for name in chosen:
-        layers[name].restate(layers[name].rule.but(gradient=gradient))
+        rule = layers[name].rule
+        layers[name].restate(rule.but(gradient=_fitting(gradient, min(rule.format.a_bits, rule.format.b_bits))))
     return result
 
 
+def _fitting(gradient: str, bits: int) -> str:
+    """The gradient with a window in proportion to its operands: the 16 codes on either side are meant for 256."""
+    member = gradients.get(gradient)
+    if not isinstance(member, (LowRank, SmoothedDifference)):
+        return gradient
+    return dataclasses.replace(member, half_window=min(member.half_window, 2**bits // 16)).spec
+
+
 def _tabulated(layer: nn.Module) -> bool:
-    plain = isinstance(layer, ApproxLayer) and layer.rule.format.block is None and layer.rule.format.system is None
-    return plain and not layer.rule.exact  # type: ignore[union-attr]
+    if not isinstance(layer, ApproxLayer) or layer.rule.exact:
+        return False
+    numbers = layer.rule.format
+    return numbers.block is None and numbers.system is None and min(numbers.a_bits, numbers.b_bits) > 1
 
 
 def adaptive_sources(networks: Networks, name: str) -> Iterator[tuple[str, nn.Module]]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from inexact.core.errors import AttackError
 from inexact.nn import ApproxModel, Plan, Rule, approximate
+from inexact.nn.gradients import gradients
 from inexact.security.adversarial import Expected, Networks, NoisyInputs, RandomisedModel, Twin, adaptive_sources, exact_plan, with_gradient
 from inexact.security.adversarial._randomised import redrawn
 
@@ -46,6 +47,15 @@ def test_a_copy_with_another_gradient_is_the_plan_with_it(gradient: str) -> None
     assert torch.equal(found, reference)
     assert torch.equal(gradient_of(plain, x)[0], answer)
     assert not torch.equal(gradient_of(plain, x)[1], found)  # and the original is as it was
+
+
+def test_windows_shrink_with_the_operands() -> None:
+    narrow = approximate(network(), Plan(multiplier="trunc(width=4,cut=2)", precision="int(a_bits=4,b_bits=4)"), calibrate=inputs(2))
+    for gradient in ("low_rank", "smoothed_difference"):
+        changed = with_gradient(narrow, gradient)
+        assert isinstance(changed, ApproxModel)
+        assert {layer.rule.gradient for layer in changed.layers().values()} == {gradients.get(f"{gradient}(half_window=1)").spec}
+        assert torch.equal(changed(inputs()), narrow(inputs()))
 
 
 def test_layers_without_a_table_have_no_other_gradient() -> None:
