@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inexact.core.errors import StudyError
+from inexact.core.errors import AttackError
 from inexact.security.record import Record
 
 
@@ -19,8 +19,8 @@ def test_a_part_is_made_once(tmp_path: Path) -> None:
 def test_other_settings_and_other_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     Record(path, {"runs": 2}).part("first", lambda: 1)
-    with pytest.raises(StudyError, match=r"holds an attack with other settings .* choose another --out"):
+    with pytest.raises(AttackError, match="holds an attack with other runs; go on with what it was started with, or choose another --out"):
         Record(path, {"runs": 3})
     path.write_text("[]", encoding="utf-8")
-    with pytest.raises(StudyError, match="must be the record of an attack, or not exist yet"):
+    with pytest.raises(AttackError, match="must be the record of an attack, or not exist yet"):
         Record(path, {"runs": 2})

@@ -11,8 +11,8 @@ import numpy as np
 
 from inexact.metrics import paired_difference, wilson
 from inexact.security.adversarial._base import attacks
+from inexact.security.adversarial._flags import Flags
 from inexact.security.adversarial._networks import NAMES
-from inexact.security.adversarial._record import Flags
 from inexact.security.adversarial._robustness import Cells, Row, robust
 from inexact.security.adversarial._settings import UNBOUNDED, Cell
 from inexact.security.adversarial._threats import Maker

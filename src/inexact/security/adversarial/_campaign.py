@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import importlib.metadata
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
@@ -16,14 +15,15 @@ from inexact.core.files import sha256
 from inexact.nn import ApproxModel
 from inexact.security.adversarial._audit import audit
 from inexact.security.adversarial._base import Adversarial, Attack, attacks, distances
+from inexact.security.adversarial._flags import numbers, written
 from inexact.security.adversarial._networks import NAMES, Networks
 from inexact.security.adversarial._pictures import pictures
 from inexact.security.adversarial._randomised import RandomisedModel, redrawn, reseeded
-from inexact.security.adversarial._record import Record, numbers, written
 from inexact.security.adversarial._settings import Cell, Settings
 from inexact.security.adversarial._sources import adaptive_sources
 from inexact.security.adversarial._substitute import substitute
 from inexact.security.adversarial._target import Images, Target
+from inexact.security.record import Record
 
 Progress = Callable[[str, int, int], None]
 """Told (what was done, cells done, cells in all)."""
@@ -49,21 +49,19 @@ class Campaign:
         for attack in settings.members():
             for epsilon in settings.strengths(attack) if attack.bounded else (0.0,):
                 attack.check(images, epsilon)
-        self.record = Record(path, fingerprint(networks.known(), images, settings.seed))
+        self.record = Record(path, known(networks.known(), images, settings.seed))
 
     def run(self, progress: Progress | None = None) -> dict[str, dict[str, Any]]:
         """All cells by key: those found in the record, and the others now. Raises AttackError for attacks that cannot be made."""
         cells = self.settings.cells()
         steps = len(cells) + len(NAMES)
         for done, name in enumerate(NAMES):
-            if f"audit {name}" not in self.record.cells:
-                self.record.add(f"audit {name}", audit(self.networks, name, self.images, self.settings.seed))
+            self.record.part(f"audit {name}", functools.partial(audit, self.networks, name, self.images, self.settings.seed))
             self._tell(progress, f"gradients of {name}", done + 1, steps)
         for done, cell in enumerate(cells):
-            if cell.key not in self.record.cells:
-                self.record.add(cell.key, self._made(cell))
+            self.record.part(cell.key, functools.partial(self._made, cell))
             self._tell(progress, cell.key, len(NAMES) + done + 1, steps)
-        return self.record.cells
+        return self.record.parts
 
     @staticmethod
     def _tell(progress: Progress | None, what: str, done: int, steps: int) -> None:
@@ -124,12 +122,14 @@ class Campaign:
         return Target(network, self.images.scaling, name=name, gives_gradients=False)
 
 
-def fingerprint(networks: Mapping[str, nn.Module], images: Images, seed: int) -> str:
-    """Hex SHA-256 of what cells depend on beside their keys: networks, images, seed and version."""
-    known = {name: _digest(network) for name, network in networks.items()}
-    pixels = sha256(images.pixels.numpy().tobytes() + images.labels.numpy().tobytes())
-    version = importlib.metadata.version("inexact")
-    return sha256(json.dumps([known, pixels, list(images.scaling), seed, version]).encode())
+def known(networks: Mapping[str, nn.Module], images: Images, seed: int) -> dict[str, Any]:
+    """What cells depend on beside their keys, networks and images by their SHA-256."""
+    return {
+        "networks": {name: _digest(network) for name, network in networks.items()},
+        "images": sha256(images.pixels.numpy().tobytes() + images.labels.numpy().tobytes()),
+        "scaling": list(images.scaling),
+        "seed": seed,
+    }
 
 
 def _count(total: dict[str, float], found: Adversarial, attacked: int, images: int) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from inexact.metrics import PairedDifference, paired_difference, wilson
 from inexact.security.adversarial._base import Attack
+from inexact.security.adversarial._flags import Flags, read
 from inexact.security.adversarial._networks import NAMES
-from inexact.security.adversarial._record import Flags, read
 from inexact.security.adversarial._settings import Cell, Settings
 from inexact.security.adversarial._threats import Threat
 

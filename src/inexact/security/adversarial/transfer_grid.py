@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from inexact.core.errors import AttackError
 from inexact.metrics import paired_difference
 from inexact.security.adversarial._base import attacks
-from inexact.security.adversarial._campaign import fingerprint
-from inexact.security.adversarial._record import Flags, Record, read, written
+from inexact.security.adversarial._campaign import known
+from inexact.security.adversarial._flags import Flags, read, written
 from inexact.security.adversarial._robustness import accuracy
 from inexact.security.adversarial._target import Images, Target
+from inexact.security.record import Record
 
 NETWORK, DATA = "lenet5", "mnist"
 UNITS = (
@@ -65,21 +67,20 @@ def grid(
     if not approximate:
         raise AttackError("there must be at least one approximate network to run the examples on: give a unit")
     judges = {"exact": accurate, **approximate}
-    record = Record(path, fingerprint(judges, images, seed))
+    record = Record(path, known(judges, images, seed))
     cells = [(spec, epsilon) for spec in ATTACKS for epsilon in EPSILONS[attacks.get(spec).measure]]
     clean = {name: _right(network, images, images.pixels).numpy() for name, network in judges.items()}
     for done, (spec, epsilon) in enumerate(cells):
         key = f"{spec} | {epsilon:g}"
-        if key not in record.cells:
-            record.add(key, _made(judges, images, spec, epsilon, seed))
+        record.part(key, functools.partial(_made, judges, images, spec, epsilon, seed))
         if progress is not None:
             progress(key, done + 1, len(cells))
     confidence = 1 - 0.05 / (len(cells) * len(approximate))
     grids: dict[str, Any] = {}
     for spec, epsilon in cells:
-        after = {name: read(flags) for name, flags in record.cells[f"{spec} | {epsilon:g}"]["right"].items()}
+        after = {name: read(flags) for name, flags in record.parts[f"{spec} | {epsilon:g}"]["right"].items()}
         grids.setdefault(spec, []).append(_row(epsilon, clean, after, confidence))
-    seconds = sum(float(cell["seconds"]) for cell in record.cells.values())
+    seconds = sum(float(cell["seconds"]) for cell in record.parts.values())
     return {
         "images": len(images),
         "clean": {n: accuracy(f) for n, f in clean.items()},

@@ -8,8 +8,8 @@ import pytest
 
 from inexact.metrics import paired_difference, wilson
 from inexact.security.adversarial import Settings, alarms
+from inexact.security.adversarial._flags import read
 from inexact.security.adversarial._networks import NAMES
-from inexact.security.adversarial._record import read
 from inexact.security.adversarial._robustness import accuracy, difference, robust, rows, worst
 from inexact.security.adversarial._verdict import verdict
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from inexact.core.errors import AttackError, UnknownNameError
 from inexact.nn import Plan, approximate
 from inexact.security.adversarial import Campaign, Images, Networks, RandomisedModel, Settings, Target, _audit, exact_plan, report
-from inexact.security.adversarial._record import read
+from inexact.security.adversarial._flags import read
 
 SCALING = (0.4, 0.5)
 
@@ -64,7 +64,7 @@ def without_unbounded(campaign: Campaign) -> None:
         flags = "0" * len(campaign.images)
         right = dict.fromkeys(("float32", "exact", "approximate"), flags)
         cell = {"attack": UNBOUNDED, "epsilon": 1.0, "right": right, "distance": [1.0] * len(campaign.images), "seconds": 0.0}
-        campaign.record.cells[f"{UNBOUNDED} | 1 | {maker}:straight_through"] = cell
+        campaign.record.parts[f"{UNBOUNDED} | 1 | {maker}:straight_through"] = cell
 
 
 def test_threats_share_the_examples_of_one_maker() -> None:
@@ -93,7 +93,7 @@ def test_a_stopped_campaign_goes_on(tmp_path: Path) -> None:
     without_unbounded(first)
     with pytest.raises(KeyboardInterrupt):
         first.run(stop)
-    kept = json.loads(path.read_text())["cells"]
+    kept = json.loads(path.read_text())["parts"]
     assert len(kept) == 6 + 3
     second = Campaign(networks("trunc(cut=7)"), images(), chosen, path=path)
     found = second.run()
@@ -102,10 +102,12 @@ def test_a_stopped_campaign_goes_on(tmp_path: Path) -> None:
         assert {name: value for name, value in cell.items() if name != "seconds"} == {
             name: value for name, value in found[key].items() if name != "seconds"
         }
-    with pytest.raises(AttackError, match="holds a campaign of other networks, images, seed or version"):
+    with pytest.raises(
+        AttackError, match="holds an attack with other networks; go on with what it was started with"
+    ):
         Campaign(networks("trunc(cut=4)"), images(), chosen, path=path)
     path.write_text("{}")
-    with pytest.raises(AttackError, match="must be the record of an attack campaign; it is not: delete it or choose another --out"):
+    with pytest.raises(AttackError, match="must be the record of an attack, or not exist yet; choose another --out"):
         Campaign(networks("trunc(cut=7)"), images(), chosen, path=path)
 
 
