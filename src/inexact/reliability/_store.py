@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
-from inexact.core.errors import FaultError, OutputError
+from inexact.core.database import Database
+from inexact.core.errors import FaultError
 from inexact.reliability._records import Records
 
 CAMPAIGN = "campaign.db"
 """The file in a campaign's folder."""
 SCHEMA_VERSION = 1
-BUSY_SECONDS = 30.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -31,33 +28,24 @@ class Store:
     """The open file; `:memory:` keeps nothing. FaultError for files that are no campaign's, OutputError where none can be written."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
-        with self._guarded():
-            self._connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
-            if version == 0:
-                self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        if version not in (0, SCHEMA_VERSION):
-            self._connection.close()
-            raise FaultError(f"{self.path} must have the schema version {SCHEMA_VERSION}, not {version}; choose another --out")
+        self._database = Database(path, schema=_SCHEMA, version=SCHEMA_VERSION, what="the file of a fault campaign", foreign=FaultError)
+        self.path = self._database.path
 
     def __enter__(self) -> Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._connection.close()
+        self._database.close()
 
     def value(self, key: str) -> Any:
         """A setting; None when there is none."""
-        with self._guarded():
-            row = self._connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
+        row = self._database.row("SELECT value FROM settings WHERE key = ?", (key,))
         return None if row is None else json.loads(row[0])
 
     def set_value(self, key: str, value: Any) -> None:
         """Write or replace a setting."""
-        with self._guarded():
-            self._connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, json.dumps(value)))
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, json.dumps(value)))
 
     def claim(self, settings: dict[str, Any]) -> None:
         """Make the file that of a campaign. Raises FaultError when it is another's already."""
@@ -72,30 +60,18 @@ class Store:
 
     def chunk(self, fault: int, number: int) -> Records | None:
         """A finished chunk; None when it is not there."""
-        with self._guarded():
-            row = self._connection.execute("SELECT records FROM chunks WHERE fault = ? AND number = ?", (fault, number)).fetchone()
+        row = self._database.row("SELECT records FROM chunks WHERE fault = ? AND number = ?", (fault, number))
         return None if row is None else Records.from_bytes(row[0])
 
     def save_chunk(self, fault: int, number: int, seconds: float, records: Records) -> None:
         """Write a finished chunk."""
-        with self._guarded():
-            self._connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)", (fault, number, seconds, records.to_bytes()))
+        with self._database.transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?, ?, ?)", (fault, number, seconds, records.to_bytes()))
 
     def seconds(self, fault: int) -> float:
         """Time that workers spent on a fault's chunks."""
-        with self._guarded():
-            return float(self._connection.execute("SELECT COALESCE(SUM(seconds), 0) FROM chunks WHERE fault = ?", (fault,)).fetchone()[0])
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise OutputError(
-                f"{self.path} could not be opened or written: {error}; check folder and space, or wait for the process that holds it"
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise FaultError(f"{self.path} must be the file of a fault campaign: {error}; choose another --out") from error
+        ((total,),) = self._database.rows("SELECT COALESCE(SUM(seconds), 0) FROM chunks WHERE fault = ?", (fault,))
+        return float(total)
 
 
 def read_campaign(folder: Path) -> dict[str, Any] | None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from inexact.core import database
 from inexact.core.errors import OutputError, StudyError
-from inexact.explore import Store, store
+from inexact.explore import Store
 from inexact.explore.store import Measurement, TrialRecord
 
 
@@ -59,9 +60,9 @@ def test_full_disk(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     with Store(path) as opened:
         opened.save_trial(trial(), measured())
-        pages = opened._connection.execute("PRAGMA page_count").fetchone()[0]
-        opened._connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(OutputError, match=r"s\.db could not be written: database or disk is full; finished trials are kept"):
+        pages = opened._database.connection.execute("PRAGMA page_count").fetchone()[0]
+        opened._database.connection.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(OutputError, match=r"s\.db could not be written: database or disk is full; what is finished is kept"):
             opened.save_measurement(measured("large", 10**6))
         assert opened.trials() == [trial()]
         assert opened.measurement("large") is None
@@ -69,7 +70,7 @@ def test_full_disk(tmp_path: Path) -> None:
 
 def test_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "s.db"
-    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
     with Store(path) as opened:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")

@@ -148,6 +148,9 @@ def test_a_file_of_another_campaign_is_refused(tmp_path: Path) -> None:
     ran(settings, tmp_path / "campaign.db")
     with pytest.raises(FaultError, match="holds a campaign with other seed; choose another --out"):
         ran(Settings(faults=("output_flip(layers=head)",), margin=0.2, seed=1), tmp_path / "campaign.db")
+    (tmp_path / "text.db").write_text("This is a text, longer than a header of SQLite would be. " * 40)
+    with pytest.raises(FaultError, match="must be the file of a fault campaign: file is not a database; choose another --out"):
+        ran(settings, tmp_path / "text.db")
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,7 @@ def test_a_stopped_campaign_goes_on(tmp_path: Path) -> None:
         assert {name: value for name, value in cell.items() if name != "seconds"} == {
             name: value for name, value in found[key].items() if name != "seconds"
         }
-    with pytest.raises(
-        AttackError, match="holds an attack with other networks; go on with what it was started with"
-    ):
+    with pytest.raises(AttackError, match="holds an attack with other networks; go on with what it was started with"):
         Campaign(networks("trunc(cut=4)"), images(), chosen, path=path)
     path.write_text("{}")
     with pytest.raises(AttackError, match="must be the record of an attack, or not exist yet; choose another --out"):
