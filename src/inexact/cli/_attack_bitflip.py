@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, curve, emulated_networks, network_options, run_options, steps, units_options
+from inexact.cli._options import images_option
 
 if TYPE_CHECKING:
     from inexact.security.flip_study import FlipStudy
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--flips", type=click.IntRange(min=1), default=50, show_default=True, help="Most bits an attack flips.")
 @click.option("--batch", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images the attacker has.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Attacks, each with a batch of its own.")
-@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images accuracy is reported on.")
+@images_option(1000, "Test images accuracy is reported on.")
 @click.option("--range-check", is_flag=True, help="Only flips whose code stays within the range of its output channel.")
 @run_options
 def attack_bits(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, curve, emulated_networks, network_options, run_options, steps, units_options
+from inexact.cli._options import images_option
 
 if TYPE_CHECKING:
     from inexact.security.extraction import Extraction
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--budget", "budgets", type=int, multiple=True, default=(250, 1000, 4000), show_default=True, help="Queries; repeatable.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Copies, each with queries of its own.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the queries; few have more.")
-@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images answers are compared on.")
+@images_option(1000, "Test images answers are compared on.")
 @run_options
 def attack_copies(
     *,

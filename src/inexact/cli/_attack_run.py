@@ -14,6 +14,7 @@ from rich.table import Table
 
 from inexact.cli._campaign import named, of_study, subject_options
 from inexact.cli._network import progress_bar, use_threads
+from inexact.cli._options import CONTINUED, JSON, SEED, THREADS, images_option
 
 if TYPE_CHECKING:
     from inexact.cli._campaign import Subject
@@ -22,7 +23,7 @@ RECORD, PAGE = "cells.json", "report.html"
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def list_attacks(as_json: bool) -> None:
     """Attacks and threat models."""
     from inexact.security.adversarial import THREATS, known_attacks
@@ -49,9 +50,9 @@ def list_attacks(as_json: bool) -> None:
 @click.option("--threat", "threats", multiple=True, help="Threat model; several (default: all but substitute).")
 @click.option("--epsilon", "epsilons", type=float, multiple=True, help="Largest change of a pixel, pixels 0..1; several.")
 @click.option("--epsilon-l2", "epsilons_l2", type=float, multiple=True, help="Root of the sum of squared changes; several.")
-@click.option("--images", type=click.IntRange(min=1), default=200, show_default=True, help="First so many test images are attacked.")
+@images_option(200, "First so many test images are attacked.")
 @click.option("--scaling", metavar="MEAN,DEVIATION", help="What pixels 0..1 were normalised by, for data that do not say.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+@SEED
 def run_attacks(
     *,
     network: str | None,
@@ -116,16 +117,14 @@ def campaign(subject: Subject, settings: Any, images: int, scaling: str | None) 
 
 @click.command("paper")
 @click.argument("name", type=click.Choice(["guesmi2021", "siddique2022adv"]))
-@click.option("--images", type=click.IntRange(min=1), default=100, show_default=True, help="First so many test images are attacked.")
+@images_option(100, "First so many test images are attacked.")
 @click.option("--epsilon", type=float, default=0.1, show_default=True, help="guesmi2021: largest change of a pixel, pixels 0..1.")
 @click.option("--epsilon-l2", type=float, default=1.5, show_default=True, help="guesmi2021: root of the sum of squared changes.")
 @click.option("--unit", "units", multiple=True, help="siddique2022adv: signed 8x8 unit; several (default: six of the package).")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="Folder for the result; one that holds it goes on where it was."
-)
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@SEED
+@click.option("--out", type=click.Path(path_type=Path), required=True, help=CONTINUED)
+@THREADS
+@JSON
 def paper_table(name: str, threads: int | None, out: Path, as_json: bool, **asked: Any) -> None:
     """The tables of two papers that contradict each other, on LeNet-5 and MNIST, with intervals and a verdict on their claims.
 
@@ -145,7 +144,7 @@ def paper_table(name: str, threads: int | None, out: Path, as_json: bool, **aske
 
 @click.command("report")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def report_attacks(out: Path, as_json: bool) -> None:
     """Show a finished campaign and write its report.html again."""
     from inexact.core.files import write_text

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli._network import CALIBRATION_SIZE, progress_bar, use_threads
+from inexact.cli._options import DATA, JSON, PICTURE, THREADS, block
 from inexact.core.errors import SpecError
 from inexact.core.files import ensure_folder, write_text
 
@@ -23,58 +24,42 @@ if TYPE_CHECKING:
     from inexact.report.curves import Curve
     from inexact.security._intervals import Mean
 
-Command = Callable[..., None]
 Step = Callable[[int, int], None]
 
 
-def network_options(command: Command) -> Command:
-    """Which network, on which data, with which units."""
-    return _with(
-        command,
-        click.option("--network", default="lenet5", show_default=True, help="Network of the zoo or module:function."),
-        click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function."),
-        click.option("--weights", type=click.Path(path_type=Path), help="Weights instead of those that come with the package."),
-        click.option("--precision", default="int(granularity=per_channel)", show_default=True, help="Format of every layer."),
-    )
-
-
-def units_options(command: Command) -> Command:
-    """Which multipliers are set side by side."""
-    return _with(
-        command,
-        click.option(
-            "--unit",
-            "units",
-            multiple=True,
-            default=("exact", "drum(k=5)", "drum(k=3)"),
-            show_default=True,
-            help="Multiplier; repeatable. The first is what the others are compared with.",
-        ),
-        click.option(
-            "--coding",
-            type=click.Choice(["unsigned", "signed", "sign_magnitude"]),
-            default="sign_magnitude",
-            show_default=True,
-            help="How operands are coded.",
-        ),
-    )
-
-
-def run_options(command: Command) -> Command:
-    """Seeds, threads, and where results go."""
-    return _with(
-        command,
-        click.option("--out", type=click.Path(path_type=Path), metavar="FILE.json", help="Keeps finished parts; goes on when it exists."),
-        click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also draw the curves."),
-        click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores)."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-    )
-
-
-def _with(command: Command, *options: Callable[[Command], Command]) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
+coding_option = click.option(
+    "--coding",
+    type=click.Choice(["unsigned", "signed", "sign_magnitude"]),
+    default="sign_magnitude",
+    show_default=True,
+    help="How operands are coded.",
+)
+network_options = block(
+    click.option("--network", default="lenet5", show_default=True, help="Network of the zoo or module:function."),
+    DATA,
+    click.option("--weights", type=click.Path(path_type=Path), help="Weights instead of those that come with the package."),
+    click.option("--precision", default="int(granularity=per_channel)", show_default=True, help="Format of every layer."),
+)
+"""Which network, on which data, in which format."""
+units_options = block(
+    click.option(
+        "--unit",
+        "units",
+        multiple=True,
+        default=("exact", "drum(k=5)", "drum(k=3)"),
+        show_default=True,
+        help="Multiplier; repeatable. The first is what the others are compared with.",
+    ),
+    coding_option,
+)
+"""Which multipliers are set side by side."""
+run_options = block(
+    click.option("--out", type=click.Path(path_type=Path), metavar="FILE.json", help="Keeps finished parts; goes on when it exists."),
+    PICTURE,
+    THREADS,
+    JSON,
+)
+"""Where results go."""
 
 
 def emulated_networks(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, curve, emulated_networks, network_options, run_options, steps, units_options
+from inexact.cli._options import images_option
 
 if TYPE_CHECKING:
     from inexact.security.disclosure import Disclosure
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--snr", type=float, default=0.1, show_default=True, help="Signal-to-noise ratio of a sample on the first unit.")
 @click.option("--traces", type=int, default=4096, show_default=True, help="Most traces; 32, 64, … are tried up to it.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Attacks on each filter.")
-@click.option("--images", type=click.IntRange(min=1), default=100, show_default=True, help="Test images the windows come from.")
+@images_option(100, "Test images the windows come from.")
 @run_options
 def attack_traces(
     *,

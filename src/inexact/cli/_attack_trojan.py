@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inexact.cli._attack_setup import answer, check_targets, emulated_networks, network_options, run_options, steps
+from inexact.cli._attack_setup import answer, check_targets, coding_option, emulated_networks, network_options, run_options, steps
+from inexact.cli._options import JSON, THREADS, block, images_option
 from inexact.core.files import atomic_path, ensure_folder, write_text
 
 if TYPE_CHECKING:
@@ -29,17 +30,12 @@ def attack_trojan() -> None:
     """Hardware Trojans that stay below the approximation error: insert one, and find out who notices."""
 
 
-def _unit_options(command: Any) -> Any:
-    for option in (
-        click.option(
-            "--digits", type=click.IntRange(min=1), default=2, show_default=True, help="Digits the data sheet prints, rounded up."
-        ),
-        click.option("--declare", "names", multiple=True, help="Metric of the data sheet; repeatable (default: the six of EvoApproxLib)."),
-        click.option("--coding", type=click.Choice(["unsigned", "signed", "sign_magnitude"]), default="sign_magnitude", show_default=True),
-        click.option("--unit", "spec", default="drum(k=5)", show_default=True, help="Multiplier that hosts the Trojan."),
-    ):
-        command = option(command)
-    return command
+_unit_options = block(
+    click.option("--unit", "spec", default="drum(k=5)", show_default=True, help="Multiplier that hosts the Trojan."),
+    coding_option,
+    click.option("--declare", "names", multiple=True, help="Metric of the data sheet; repeatable (default: the six of EvoApproxLib)."),
+    click.option("--digits", type=click.IntRange(min=1), default=2, show_default=True, help="Digits the data sheet prints, rounded up."),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +63,10 @@ def _host(
 @click.option("--target", type=int, help="Class the network is to answer (default: the one that gains most).")
 @click.option("--max-drop", type=float, default=1.0, show_default=True, help="Points of accuracy without patch that may be lost.")
 @click.option("--search", type=click.IntRange(min=1), default=300, show_default=True, help="Validation images of the search.")
-@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images of the report.")
+@images_option(1000, "Test images of the report.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the netlist (Verilog), its table (.npy) and the answer (.json).")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@THREADS
+@JSON
 def insert_trojan(
     *,
     network: str,
@@ -168,7 +164,7 @@ def _said(content: dict[str, Any]) -> list[str]:
 @click.option("--honest", type=click.IntRange(min=2), default=30, show_default=True, help="Devices without.")
 @click.option("--others", type=click.IntRange(min=2), default=30, show_default=True, help="Other honest units with the same data sheet.")
 @click.option("--rewrite", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of cells made of other gates.")
-@click.option("--images", type=click.IntRange(min=1), default=500, show_default=True, help="Test images of the accuracy test.")
+@images_option(500, "Test images of the accuracy test.")
 @run_options
 def detect_trojans(
     *,

@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from inexact.cli._network import WEIGHTS_HELP, own_weights
+from inexact.cli._network import own_weights
+from inexact.cli._options import CONTINUED, JSON, THREADS, WEIGHTS, block
 
 if TYPE_CHECKING:
     from inexact.explore.designs import Design
 
-DATA = "fashion-mnist"
+DEFAULT_DATA = "fashion-mnist"
 
-
-def subject_options(command: Callable[..., None]) -> Callable[..., None]:
-    """--network, --data and --weights, or --study and --trial; --out, --threads, --json. The command adds --plan."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores)."),
-        click.option("--out", type=click.Path(path_type=Path), help="Folder for the result; one that holds it goes on where it was."),
-        click.option("--weights", type=click.Path(path_type=Path), multiple=True, help=WEIGHTS_HELP),
-        click.option("--data", show_default=DATA, help="Data set, folder, .npz file or module:function."),
-        click.option("--network", help="Network of the zoo (resnet8, …) or module:function."),
-        click.option("--trial", default="best", show_default=True, help="With --study: the chosen design, or the number of a trial."),
-        click.option(
-            "--study", type=click.Path(path_type=Path), help="Folder of a finished study, instead of --network, --data, --plan, --weights."
-        ),
-    ):
-        command = option(command)
-    return command
+subject_options = block(
+    click.option(
+        "--study", type=click.Path(path_type=Path), help="Folder of a finished study, instead of --network, --data, --plan, --weights."
+    ),
+    click.option("--trial", default="best", show_default=True, help="With --study: the chosen design, or the number of a trial."),
+    click.option("--network", help="Network of the zoo (resnet8, …) or module:function."),
+    click.option("--data", show_default=DEFAULT_DATA, help="Data set, folder, .npz file or module:function."),
+    WEIGHTS,
+    click.option("--out", type=click.Path(path_type=Path), help=CONTINUED),
+    THREADS,
+    JSON,
+)
+"""A network by name or from a study, and where the result goes. The command adds --plan."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +47,7 @@ def named(network: str | None, data: str | None, plans: tuple[str, ...], weights
     """The network that options name. Raises click.UsageError without --network or --out."""
     if network is None or out is None:
         raise click.UsageError("name what is examined: --network and --out, or --study with the folder of a finished study")
-    return _subject(network, data or DATA, plans, weights, out)
+    return _subject(network, data or DEFAULT_DATA, plans, weights, out)
 
 
 def of_study(folder: Path, trial: str, *, into: str, exact: bool, given: dict[str, Any]) -> list[Subject]:

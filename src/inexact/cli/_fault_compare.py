@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inexact.cli._options import JSON, THREADS, images_option
 from inexact.core.errors import FormatError
 
 if TYPE_CHECKING:
@@ -23,18 +24,18 @@ if TYPE_CHECKING:
 @click.option("--case", "cases", multiple=True, metavar="NETWORK:DATA", help="Instead of the three that come with weights; repeatable.")
 @click.option("--unit", "specs", multiple=True, metavar="SPEC", help="Signed 8x8 multiplier, instead of the defaults; repeatable.")
 @click.option("--table", "tables", multiple=True, metavar="FILE.npz:NAME", help="Also the signed 8x8 table of this name; repeatable.")
-@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images a loss is measured on.")
+@images_option(1000, "Test images a loss is measured on.")
 @click.option(
     "--layered", type=click.IntRange(min=0), default=3, show_default=True, help="Units also broken layer by layer, the exact one too."
 )
 @click.option("--nets", type=click.IntRange(min=0), default=30, show_default=True, help="Random nets of every netlist.")
 @click.option("--elements", type=click.IntRange(min=0), default=6, show_default=True, help="Random elements of the array.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of nets and elements.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
+@THREADS
 @click.option(
     "--summary", type=click.Path(path_type=Path), metavar="FILE.json", help="Also write losses and conclusion, with date and command."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def compare(
     *,
     out: Path,

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from inexact.cli._fault_voltage import numbers, plain_table
 from inexact.cli._network import calibration_set, network_options, progress_bar, use_threads
+from inexact.cli._options import JSON, LIMIT, PICTURE
 from inexact.core.files import write_text
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ TEN_YEARS = 0.05
     "--timing-errors/--no-timing-errors", default=True, show_default=True, help="Also all bits at the fresh clock, late as they come."
 )
 @click.option("--choose", type=click.IntRange(min=1), default=2000, show_default=True, help="Validation images that choose the operands.")
-@click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Only the first so many test images.")
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the curves as a picture.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@LIMIT
+@PICTURE
+@JSON
 def lifetime(
     *,
     network: str,

@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
+from inexact.cli._options import DATA, JSON, PLAN, WEIGHTS
+
 
 @click.command("list")
 @click.option("--network", help="Also count the places for each fault in this network of the zoo, or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
-@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer.")
-@click.option("--weights", type=click.Path(path_type=Path), multiple=True, help="Weights of the network, or of the emulated one.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@DATA
+@PLAN
+@WEIGHTS
+@JSON
 def list_faults(network: str | None, data: str, plan: Path | None, weights: tuple[Path, ...], as_json: bool) -> None:
     """List the faults that `inexact fault run` knows."""
     from inexact.reliability import ChipFault, faults

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from inexact.cli import _network
+from inexact.cli._options import PICTURE, broken_element, images_option
 
 TRIPLED = (8, 16, 32, 64, 128)
 """Counts of nets that a map by nets shows what tripling gives for."""
@@ -19,15 +20,11 @@ TRIPLED = (8, 16, 32, 64, 128)
 @_network.network_options
 @_network.plan_options
 @click.option("--by", type=click.Choice(["bit", "element", "net"]), default="bit", show_default=True, help="What is broken, one at a time.")
-@click.option("--value", type=click.IntRange(0, 1), default=1, show_default=True, help="What bits are stuck at; nets: both.")
-@click.option("--register", default="product", show_default=True, help="With elements: product, sum, activation or weight.")
-@click.option("--bit", type=click.IntRange(min=0), default=14, show_default=True, help="With elements: the bit of the register.")
+@broken_element
 @click.option("--step", type=click.IntRange(min=1), default=1, show_default=True, help="With elements: every how many rows and columns.")
 @click.option("--nets", type=click.IntRange(min=1), help="With nets: only so many, at random.")
-@click.option("--accelerator", default="edge-16x16", show_default=True, help="With elements: preset or TOML file.")
-@click.option("--dataflow", default="", help="With elements: instead of the mapping's choice.")
-@click.option("--images", type=click.IntRange(min=1), default=500, show_default=True, help="Test images a loss is measured on.")
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the map as a picture.")
+@images_option(500, "Test images a loss is measured on.")
+@PICTURE
 def map_faults(
     *,
     network: str,

@@ -10,22 +10,19 @@ from typing import Any
 import click
 
 from inexact.cli import _network
+from inexact.cli._options import broken_element, images_option
 
 
 @click.command("protect")
 @_network.network_options
 @_network.plan_options
 @click.option("--element", type=(int, int), default=(0, 0), show_default=True, metavar="ROW COLUMN", help="The broken element.")
-@click.option("--register", default="product", show_default=True, help="product, sum, activation or weight.")
-@click.option("--bit", type=click.IntRange(min=0), default=14, show_default=True, help="The stuck bit of the register.")
-@click.option("--value", type=click.IntRange(0, 1), default=1, show_default=True, help="What it is stuck at.")
-@click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
-@click.option("--dataflow", default="", help="Instead of the mapping's choice.")
+@broken_element
 @click.option("--replica", default="trunc(cut=6,signed=true)", show_default=True, help="Approximate replica of approximate redundancy.")
 @click.option(
     "--nets", type=click.IntRange(min=0), default=20, show_default=True, help="Random nets of each redundant multiplier; 0: none."
 )
-@click.option("--images", type=click.IntRange(min=1), default=500, show_default=True, help="Test images a loss is measured on.")
+@images_option(500, "Test images a loss is measured on.")
 def protect(
     *,
     network: str,

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from inexact.cli._fault_run import PAGE, show
+from inexact.cli._options import JSON
 from inexact.core.errors import FaultError
 
 
 @click.command("report")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def report_faults(out: Path, as_json: bool) -> None:
     """Show a finished campaign and write its report.html again."""
     from inexact.reliability import read_campaign

@@ -13,6 +13,7 @@ import click
 
 from inexact.cli._campaign import named, of_study, subject_options
 from inexact.cli._network import progress_bar, use_threads
+from inexact.cli._options import CALIBRATE, PLAN, SEED, images_option
 from inexact.core.files import ensure_folder
 
 if TYPE_CHECKING:
@@ -24,17 +25,17 @@ PAGE = "report.html"
 
 @click.command("run")
 @subject_options
-@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer.")
-@click.option("--calibrate", help="Data that fixes activation ranges (default: the validation split of --data).")
+@PLAN
+@CALIBRATE
 @click.option("--fault", "specs", multiple=True, required=True, help="Fault (repeatable), such as 'activation_flip(bits=(6,7))'.")
 @click.option("--margin", type=float, default=1.0, show_default=True, help="Half of the interval of the SDC-1 rate, in points.")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Confidence of all intervals.")
 @click.option("--budget", type=click.IntRange(min=1), help="Faults of each kind at most (default: as many as the margin needs).")
 @click.option("--allocation", default="proportional", show_default=True, help="Of faults over strata: proportional or neyman.")
-@click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images that faults are drawn for.")
+@images_option(1000, "Test images that faults are drawn for.")
 @click.option("--protect", default="none", show_default=True, help="Mitigation, such as range_clip; its cost is reported.")
 @click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file that --protect is charged on.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same faults.")
+@SEED
 @click.option("--workers", type=click.IntRange(min=0), help="Processes (default: one a core; 0: this one).")
 def run_faults(
     *,

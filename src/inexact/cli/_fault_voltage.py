@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from inexact.cli._network import calibration_set, network_options, networks, plan_options, progress_bar, use_threads
+from inexact.cli._options import LIMIT, PICTURE
 from inexact.core.errors import DataError
 from inexact.core.files import write_text
 
@@ -46,9 +47,9 @@ ARRAY = "1.1,1,0.95,0.9,0.85,0.8,0.75"
 @click.option("--margin", type=float, default=0.0, show_default=True, help="Array: share of the cycle left unused at nominal voltage.")
 @click.option("--coding", default="unsigned", show_default=True, help="Without a plan: coding of the exact 8-bit network.")
 @click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file: what energies are charged for.")
-@click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Only the first so many test images.")
+@LIMIT
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice of chips.")
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the curves as a picture.")
+@PICTURE
 def voltage(
     *,
     network: str,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,36 +11,22 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from inexact.cli._options import CALIBRATE, DATA, JSON, PLAN, THREADS, WEIGHTS, block
+
 if TYPE_CHECKING:
     from inexact.zoo import Dataset
 
 CALIBRATION_SIZE = 512
 """Images that fix the activation ranges when a plan is applied."""
 
-WEIGHTS_HELP = "Weights of the network; with --plan also, or instead, those of the emulated network (give the option twice)."
-
-
-def network_options(command: Callable[..., None]) -> Callable[..., None]:
-    """--network, --data, --threads."""
-    for option in (
-        click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores)."),
-        click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function."),
-        click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function."),
-    ):
-        command = option(command)
-    return command
-
-
-def plan_options(command: Callable[..., None]) -> Callable[..., None]:
-    """--plan, --weights, --calibrate, --json."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-        click.option("--calibrate", help="Data that fixes activation ranges (default: the validation split of --data)."),
-        click.option("--weights", type=click.Path(path_type=Path), multiple=True, help=WEIGHTS_HELP),
-        click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer."),
-    ):
-        command = option(command)
-    return command
+network_options = block(
+    click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function."),
+    DATA,
+    THREADS,
+)
+"""--network, --data, --threads."""
+plan_options = block(PLAN, WEIGHTS, CALIBRATE, JSON)
+"""--plan, --weights, --calibrate, --json."""
 
 
 def networks(

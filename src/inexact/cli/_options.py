@@ -1,0 +1,57 @@
+"""Options that several commands have, each with one wording; a block of them is one decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+THREADS: Option = click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
+JSON: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+DATA: Option = click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+PLAN: Option = click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer.")
+WEIGHTS: Option = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Weights of the network; with --plan also, or instead, those of the emulated network (give the option twice).",
+)
+CALIBRATE: Option = click.option("--calibrate", help="Data that fixes activation ranges (default: the validation split of --data).")
+PICTURE: Option = click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also draw the result.")
+ACCELERATOR: Option = click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
+LIMIT: Option = click.option(
+    "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Only the first so many test images."
+)
+SEED: Option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
+CONTINUED = "Folder for the result; one that holds it goes on where it was."
+
+
+def block(*options: Option) -> Option:
+    """One decorator for several options, which the help lists in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def images_option(count: int, what: str) -> Option:
+    """--images: how many test images, and what for."""
+    return click.option("--images", type=click.IntRange(min=1), default=count, show_default=True, help=what)
+
+
+broken_element: Option = block(
+    click.option("--register", default="product", show_default=True, help="Of an element: product, sum, activation or weight."),
+    click.option("--bit", type=click.IntRange(min=0), default=14, show_default=True, help="Of an element: the stuck bit of the register."),
+    click.option("--value", type=click.IntRange(0, 1), default=1, show_default=True, help="What bits are stuck at."),
+    ACCELERATOR,
+    click.option("--dataflow", default="", help="Of the array, instead of the mapping's choice."),
+)
+"""What is wrong with an element of the array."""
