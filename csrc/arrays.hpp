@@ -27,6 +27,11 @@ int64_t dim(const A& array, size_t axis) {
   return static_cast<int64_t>(array.shape(axis));
 }
 
+inline Lut lut_of(const Array<const int32_t, 2>& table) {
+  require(dim(table, 0) >= 1 && dim(table, 0) <= 256 && dim(table, 1) >= 1 && dim(table, 1) <= 256, "table must be at most 256 x 256");
+  return {table.data(), dim(table, 0), dim(table, 1), dim(table, 1), 1};
+}
+
 inline Convolution shape_of(const Array<const uint8_t, 4>& a, const Array<const uint8_t, 4>& w, const Array<int32_t, 4>& out, Pair stride,
                             Sides padding, Pair dilation, int64_t groups, uint8_t pad_code) {
   const Convolution s{dim(a, 0),   dim(a, 1),   dim(a, 2),   dim(a, 3),  dim(w, 0),  dim(w, 1 + 1), dim(w, 3),   dim(out, 2), dim(out, 3),

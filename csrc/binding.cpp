@@ -31,11 +31,6 @@ void bind_evolution(nb::module_& m);   // evolution/binding.cpp
 
 namespace {
 
-Lut lut_of(const Array<const int32_t, 2>& table) {
-  require(dim(table, 0) >= 1 && dim(table, 0) <= 256 && dim(table, 1) >= 1 && dim(table, 1) <= 256, "table must be at most 256 x 256");
-  return {table.data(), dim(table, 0), dim(table, 1), dim(table, 1), 1};
-}
-
 Scheme scheme_of(const std::string& name) {
   if (name == "fix_weight") return Scheme::fix_weight;
   if (name == "fix_activation") return Scheme::fix_activation;

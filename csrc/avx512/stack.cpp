@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "avx512/shuffles.hpp"
 #include "avx512/stack.hpp"
 #include "drive/memory.hpp"
 #include "drive/spans.hpp"
@@ -18,13 +19,8 @@
 namespace inexact {
 namespace {
 
-constexpr int64_t kCodes = 256;
-constexpr int64_t kRow = 64;     // bytes of a row
-constexpr int64_t kWords = 32;   // outputs of a row of words
-constexpr int64_t kWides = 16;   // outputs of a row of 32-bit products
-
-// One line apart from a power of two: the rows that one code has in all taps would else share a set of the cache.
-int64_t tap_bytes(int64_t codes) { return codes * kRow + kRow; }
+constexpr int64_t kWords = 32;  // outputs of a row of words
+constexpr int64_t kWides = 16;  // outputs of a row of 32-bit products
 
 // Weights of the taps, tap by tap, `lanes` to a tap; outputs that do not exist get code 0.
 std::vector<uint8_t> by_tap(const Taps& taps, int64_t lanes) {
@@ -33,42 +29,6 @@ std::vector<uint8_t> by_tap(const Taps& taps, int64_t lanes) {
     for (int64_t k = 0; k < taps.count; ++k) weights[k * lanes + o] = taps.weights[o * taps.step + k];
   }
   return weights;
-}
-
-// Transposes 16 x 16 int32: rows[i] of vectors to out[i * step].
-inline void transpose_16x16(__m512i* row, int32_t* out, int64_t step) {
-  __m512i t[16];
-#pragma GCC unroll 8
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < 16; i += 4) {
-    row[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    row[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    row[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    row[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  // row[4 r + c] now holds, in its 128-bit lane l, column 4 l + c of rows 4 r .. 4 r + 3.
-#pragma GCC unroll 4
-  for (int c = 0; c < 4; ++c) {
-    const __m512i low01 = _mm512_shuffle_i32x4(row[c], row[4 + c], 0x88), high01 = _mm512_shuffle_i32x4(row[c], row[4 + c], 0xdd);
-    const __m512i low23 = _mm512_shuffle_i32x4(row[8 + c], row[12 + c], 0x88), high23 = _mm512_shuffle_i32x4(row[8 + c], row[12 + c], 0xdd);
-    _mm512_storeu_si512(out + c * step, _mm512_shuffle_i32x4(low01, low23, 0x88));
-    _mm512_storeu_si512(out + (4 + c) * step, _mm512_shuffle_i32x4(high01, high23, 0x88));
-    _mm512_storeu_si512(out + (8 + c) * step, _mm512_shuffle_i32x4(low01, low23, 0xdd));
-    _mm512_storeu_si512(out + (12 + c) * step, _mm512_shuffle_i32x4(high01, high23, 0xdd));
-  }
-}
-
-// Totals of `lanes` lanes a place, 16 of them from `lane`, of up to 64 places: out[i * step + p].
-inline void transpose_lanes(const int32_t* totals, int64_t lanes, int64_t lane, int64_t count, int32_t* out, int64_t step) {
-  for (int64_t p = 0; p < count; p += 16) {
-    __m512i row[16];
-    for (int64_t i = 0; i < 16; ++i) row[i] = _mm512_load_si512(totals + std::min(p + i, count - 1) * lanes + lane);
-    transpose_16x16(row, out + p, step);
-  }
 }
 
 // Places whose totals are in registers at once, so that one tap's address serves all of them.
@@ -178,15 +138,6 @@ class WordStack final : public Stack {
   }
 
  private:
-  // One plane of one code: its byte for each of 64 weights. Q: vectors of 64 entries that the plane has.
-  template <int Q>
-  static __m512i look_up(const __m512i* plane, __m512i weights, __mmask64 upper) {
-    if constexpr (Q == 1) return _mm512_permutexvar_epi8(weights, plane[0]);
-    if constexpr (Q == 2) return _mm512_permutex2var_epi8(plane[0], weights, plane[1]);
-    const __m512i below = _mm512_permutex2var_epi8(plane[0], weights, plane[1]);
-    return _mm512_mask_blend_epi8(upper, below, _mm512_permutex2var_epi8(plane[2], weights, plane[3]));
-  }
-
   // Two taps are looked up together. Their weights are laid so that interleaving low and high bytes brings the outputs in order.
   template <int Q>
   void build_as(const Taps& taps, uint8_t* rows) const {
@@ -265,11 +216,13 @@ class WideStack final : public Stack {
 
 std::unique_ptr<Stack> avx512_stack(const Lut& lut) {
   Columns columns = columns_of(lut);
+  if (columns.span >> 8 == 0) return avx512_byte_stack(lut, std::move(columns.least));
   if (columns.span >> 16) return std::make_unique<WideStack>(lut);
   return std::make_unique<WordStack>(lut, std::move(columns.least));
 }
 
 StackCost avx512_stack_cost(uint32_t span) {
+  if (span >> 8 == 0) return {64, 3.5, 2.4, 60.0};
   if (span >> 16) return {kWides, 16.0, 2.4, 12.0};
   return {kWords, 4.7, 2.4, 24.0};
 }

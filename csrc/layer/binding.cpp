@@ -10,9 +10,9 @@
 #include <array>
 #include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 
+#include "arrays.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "layer/layer.hpp"
@@ -25,19 +25,8 @@ namespace inexact {
 namespace {
 
 template <typename T, size_t N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-template <typename T, size_t N>
 using Maybe = std::optional<Array<T, N>>;
 using Numbers = std::array<int64_t, 4>;  // zero, low, high, bits
-
-void require(bool holds, const char* message) {
-  if (!holds) throw std::invalid_argument(message);
-}
-
-template <typename A>
-int64_t dim(const A& array, size_t axis) {
-  return static_cast<int64_t>(array.shape(axis));
-}
 
 // What Python hands over about everything but the sums.
 struct Surroundings {
@@ -156,16 +145,19 @@ struct Call {
   }
 };
 
-Lut lut_of(const Array<const int32_t, 2>& table) {
-  require(dim(table, 0) >= 1 && dim(table, 0) <= 256 && dim(table, 1) >= 1 && dim(table, 1) <= 256, "table must be at most 256 x 256");
-  return {table.data(), dim(table, 0), dim(table, 1), dim(table, 1), 1};
+// The memory of the outputs as that of their sums.
+int32_t* sums_in(void* out) { return static_cast<int32_t*>(out); }
+
+lowrank::Split split_of(const lowrank::Factors* product, const Array<const int32_t, 2>& error, const std::string& isa) {
+  require(product != nullptr, "an error needs the product it belongs to");
+  return {*product, lut_of(error), isa};
 }
 
 void check_isa(const std::string& isa) { require(isa_supported(isa), "this processor or build lacks the instruction set asked for"); }
 
 bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<float, 4> out,
             std::array<int64_t, 9> geometry, const Surroundings& around, int threads, const std::string& isa,
-            const lowrank::Factors* factors) {
+            const lowrank::Factors* factors, const Maybe<const int32_t, 2>& error) {
   check_isa(isa);
   const Lut table = lut_of(lut);
   const auto [stride_h, stride_w, top, bottom, left, right, dilation_h, dilation_w, groups] = geometry;
@@ -181,7 +173,9 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   if (!call.prepare(x.data(), channels_last ? Order::channels_last : Order::planes, q, s, around, loops, threads)) return false;
   const CodeSource codes(call.codes.get());
   const FinishSink sink(call.epilogue, loops, out.data());
-  if (factors) {
+  if (error) {
+    lowrank::split_conv(codes, w.data(), split_of(factors, *error, isa), s, threads, sums_in(out.data()), &sink);
+  } else if (factors) {
     lowrank::conv(codes, w.data(), *factors, s, threads, lowrank::path_in(isa), sink);
   } else {
     table_conv(codes, w.data(), table, s, threads, path_for(isa), Scheme::choose, sink);
@@ -190,7 +184,8 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
 }
 
 bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int32_t, 2> lut, Array<float, 2> out,
-            const Surroundings& around, int threads, const std::string& isa, const lowrank::Factors* factors) {
+            const Surroundings& around, int threads, const std::string& isa, const lowrank::Factors* factors,
+            const Maybe<const int32_t, 2>& error) {
   check_isa(isa);
   const Lut table = lut_of(lut);
   const int64_t m = dim(x, 0), k = dim(x, 1), n = dim(w, 0);
@@ -202,7 +197,9 @@ bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int3
   const LayerLoops& loops = layer_loops(isa);
   if (!call.prepare(x.data(), Order::planes, q, s, around, loops, threads)) return false;
   const FinishSink sink(call.epilogue, loops, out.data());
-  if (factors) {
+  if (error) {
+    lowrank::split_gemm(call.codes.get(), w.data(), split_of(factors, *error, isa), m, n, k, threads, sums_in(out.data()), &sink);
+  } else if (factors) {
     lowrank::gemm(call.codes.get(), w.data(), *factors, m, n, k, threads, lowrank::path_in(isa), sink);
   } else {
     table_gemm(call.codes.get(), w.data(), table, m, n, k, threads, path_for(isa), Scheme::choose, sink);
@@ -236,10 +233,10 @@ void bind_layers(nb::module_& m) {
           "scale"_a, "numbers"_a, "constants"_a, "bias"_a.none(), "column"_a.none(), "skip_padding"_a, "padding"_a.none(),
           "integer"_a.none(), "integer_out"_a);
   m.def("conv2d_layer", &conv2d, "x"_a, "channels_last"_a, "w"_a, "lut"_a, "out"_a, "geometry"_a, "around"_a, "threads"_a, "isa"_a,
-        "factors"_a.none(),
+        "factors"_a.none(), "error"_a.none(),
         "A convolution from float32 to float32; False, and nothing defined, when an activation is not finite.");
   m.def("linear_layer", &linear, "x"_a, "w"_a, "lut"_a, "out"_a, "around"_a, "threads"_a, "isa"_a,
-        "factors"_a.none(),
+        "factors"_a.none(), "error"_a.none(),
         "A linear layer from float32 to float32; False, and nothing defined, when an activation is not finite.");
   m.def("restored", &restored, "x"_a, "scale"_a, "codes"_a, "threads"_a, "out"_a,
         "The numbers that float32 values are quantised to; codes: zero point, least, greatest.");

@@ -60,6 +60,26 @@ void convolve(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Factor
        Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 
+void multiply_split(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, const Factors& product, Array<const int32_t, 2> error,
+                    Array<int32_t, 2> out, int threads, const std::string& isa) {
+  const int64_t m = dim(a, 0), n = dim(b, 0), k = dim(a, 1);
+  require(dim(b, 1) == k && dim(out, 0) == m && dim(out, 1) == n && m > 0 && n > 0 && k > 0, "shapes of a, b and out must agree");
+  require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
+  const Lut errors = lut_of(error);
+  const nb::gil_scoped_release unlocked;
+  split_gemm(a.data(), b.data(), {product, errors, isa}, m, n, k, threads, out.data(), nullptr);
+}
+
+void convolve_split(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Factors& product, Array<const int32_t, 2> error,
+                    Array<int32_t, 4> out, Pair stride, Sides padding, Pair dilation, int64_t groups, uint8_t pad_code, int threads,
+                    const std::string& isa) {
+  const Convolution shape = shape_of(a, w, out, stride, padding, dilation, groups, pad_code);
+  require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
+  const Lut errors = lut_of(error);
+  const nb::gil_scoped_release unlocked;
+  split_conv(CodeSource(a.data()), w.data(), {product, errors, isa}, shape, threads, out.data(), nullptr);
+}
+
 std::vector<std::string> isas() {
   std::vector<std::string> found;
   for (const char* isa : {"avx512", "scalar"}) {
@@ -81,6 +101,10 @@ void bind(nb::module_& m) {
         "out[m, n] = sum over k of the factors' table at (a[m, k], b[n, k]).");
   m.def("lowrank_conv2d", &convolve, "a"_a, "w"_a, "factors"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
         "threads"_a, "isa"_a, "Grouped convolution of codes through the factors; padded positions hold pad_code.");
+  m.def("split_gemm", &multiply_split, "a"_a, "b"_a, "product"_a, "error"_a, "out"_a, "threads"_a, "isa"_a,
+        "lowrank_gemm through the factors of a product and a table of errors that is added to it.");
+  m.def("split_conv2d", &convolve_split, "a"_a, "w"_a, "product"_a, "error"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a,
+        "pad_code"_a, "threads"_a, "isa"_a, "lowrank_conv2d through the factors of a product and a table of errors that is added to it.");
 }
 
 }  // namespace inexact::lowrank

@@ -107,4 +107,16 @@ void depthwise(const Source& a, const uint8_t* w, const Factors& factors, const 
                const Sink& out);
 void conv(const Source& a, const uint8_t* w, const Factors& factors, const Convolution& s, int threads, const Path& path, const Sink& out);
 
+// A table as the sum of a product, which factors give, and an error, which the table engine adds (its rows are bytes where it fits them).
+struct Split {
+  const Factors& product;
+  Lut error;
+  const std::string& isa;  // an instruction set of the table engine
+};
+
+// The same for such a table, in `sums` [m, n] or [images, channels, pixels]. `then`, if any, gets the totals and may write to that memory.
+void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t m, int64_t n, int64_t k, int threads, int32_t* sums,
+                const Sink* then);
+void split_conv(const Source& a, const uint8_t* w, const Split& table, const Convolution& s, int threads, int32_t* sums, const Sink* then);
+
 }  // namespace inexact::lowrank

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <stdexcept>
 #include <string>
 
+#include "arrays.hpp"
 #include "sequential/sequential.hpp"
 
 namespace nb = nanobind;
@@ -17,25 +17,7 @@ using namespace nb::literals;
 namespace inexact {
 namespace {
 
-template <typename T, size_t N>
-using Array = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-using Pair = std::array<int64_t, 2>;
-using Sides = std::array<int64_t, 4>;   // top, bottom, left, right
 using Choice = std::array<int64_t, 8>;  // kind, low, step, reach, width, saturate, chained, group
-
-void require(bool holds, const char* message) {
-  if (!holds) throw std::invalid_argument(message);
-}
-
-template <typename A>
-int64_t dim(const A& array, size_t axis) {
-  return static_cast<int64_t>(array.shape(axis));
-}
-
-Lut lut_of(const Array<const int32_t, 2>& table) {
-  require(dim(table, 0) >= 1 && dim(table, 0) <= 256 && dim(table, 1) >= 1 && dim(table, 1) <= 256, "table must be at most 256 x 256");
-  return {table.data(), dim(table, 0), dim(table, 1), dim(table, 1), 1};
-}
 
 Accumulation accumulation_of(const Choice& c) {
   const int64_t kind = c[0], low = c[1], step = c[2], reach = c[3], width = c[4], group = c[7];

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from inexact.core.errors import FormatError
 from inexact.kernels import _dispatch, _lowrank
-from inexact.kernels._bytes import ByteFactors
 from inexact.kernels._check import checked_table
 
 MOST_ROWS = 14  # outputs of one block of the lowrank kernels
@@ -24,10 +23,32 @@ NS_PER_PACKED = {"avx512": 0.12, "scalar": 1.5}  # one activation byte of one te
 NS_PER_WEIGHT = {"avx512": 0.2, "scalar": 1.0}  # one weight byte of one term
 NS_PER_GATHER = {"avx512": 0.7, "scalar": 60.0}  # 16 positions x 3 taps of a depthwise filter
 NS_PER_PLACED = {"avx512": 0.3, "scalar": 0.5}  # one position of a depthwise filter: plane packed, sums handed over
-NS_PER_LOOKUP = {"avx512": 0.045, "avx2": 0.33, "scalar": 0.33}  # one product of the table engine, one operand fixed
-STACK_LANES = {"avx512": 32, "avx2": 32, "scalar": 16}  # outputs of one stacked row
-NS_PER_ROW = {"avx512": 0.67, "avx2": 1.15, "scalar": 1.5}  # one stacked row, added
-NS_PER_BUILT = {"avx512": 1.33, "avx2": 2.3, "scalar": 4.6}  # one stacked row, built: 256 for each tap and block of outputs
+NS_PER_ADDED = {"avx512": 0.3, "avx2": 0.3, "scalar": 0.4}  # one sum of the lowrank engine put down, and what is added to it
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TableCost:
+    """Times of the table engine in ns. lookup: one product, one operand fixed. lanes: outputs of one stacked row. row: one, added.
+
+    built: one stacked row, built; there are 256 for each tap and block of outputs.
+    """
+
+    lookup: float
+    lanes: int
+    row: float
+    built: float
+
+
+WORDS = {
+    "avx512": TableCost(lookup=0.045, lanes=32, row=0.67, built=1.33),
+    "avx2": TableCost(lookup=0.33, lanes=32, row=1.15, built=2.3),
+    "scalar": TableCost(lookup=0.33, lanes=16, row=1.5, built=4.6),
+}
+"""Of any table, by path."""
+
+BYTES = {**WORDS, "avx512": TableCost(lookup=0.025, lanes=64, row=0.74, built=1.1)}
+"""Of a table whose products with one weight span less than 256."""
 
 
 @final
@@ -88,12 +109,18 @@ class Choice:
     @property
     def why(self) -> str:
         """One sentence."""
-        if self.terms is None:
+        ways = []
+        if self.terms is not None:
+            ways.append(f"{self.terms} 8-bit matrix product{'s' if self.terms != 1 else ''} (rank {self.rank}) give its sums exactly")
+        if "split" in self.rates:
+            ways.append("its error fits 8 bits beside one exact product")
+        if not ways:
             return f"its rank is above {_lowrank.MOST_RANK}, too many matrix products to beat looking products up"
-        count = f"{self.terms} 8-bit matrix product{'s' if self.terms != 1 else ''} (rank {self.rank}) give its sums exactly"
         if not self.rates:
-            return count
-        return f"{count}; predicted per core: " + ", ".join(f"{name} {rate:.0f} G products/s" for name, rate in self.rates.items())
+            return ways[0]
+        return f"{'; '.join(ways)}; predicted per core: " + ", ".join(
+            f"{name} {rate:.0f} G products/s" for name, rate in self.rates.items()
+        )
 
 
 def resolve(engine: str, device: str, lut: Tensor, layer: Layer) -> str:
@@ -112,17 +139,19 @@ def check(engine: str, device: str) -> None:
 
 def choose(lut: Tensor, layer: Layer, device: str = "cpu") -> Choice:
     """The fastest engine for a checked table and a layer, by the cost model."""
-    return weigh(_lowrank.factors_of(lut), layer, device)
+    return weigh(_lowrank.entry(lut), layer, device)
 
 
-def weigh(factors: ByteFactors | None, layer: Layer, device: str = "cpu") -> Choice:
-    """The same, from the table's factors."""
-    rank, terms = (None, None) if factors is None else (factors.rank, len(factors.terms))
+def weigh(known: _lowrank.Entry, layer: Layer, device: str = "cpu") -> Choice:
+    """The same, from what is known of the table."""
+    rank, terms = (None, None) if known.factors is None else (known.factors.rank, len(known.factors.terms))
     if _dispatch.core() is None or device != "cpu":
         return Choice(engine="torch" if terms is None else "lowrank", rates={}, rank=rank, terms=terms)
-    rates = {"table": layer.products / _table_ns(layer)}
+    rates = {"table": layer.products / _table_ns(layer, narrow=known.narrow)}
     if terms is not None:
         rates["lowrank"] = layer.products / _lowrank_ns(layer, terms)
+    if known.split is not None:
+        rates["split"] = layer.products / _split_ns(layer, len(known.split.product.terms))
     return Choice(engine=max(rates, key=lambda name: rates[name]), rates=rates, rank=rank, terms=terms)
 
 
@@ -141,10 +170,15 @@ def _lowrank_ns(layer: Layer, terms: int) -> float:
     return terms * (multiply + packed + weights)
 
 
-def _table_ns(layer: Layer) -> float:
-    path = _dispatch.isa()
-    rows = -(-layer.outputs // STACK_LANES[path]) * layer.inputs * layer.taps * layer.groups
-    return min(layer.products * NS_PER_LOOKUP[path], rows * (layer.positions * NS_PER_ROW[path] + 256 * NS_PER_BUILT[path]))
+def _table_ns(layer: Layer, *, narrow: bool) -> float:
+    cost = (BYTES if narrow else WORDS)[_dispatch.isa()]
+    rows = -(-layer.outputs // cost.lanes) * layer.inputs * layer.taps * layer.groups
+    return min(layer.products * cost.lookup, rows * (layer.positions * cost.row + 256 * cost.built))
+
+
+def _split_ns(layer: Layer, terms: int) -> float:
+    sums = layer.positions * layer.outputs * layer.groups
+    return _lowrank_ns(layer, terms) + _table_ns(layer, narrow=True) + sums * NS_PER_ADDED[_dispatch.isa()]
 
 
 def choice_for(unit_or_lut: Any, shape: Sequence[int] | None = None, device: str = "cpu") -> Choice:

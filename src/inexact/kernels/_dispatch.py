@@ -15,6 +15,7 @@ ENGINES = {
     "reference": "loops: the specification every other engine must equal",
     "table": "compiled C++ core: one operand fixed, its 256-entry table row stays in L1 or in registers",
     "lowrank": "few exact 8-bit matrix products, for tables of small rank; compiled core or torch operators",
+    "split": "compiled C++ core: the exact product by lowrank, an error that fits 8 bits by stacked bytes",
     "torch": "portable torch operators: needs no compiler, runs on CUDA",
 }
 """name -> what it is."""
@@ -65,20 +66,21 @@ def threads() -> int:
 
 def engines() -> dict[str, bool]:
     """Every engine by name, and whether it can run here."""
-    return {"reference": True, "table": core() is not None, "lowrank": True, "torch": True, "sequential": core() is not None}
+    compiled = core() is not None
+    return {"reference": True, "table": compiled, "lowrank": True, "split": compiled, "torch": True, "sequential": compiled}
 
 
 def require(engine: str, device: str = "cpu") -> None:
     """Pass when the engine called `engine` exists and reaches `device`.
 
-    UnknownNameError for an unknown name, MissingDependencyError for `table` without the compiled core,
+    UnknownNameError for an unknown name, MissingDependencyError for `table` and `split` without the compiled core,
     FormatError for a device out of reach.
     """
     if engine == "sequential":
         raise FormatError("engine 'sequential' sums through an accumulator: call sequential_gemm or sequential_conv2d")
     if engine not in ENGINES:
         raise UnknownNameError(f"no engine is called {engine!r}{near(engine, ENGINES)} Known: auto, {', '.join(ENGINES)}")
-    if engine == "table" and core() is None:
-        raise MissingDependencyError(f"engine 'table' needs the compiled core, which this installation lacks; {CORE_ADVICE}")
-    if engine in ("table", "reference") and device != "cpu":
+    if engine in ("table", "split") and core() is None:
+        raise MissingDependencyError(f"engine {engine!r} needs the compiled core, which this installation lacks; {CORE_ADVICE}")
+    if engine in ("table", "split", "reference") and device != "cpu":
         raise FormatError(f"engine {engine!r} needs tensors on the CPU, not on {device!r}; move them or use engine='torch'")

@@ -1,4 +1,4 @@
-"""Integer factors of a table: stated by who knows them, or found by exact elimination; proven equal to the table before use."""
+"""Integer factors of a table, found by exact elimination; proven equal to the table before use."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import final
 
 import numpy as np
 import numpy.typing as npt
-
-from inexact.core.errors import FormatError
 
 Integers = npt.NDArray[np.int64]
 PRIME = 2147483629
@@ -24,7 +22,7 @@ class Factors:
     """A table as a sum of products: `table[a, b] = offset[b] + sum_r left[r, a] * right[r, b]`.
 
     left: int64 [rank, codes of a]; right: int64 [rank, codes of b]; offset: int64 [codes of b]. Rows and columns are indexed by bit
-    pattern. A unit may state its factors; `table()` multiplies them out, and no engine uses them before that equals the unit's table.
+    pattern. `table()` multiplies them out, and no engine uses them before that equals the unit's table.
     """
 
     left: Integers
@@ -39,15 +37,6 @@ class Factors:
     def table(self) -> Integers:
         """int64 [codes of a, codes of b]."""
         return np.asarray(self.left.T @ self.right + self.offset, dtype=np.int64)
-
-    @classmethod
-    def of(cls, pairs: list[tuple[npt.ArrayLike, npt.ArrayLike]]) -> Factors:
-        """From pairs (left [codes of a], right [codes of b]) without an offset; FormatError when they are not integers of equal sizes."""
-        left, right = (np.array([pair[side] for pair in pairs]) for side in range(2))
-        for name, array in (("left", left), ("right", right)):
-            if array.ndim != 2 or array.dtype.kind not in "iu" or (array.size and int(np.abs(array).max()) >= SAFE):
-                raise FormatError(f"{name} factors must be integers below 2**31, one row a product, not {array.dtype} {list(array.shape)}")
-        return cls(left=left.astype(np.int64), right=right.astype(np.int64), offset=np.zeros(right.shape[1], np.int64))
 
 
 def find(table: Integers, most: int) -> Factors | None:

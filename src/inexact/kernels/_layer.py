@@ -103,13 +103,13 @@ def _conv2d_layer(
     name: str,
 ) -> Tensor:
     shape = _geometry(spread).output(x.shape, w.shape)
-    lut, factors = _certified(w, lut, codes, _choice.Layer.convolution(shape, w.shape, spread[8]))
+    lut, *ways = _certified(w, lut, codes, _choice.Layer.convolution(shape, w.shape, spread[8]))
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     source = x.permute(0, 2, 3, 1) if last else x.contiguous()
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (w.contiguous().numpy(), lut.numpy(), out.numpy())
-    used = (around, _dispatch.threads(), _dispatch.isa(), factors)
+    used = (around, _dispatch.threads(), _dispatch.isa(), *ways)
     finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), *used)
     return _checked(out, name, finite=finite)
 
@@ -145,11 +145,11 @@ def _linear_layer(
     name: str,
 ) -> Tensor:
     shape = gemm_output(x.shape, w.shape)
-    lut, factors = _certified(w, lut, codes, _choice.Layer.product(*shape, x.shape[1]))
+    lut, *ways = _certified(w, lut, codes, _choice.Layer.product(*shape, x.shape[1]))
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (x.contiguous().numpy(), w.contiguous().numpy(), lut.numpy(), out.numpy())
-    return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa(), factors))
+    return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa(), *ways))
 
 
 def _linear_shape(
@@ -181,18 +181,19 @@ def _prove(lut: Tensor) -> tuple[int, _lowrank.Entry]:
 _proven = Facts(_prove)
 
 
-def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: _choice.Layer) -> tuple[Tensor, object | None]:
-    """The table, checked (no code outside it, no sum beyond int32), and what lowrank computes with where "auto" takes it."""
+def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: _choice.Layer) -> tuple[Tensor, object | None, object | None]:
+    """The table, checked (no code outside it, no sum beyond int32); the factors and the errors that the engine "auto" takes works with."""
     check_codes("w", w, lut)
     lut = checked_table(lut)
     if 2 ** codes[3] > lut.shape[0]:
         raise FormatError(f"activation codes of {codes[3]} bits need a table of {2 ** codes[3]} rows, not {lut.shape[0]}")
     check_range("w", w, lut.shape[1])
-    peak, (factors, made) = _proven.of(lut)
+    peak, known = _proven.of(lut)
     check_window(peak, w[0].numel())
-    if factors is None or _choice.weigh(factors, layer).engine != "lowrank":
-        return lut, None
-    return lut, _lowrank.native(factors, made)
+    engine = _choice.weigh(known, layer).engine
+    if engine == "split" and known.split is not None:
+        return lut, known.native_product, known.split.error
+    return lut, known.native if engine == "lowrank" else None, None
 
 
 def _around(

@@ -7,27 +7,53 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from inexact.core.errors import FormatError, MissingDependencyError
+from inexact.core.errors import FormatError
 from inexact.core.files import sha256
 from inexact.kernels import _dispatch
 from inexact.kernels._bytes import ByteFactors, cheapest
 from inexact.kernels._exact import exact_conv2d, exact_gemm
-from inexact.kernels._factors import Factors, find
+from inexact.kernels._factors import find
 from inexact.kernels._geometry import Geometry
+from inexact.kernels._split import Split, is_narrow
+from inexact.kernels._table import compiled
 
 MOST_RANK = 10
 """Tables of higher rank are left to the table engine, which no number of products as large would beat."""
 
 _CACHED = 256
 
-Entry = tuple[ByteFactors | None, dict[str, Any]]
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Entry:
+    """What is known of a table. factors: None when its rank is above `MOST_RANK`; split: None when its error exceeds a byte.
+
+    narrow: its products with one weight span less than 256.
+    """
+
+    factors: ByteFactors | None
+    split: Split | None
+    narrow: bool
+
+    @cached_property
+    def native(self) -> object:
+        """The factors as the compiled core takes them."""
+        return None if self.factors is None else _native(self.factors)
+
+    @cached_property
+    def native_product(self) -> object:
+        """Those of the split's product."""
+        return None if self.split is None else _native(self.split.product)
+
 
 _found: OrderedDict[tuple[object, ...], Entry] = OrderedDict()
 _guard = threading.Lock()
@@ -35,44 +61,24 @@ _weights = np.random.default_rng(0).integers(2**63, size=256 * 256, dtype=np.uin
 
 
 def factors_of(lut: Tensor) -> ByteFactors | None:
-    """Proven byte factors of an int32 table, or None when its rank is above `MOST_RANK`. Remembered: a known table costs microseconds."""
-    return entry(lut)[0]
-
-
-def state(table: np.ndarray[Any, np.dtype[np.int32]], factors: Factors) -> bool:
-    """Remember stated `factors` for `table` unless cheaper ones are known; False when they do not reproduce every entry."""
-    wide = table.astype(np.int64)
-    if not np.array_equal(factors.table(), wide):
-        return False
-    proven = ByteFactors.prove(wide, cheapest(factors), sha256(table.astype("<i4").tobytes()))
-    if proven is None:
-        return False
-    key = _key(table)
-    with _guard:
-        held = _found.get(key, (None,))[0]
-        if held is None or len(proven.terms) < len(held.terms):
-            _remember(key, proven)
-    return True
+    """Proven byte factors of an int32 table, or None when its rank is above `MOST_RANK`."""
+    return entry(lut).factors
 
 
 def entry(lut: Tensor) -> Entry:
-    """Factors of a table, None when its rank is above `MOST_RANK`, and what was made from them."""
+    """What is known of an int32 table. Remembered: a known table costs microseconds."""
     table = lut.detach().cpu().contiguous().numpy()
     key = _key(table)
     with _guard:
         if key in _found:
             _found.move_to_end(key)
             return _found[key]
-    factors = _search(table)
+    found = _search(table)
     with _guard:
-        return _remember(key, factors)
-
-
-def _remember(key: tuple[object, ...], factors: ByteFactors | None) -> Entry:
-    _found[key] = (factors, {})
-    while len(_found) > _CACHED:
-        _found.popitem(last=False)
-    return _found[key]
+        _found[key] = found
+        while len(_found) > _CACHED:
+            _found.popitem(last=False)
+    return found
 
 
 def _key(table: np.ndarray[Any, np.dtype[np.int32]]) -> tuple[object, ...]:
@@ -82,10 +88,11 @@ def _key(table: np.ndarray[Any, np.dtype[np.int32]]) -> tuple[object, ...]:
     return (*table.shape, int((words * _weights[: words.size]).sum(dtype=np.uint64)))
 
 
-def _search(table: np.ndarray[Any, np.dtype[np.int32]]) -> ByteFactors | None:
+def _search(table: np.ndarray[Any, np.dtype[np.int32]]) -> Entry:
     wide = table.astype(np.int64)
-    factors = find(wide, MOST_RANK)
-    return None if factors is None else ByteFactors.prove(wide, cheapest(factors), sha256(table.astype("<i4").tobytes()))
+    found = find(wide, MOST_RANK)
+    factors = None if found is None else ByteFactors.prove(wide, cheapest(found), sha256(table.astype("<i4").tobytes()))
+    return Entry(factors=factors, split=Split.find(wide), narrow=is_narrow(wide))
 
 
 def isas() -> tuple[str, ...]:
@@ -102,49 +109,72 @@ def path() -> str:
 
 def gemm(a: Tensor, b: Tensor, lut: Tensor, isa: str | None = None) -> Tensor:
     """a uint8 [M, K], b uint8 [N, K], lut int32 -> int32 [M, N]. FormatError when the table has no cheap factors."""
-    factors, made = _certified(lut)
+    known, factors = _certified(lut)
     module = _dispatch.core()
     if module is None or a.device.type != "cpu":
         return _products(a, b, factors, None, 0)
     out = torch.empty(a.shape[0], b.shape[0], dtype=torch.int32)
-    module.lowrank_gemm(_array(a), _array(b), native(factors, made), out.numpy(), _dispatch.threads(), isa or path())
+    module.lowrank_gemm(_array(a), _array(b), known.native, out.numpy(), _dispatch.threads(), isa or path())
     return out
 
 
 def conv2d(a: Tensor, w: Tensor, lut: Tensor, geometry: Geometry, pad_code: int, isa: str | None = None) -> Tensor:
     """a uint8 [N, C, H, W], w uint8 [O, C/groups, kh, kw] -> int32 [N, O, H', W']; errors as for gemm."""
-    factors, made = _certified(lut)
+    known, factors = _certified(lut)
     module = _dispatch.core()
     if module is None or a.device.type != "cpu":
         return _products(a, w, factors, geometry, pad_code)
     out = torch.empty(geometry.output(a.shape, w.shape), dtype=torch.int32)
     g = geometry
-    arrays = (_array(a), _array(w), native(factors, made), out.numpy())
+    arrays = (_array(a), _array(w), known.native, out.numpy())
     module.lowrank_conv2d(*arrays, g.stride, g.padding, g.dilation, g.groups, pad_code, _dispatch.threads(), isa or path())
     return out
 
 
-def _certified(lut: Tensor) -> tuple[ByteFactors, dict[str, Any]]:
-    factors, made = entry(lut)
-    if factors is None:
+def split_gemm(a: Tensor, b: Tensor, lut: Tensor) -> Tensor:
+    """`gemm` through the table's split. FormatError when it has none."""
+    product, error = split_of(lut)
+    out = torch.empty(a.shape[0], b.shape[0], dtype=torch.int32)
+    compiled().split_gemm(_array(a), _array(b), product, error, out.numpy(), _dispatch.threads(), _dispatch.isa())
+    return out
+
+
+def split_conv2d(a: Tensor, w: Tensor, lut: Tensor, geometry: Geometry, pad_code: int) -> Tensor:
+    """`conv2d` through the table's split; errors as for split_gemm."""
+    product, error = split_of(lut)
+    out = torch.empty(geometry.output(a.shape, w.shape), dtype=torch.int32)
+    g = geometry
+    arrays = (_array(a), _array(w), product, error, out.numpy())
+    compiled().split_conv2d(*arrays, g.stride, g.padding, g.dilation, g.groups, pad_code, _dispatch.threads(), _dispatch.isa())
+    return out
+
+
+def split_of(lut: Tensor) -> tuple[object, object]:
+    """The factors of the product as the compiled core takes them, and the errors."""
+    known = entry(lut)
+    if known.split is None:
+        raise FormatError(
+            "engine 'split' needs a table whose errors with one weight span less than 256, and whose products do not, unlike this one's; "
+            "use engine='table' or 'auto'"
+        )
+    return known.native_product, known.split.error
+
+
+def _certified(lut: Tensor) -> tuple[Entry, ByteFactors]:
+    known = entry(lut)
+    if known.factors is None:
         raise FormatError(
             f"engine 'lowrank' needs a table of rank at most {MOST_RANK} (less a function of the weight), which this one exceeds; "
             "use engine='table' or 'auto'"
         )
-    return factors, made
+    return known, known.factors
 
 
-def native(factors: ByteFactors, made: dict[str, Any]) -> object:
-    """An entry with factors as the compiled core takes it."""
-    module = _dispatch.core()
-    if module is None:
-        raise MissingDependencyError(f"the compiled core is not installed; {_dispatch.CORE_ADVICE}")
-    if "native" not in made:
-        offset = np.zeros(256, np.int32)
-        offset[: len(factors.offset)] = factors.offset.astype(np.int32)
-        signed = [term.a_signed for term in factors.terms]
-        made["native"] = module.Factors(factors.maps("a"), factors.maps("b"), signed, factors.shifts, offset)
-    return made["native"]
+def _native(factors: ByteFactors) -> object:
+    offset = np.zeros(256, np.int32)
+    offset[: len(factors.offset)] = factors.offset.astype(np.int32)
+    signed = [term.a_signed for term in factors.terms]
+    return compiled().Factors(factors.maps("a"), factors.maps("b"), signed, factors.shifts, offset)
 
 
 def _array(tensor: Tensor) -> object:

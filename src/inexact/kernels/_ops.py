@@ -24,6 +24,8 @@ def table_gemm(a: Tensor, b: Tensor, lut: Tensor, engine: str = "auto") -> Tenso
     engine = _choice.resolve(engine, a.device.type, lut, _choice.Layer.product(*shape, a.shape[1]))
     if engine == "lowrank":
         return _lowrank.gemm(a, b, lut)
+    if engine == "split":
+        return _lowrank.split_gemm(a, b, lut)
     if engine == "torch":
         return _torch.gemm(a, b, lut, peak)
     if _dispatch.core() is None:
@@ -60,6 +62,8 @@ def table_conv2d(
     engine = _choice.resolve(engine, a.device.type, lut, _choice.Layer.convolution(shape, w.shape, groups))
     if engine == "lowrank":
         return _lowrank.conv2d(a, w, lut, geometry, pad_code)
+    if engine == "split":
+        return _lowrank.split_conv2d(a, w, lut, geometry, pad_code)
     if engine == "torch":
         return _torch.conv2d(a, w, lut, geometry, pad_code, peak)
     if _dispatch.core() is None:

@@ -104,7 +104,7 @@ def test_mistakes_in_a_product() -> None:
 
 def test_unknown_engine_suggests_near_names() -> None:
     with pytest.raises(
-        UnknownNameError, match=r"no engine is called 'tabel'; did you mean 'table'\? Known: auto, reference, table, lowrank, torch"
+        UnknownNameError, match=r"no engine is called 'tabel'; did you mean 'table'\? Known: auto, reference, table, lowrank, split, torch"
     ):
         kernels.gemm(codes(1, 1), codes(1, 1), LUT, "tabel")
 

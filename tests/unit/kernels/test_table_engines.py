@@ -19,7 +19,7 @@ Lut = npt.NDArray[np.int32]
 CONVOLUTION_SCHEMES = ("auto", "fix_weight", "fix_activation", "stack_activation")
 SCHEMES = (*CONVOLUTION_SCHEMES, "stack_weight")
 
-RANGES = {"one plane": (-3, 252), "two planes": (0, 65026), "sign-magnitude": (-65025, 65026), "far from zero": (2**24, 2**24 + 60000)}
+RANGES = {"one plane": (-3, 253), "two planes": (0, 65026), "sign-magnitude": (-65025, 65026), "far from zero": (2**24, 2**24 + 60000)}
 """Products of a table: chosen so that rows need one, two and three bytes, with and without a large common offset."""
 
 CONVOLUTIONS: dict[str, tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = {
@@ -163,7 +163,7 @@ def test_numpy_reference_serves_where_no_core_is(monkeypatch: pytest.MonkeyPatch
     a, w, lut = codes(1, 2, 5, 5), codes(3, 2, 3, 3), table((-65025, 65026))
     wanted = kernels.conv2d(a, w, lut), kernels.gemm(a[0, 0], w[:, 0, 0].repeat(2, axis=1)[:, :5], lut)
     monkeypatch.setattr(_dispatch, "core", lambda: None)
-    assert kernels.engines() == {"reference": True, "table": False, "lowrank": True, "torch": True, "sequential": False}
+    assert kernels.engines() == {"reference": True, "table": False, "lowrank": True, "split": False, "torch": True, "sequential": False}
     assert (kernels.isa(), kernels.isas(), kernels.engine_for(lut)) == ("none", (), "torch")
     for engine in ("auto", "torch", "reference"):
         np.testing.assert_array_equal(kernels.conv2d(a, w, lut, engine=engine), wanted[0])

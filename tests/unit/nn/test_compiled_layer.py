@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from inexact import kernels, units
 from inexact.core.errors import FormatError
+from inexact.kernels import _choice, _lowrank
 from inexact.nn import ApproxConv2d, ApproxLinear, Correction, Plan, Rule, approximate
 from inexact.nn import _layer as layer_module
 
@@ -121,6 +123,26 @@ def test_linear(shape: tuple[int, ...], coding: str, precision: str, path: str, 
         if correction != "none":
             correct(layer, column=correction == "column")
         check(layer, x, monkeypatch)
+
+
+@pytest.mark.parametrize("precision", ["int8", "int(requantisation=integer)"])
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("source", [CONVOLUTIONS["padded"], CONVOLUTIONS["groups"], nn.Linear(9, 37)], ids=["padded", "groups", "linear"])
+def test_errors_of_one_byte(source: nn.Module, coding: str, precision: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(4)
+    x = torch.randn(2, source.in_channels, 21, 20) + 0.5 if isinstance(source, nn.Conv2d) else torch.randn(70, 9)
+    signed = coding == "signed"
+    numbers = np.arange(256) - 256 * (signed * (np.arange(256) > 127))
+    table = np.multiply.outer(numbers, numbers) + np.random.default_rng(3).integers(-128, 128, (256, 256))
+    weigh = _choice.weigh
+    monkeypatch.setattr(_choice, "weigh", lambda *given: replace(weigh(*given), engine="split"))
+    unit = units.from_table(table.astype(np.int32), signed=signed)
+    for correction in ("none", "column"):
+        layer = layer_of(source, x, multiplier=unit, precision=precision, coding=coding)
+        if correction == "column":
+            correct(layer, column=True)
+        assert _lowrank.entry(layer.table).split is not None
+        check(layer, x * 1.5, monkeypatch)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
