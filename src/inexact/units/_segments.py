@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import final
 
 from inexact.circuits import Builder, Wires
 from inexact.circuits.adders import ripple
-from inexact.units._base import Golden, Integers
+from inexact.core.accumulation import BitRule
+from inexact.units._base import Adder, Golden, Integers
 from inexact.units._gates import GateCount, ripple_adder, total
 
 
@@ -84,6 +87,41 @@ class Segments:
             else:
                 parts.append(chain if self.reach else ripple_adder(bits))
         return total(parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentedAdder(Adder):
+    """An adder that is nothing but segments."""
+
+    @property
+    @abstractmethod
+    def segments(self) -> Segments:
+        """Its segments."""
+
+    @final
+    def sum(self, a: Integers, b: Integers) -> Integers:
+        """Segment by segment."""
+        return self.segments.sum(a, b)
+
+    @final
+    def bit_rule(self) -> BitRule:
+        """That of the segments."""
+        return BitRule(kind="segmented", step=self.segments.step, reach=self.segments.reach)
+
+    @final
+    def golden(self) -> Golden:
+        """Closed forms of speculated carries."""
+        return self.segments.golden()
+
+    @final
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """A chain and a sum per segment."""
+        return self.segments.place(b, x, y)
+
+    @final
+    def gates(self) -> GateCount:
+        """A carry chain and a sum a segment; nothing is shared between them, and of the bits below a segment only the carry is formed."""
+        return self.segments.gates()
 
 
 def carry_chain(bits: int) -> GateCount:

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
-from inexact.circuits import Builder, Wires
-from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
-from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
-from inexact.units._gates import GateCount
-from inexact.units._segments import Segments
+from inexact.units._base import adders, principal, require_equal_width
+from inexact.units._segments import SegmentedAdder, Segments
 
 
 @adders.register("aca")
 @final
 @dataclass(frozen=True, kw_only=True)
-class AlmostCorrect(Adder):
+class AlmostCorrect(SegmentedAdder):
     """Adder whose every sum bit sees `window` bits: its own and the window - 1 below, whose carry starts at 0; so does the carry out.
 
     window: 1..width. width: bits of the operands.
@@ -36,28 +33,9 @@ class AlmostCorrect(Adder):
         require_range("window", self.window, 1, self.width[0], bound="1..width")
 
     @property
-    def _segments(self) -> Segments:
+    def segments(self) -> Segments:
+        """As the class says."""
         return Segments(width=self.width[0], step=1, reach=self.window - 1, short_carry=True)
-
-    def sum(self, a: Integers, b: Integers) -> Integers:
-        """Every bit from its window."""
-        return self._segments.sum(a, b)
-
-    def bit_rule(self) -> BitRule:
-        """Segments of one bit."""
-        return BitRule(kind="segmented", step=1, reach=self.window - 1)
-
-    def golden(self) -> Golden:
-        """Closed forms of speculated carries."""
-        return self._segments.golden()
-
-    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
-        """A chain and a sum per segment."""
-        return self._segments.place(b, x, y)
-
-    def gates(self) -> GateCount:
-        """A carry chain and a sum a bit; nothing is shared between windows."""
-        return self._segments.gates()
 
     @classmethod
     def samples(cls) -> Sequence[Self]:

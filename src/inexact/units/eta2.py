@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
-from inexact.circuits import Builder, Wires
-from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
-from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
-from inexact.units._gates import GateCount
-from inexact.units._segments import Segments
+from inexact.units._base import adders, principal, require_equal_width
+from inexact.units._segments import SegmentedAdder, Segments
 
 
 @adders.register("eta2")
 @final
 @dataclass(frozen=True, kw_only=True)
-class ErrorTolerantTwo(Adder):
+class ErrorTolerantTwo(SegmentedAdder):
     """Adder in blocks of `block` bits: the carry into a block is that of the block below alone.
 
     block: 1..width. width: bits of the operands.
@@ -37,28 +34,9 @@ class ErrorTolerantTwo(Adder):
         require_range("block", self.block, 1, self.width[0], bound="1..width")
 
     @property
-    def _segments(self) -> Segments:
+    def segments(self) -> Segments:
+        """As the class says."""
         return Segments(width=self.width[0], step=self.block, reach=self.block)
-
-    def sum(self, a: Integers, b: Integers) -> Integers:
-        """Every block from its bits and the block below."""
-        return self._segments.sum(a, b)
-
-    def bit_rule(self) -> BitRule:
-        """Segments that look one block back."""
-        return BitRule(kind="segmented", step=self.block, reach=self.block)
-
-    def golden(self) -> Golden:
-        """Closed forms of speculated carries."""
-        return self._segments.golden()
-
-    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
-        """A chain and a sum per segment."""
-        return self._segments.place(b, x, y)
-
-    def gates(self) -> GateCount:
-        """A carry chain and a sum a block."""
-        return self._segments.gates()
 
     @classmethod
     def samples(cls) -> Sequence[Self]:

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self, final
 
-from inexact.circuits import Builder, Wires
-from inexact.core.accumulation import BitRule
 from inexact.core.errors import require_range
-from inexact.units._base import Adder, Golden, Integers, adders, principal, require_equal_width
-from inexact.units._gates import GateCount
-from inexact.units._segments import Segments
+from inexact.units._base import adders, principal, require_equal_width
+from inexact.units._segments import SegmentedAdder, Segments
 
 
 @adders.register("gear")
 @final
 @dataclass(frozen=True, kw_only=True)
-class GenericAccuracyConfigurable(Adder):
+class GenericAccuracyConfigurable(SegmentedAdder):
     """Overlapping sub-adders of r + p bits, each started without carry, of which all but the first give their `r` upper bits.
 
     r: result bits of a sub-adder, 1..width. p: bits below them from which their carry is predicted, 0..width - r. Where r does not divide
@@ -39,28 +36,9 @@ class GenericAccuracyConfigurable(Adder):
         require_range("p", self.p, 0, self.width[0] - self.r, bound="0..width-r")
 
     @property
-    def _segments(self) -> Segments:
+    def segments(self) -> Segments:
+        """As the class says."""
         return Segments(width=self.width[0], step=self.r, reach=self.p)
-
-    def sum(self, a: Integers, b: Integers) -> Integers:
-        """Every r bits from their sub-adder."""
-        return self._segments.sum(a, b)
-
-    def bit_rule(self) -> BitRule:
-        """Segments of r bits that look p bits back."""
-        return BitRule(kind="segmented", step=self.r, reach=self.p)
-
-    def golden(self) -> Golden:
-        """Closed forms of speculated carries."""
-        return self._segments.golden()
-
-    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
-        """A chain and a sum per segment."""
-        return self._segments.place(b, x, y)
-
-    def gates(self) -> GateCount:
-        """The sub-adders; of the prediction bits only the carry."""
-        return self._segments.gates()
 
     @classmethod
     def samples(cls) -> Sequence[Self]:
