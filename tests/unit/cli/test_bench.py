@@ -45,7 +45,7 @@ def test_json_has_machine_and_cases(capsys: pytest.CaptureFixture[str]) -> None:
 def test_threads_are_given_back(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("INEXACT_THREADS", "3")
     before = torch.get_num_threads()
-    assert run(["bench", "emulation", "--threads", "1", "--threads", "2", "--case", "linear", "--unit", "trunc(cut=2)"]) == 0
+    assert run(["bench", "emulation", "--quick", "--threads", "1", "--threads", "2", "--case", "linear", "--unit", "trunc(cut=2)"]) == 0
     assert torch.get_num_threads() == before
     assert os.environ["INEXACT_THREADS"] == "3"
     assert "trunc(cut=2)" in capsys.readouterr().out

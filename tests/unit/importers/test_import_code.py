@@ -52,7 +52,7 @@ def test_python_function(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "loop": ("m.py", "def mul4u(a, b):\n    while True: pass\n", ":mul4u", "must finish all operand pairs within 3 s"),
+    "loop": ("m.py", "def mul4u(a, b):\n    while True: pass\n", ":mul4u", "must finish all operand pairs within 1 s"),
     "raises": ("m.py", "def mul4u(a, b):\n    return 1 // 0\n", ":mul4u", "ZeroDivisionError"),
     "fraction": ("m.py", "def mul4u(a, b):\n    return a / 3\n", ":mul4u", "must return an integer, not 0.333"),
     "exit": ("m.py", "import os\ndef mul4u(a, b):\n    os._exit(7)\n", ":mul4u", "must not crash, but its process ended with code 7"),
@@ -69,12 +69,12 @@ REFUSED = {
 def test_python_refusals(tmp_path: Path, name: str) -> None:
     file, text, function, message = REFUSED[name]
     with pytest.raises(FormatError, match=message):
-        import_unit(f"{_file(tmp_path, file, text)}{function}", trust=True, limit_s=3)
+        import_unit(f"{_file(tmp_path, file, text)}{function}", trust=True, limit_s=1 if name == "loop" else 30)
 
 
 C_REFUSED = {
     "does not compile": ("int mul4u(int a, int b) { return a * c; }", "must compile as C: .*error"),
-    "loop": ("int mul4u(int a, int b) { for (volatile int i = 0;; ++i) {} }", "must finish all operand pairs within 3 s"),
+    "loop": ("int mul4u(int a, int b) { for (volatile int i = 0;; ++i) {} }", "must finish all operand pairs within 1 s"),
     "crash": ("int mul4u(int a, int b) { return *(volatile int*)0; }", "must not crash"),
     "two functions": (
         "int f(int a, int b) { return 1; }\nint g(int a, int b) { return 2; }",
@@ -89,7 +89,7 @@ C_REFUSED = {
 def test_c_refusals(tmp_path: Path, name: str) -> None:
     text, message = C_REFUSED[name]
     with pytest.raises(FormatError, match=message):
-        import_unit(_file(tmp_path, "m.c", text), trust=True, limit_s=3)
+        import_unit(_file(tmp_path, "m.c", text), trust=True, limit_s=1 if name == "loop" else 30)
 
 
 def test_code_needs_trust(tmp_path: Path) -> None:
