@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from inexact import units
 from inexact.core.workload import Workload
-from inexact.hardware._constants import ZERO, Triple, product, scaled, total
+from inexact.hardware._constants import ZERO, Sram, Triple, product, scaled, total
 from inexact.hardware._layer import unit_of
 from inexact.hardware._modes import switched_cost
 from inexact.hardware._pe import ElementCost, adder_ratio, element_cost, flip_flop
@@ -132,14 +132,44 @@ def _in_array(wanted: Demands) -> list[ElementCost]:
 
 def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
     """Area and leakage of the machine with what the plan demands."""
+    pe = _one_pe(machine, wanted)
+    extra = _beside(machine, wanted, pe.register_area)
+    table = column_table(machine.technology, wanted.column_bits) if wanted.column_bits else None
+    buffers = sum(memory.bank.leakage_uw * memory.banks for memory in machine.memories.values())
+    post = scaled(machine.technology["multiplier_leakage"].triple, _requantiser_bits(machine))
+    return Silicon(
+        area=_area(machine, wanted, pe, extra, table),
+        multiplier_leakage=_flat(pe.multiplier_leak * machine.rows * machine.columns),
+        array_leakage=_array_leakage(machine, wanted, pe, extra, table),
+        buffer_leakage=total(((buffers,) * 3, post)),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Element:
+    """One PE with all units the plan uses. Areas in um2, leakages in uW; registers: of a bit, of which it has `bits`.
+
+    shared: the share of PEs a unit is in, less than 1 where every unit has columns of its own.
+    """
+
+    multiplier_area: float
+    multiplier_leak: float
+    adder_area: float
+    adder_leak: float
+    register_area: float
+    register_leak: float
+    bits: int
+    bit_area: float
+    bit_leak: float
+    shared: float
+
+
+def _one_pe(machine: Accelerator, wanted: Demands) -> _Element:
     constants, scale = machine.technology, machine.rates.scale
-    pes = machine.rows * machine.columns
     found = _in_array(wanted)
     if machine.style == "subword":  # every mode is the whole array
         found = [element_cost(f"exact(width={WIDTH})", signs=any(signs for _, signs in wanted.units))]
-    tiled = machine.words["pe.units"] == "tiles" and len(found) > 1
-    shared = 1 / len(found) if tiled else 1.0
-    width = wanted.accumulator_bits / PE_ACCUMULATOR_BITS
+    shared = 1 / len(found) if machine.words["pe.units"] == "tiles" and len(found) > 1 else 1.0
 
     def whole(part: str) -> float:
         return max((getattr(cost.adder, part) * (wanted.accumulator_bits / cost.accumulator_bits) for cost in found), default=0.0)
@@ -154,52 +184,68 @@ def silicon(machine: Accelerator, wanted: Demands) -> Silicon:
         row = wanted.b_bits if machine.style == "serial_activations" else 1
         multiplier_area, adder_area = gate * constants["and_ratio"].value * row, gate * (row + 1)
         multiplier_leak = adder_leak = adder_leak * (row + 1) / wanted.accumulator_bits
-    flop = flip_flop()
-    bits = (2 * WIDTH if machine.style == "subword" else wanted.a_bits + wanted.b_bits + wanted.mode_bits) + wanted.accumulator_bits
-    register_area, register_leak = flop.area * scale.register_area, flop.leakage * scale.leakage
-    bit_area = adder_area / wanted.accumulator_bits
-    uniform = [(spec, signs) for spec, signs in wanted.units if spec not in wanted.switched]
-    switches = sum(mode_switches(spec) * element_cost(spec, signs=signs).multiplier.area for spec, signs in uniform)
-    logic = {} if tiled else _gate_bits(machine, wanted)
-    column_step = (bit_area + register_area) * wanted.accumulator_bits * machine.rows
-    table = column_table(constants, wanted.column_bits) if wanted.column_bits else None
+    operands = 2 * WIDTH if machine.style == "subword" else wanted.a_bits + wanted.b_bits + wanted.mode_bits
+    return _Element(
+        multiplier_area=multiplier_area,
+        multiplier_leak=multiplier_leak,
+        adder_area=adder_area,
+        adder_leak=adder_leak,
+        register_area=flip_flop().area * scale.register_area,
+        register_leak=flip_flop().leakage * scale.leakage,
+        bits=operands + wanted.accumulator_bits,
+        bit_area=adder_area / wanted.accumulator_bits,
+        bit_leak=adder_leak / wanted.accumulator_bits,
+        shared=shared,
+    )
+
+
+def _area(machine: Accelerator, wanted: Demands, pe: _Element, extra: _Beside, table: Sram | None) -> dict[str, Triple]:
+    """um2 by component."""
+    constants, pes = machine.technology, machine.rows * machine.columns
+    column_step = (pe.bit_area + pe.register_area) * wanted.accumulator_bits * machine.rows
     correction = wanted.columns * (column_step + table.area_um2 * machine.rows) if table else 0.0
     coefficients = machine.postprocess_lanes * wanted.accumulator_bits * wanted.coefficient_bits
-    multiples = scaled(constants["multiplier_area"].triple, coefficients / 64)
-    lanes = machine.postprocess_lanes * 16
-    shifters = _flat(constants["mux_ratio"].value * bit_area * wanted.shift_bits * pes)
-    extra = _beside(machine, wanted, width, register_area)
-    area = {
-        "multipliers": _flat(multiplier_area * (pes + extra.elements) + extra.multipliers),
-        "adders": total((_flat(adder_area * (pes + extra.elements) + extra.adders), shifters)),
-        "registers": _flat(register_area * bits * (pes + extra.elements) + extra.registers),
+    shifters = _flat(constants["mux_ratio"].value * pe.bit_area * wanted.shift_bits * pes)
+    return {
+        "multipliers": _flat(pe.multiplier_area * (pes + extra.elements) + extra.multipliers),
+        "adders": total((_flat(pe.adder_area * (pes + extra.elements) + extra.adders), shifters)),
+        "registers": _flat(pe.register_area * pe.bits * (pes + extra.elements) + extra.registers),
         "scratchpads": _flat(_spad_area(machine) * pes),
         "sign_logic": ZERO,
-        "unit_selection": total(
-            (scaled(logic.get("unit_selection", ZERO), bit_area), _flat(switches * shared * scale.multiplier_area * pes))
-        ),
+        "unit_selection": _selection_area(machine, wanted, pe),
         "zero_points": _flat(column_step) if wanted.zero_points else ZERO,
-        "correction_column": total((_flat(correction), multiples)),
+        "correction_column": total((_flat(correction), scaled(constants["multiplier_area"].triple, coefficients / 64))),
         **{memory.component: _flat(memory.bank.area_um2 * memory.banks) for memory in machine.memories.values()},
-        "requantisation": scaled(constants["multiplier_area"].triple, lanes),
+        "requantisation": scaled(constants["multiplier_area"].triple, _requantiser_bits(machine)),
     }
-    columns = int(wanted.zero_points) + wanted.columns
-    bit_leak = adder_leak / wanted.accumulator_bits
-    array = total(
+
+
+def _selection_area(machine: Accelerator, wanted: Demands, pe: _Element) -> Triple:
+    """um2 of what chooses among units, and among the modes of one."""
+    uniform = [(spec, signs) for spec, signs in wanted.units if spec not in wanted.switched]
+    switches = sum(mode_switches(spec) * element_cost(spec, signs=signs).multiplier.area for spec, signs in uniform)
+    logic = ZERO if pe.shared < 1 else _gate_bits(machine, wanted)
+    pes, scale = machine.rows * machine.columns, machine.rates.scale
+    return total((scaled(logic, pe.bit_area), _flat(switches * pe.shared * scale.multiplier_area * pes)))
+
+
+def _array_leakage(machine: Accelerator, wanted: Demands, pe: _Element, extra: _Beside, table: Sram | None) -> Triple:
+    """uW."""
+    pes, columns = machine.rows * machine.columns, int(wanted.zero_points) + wanted.columns
+    return total(
         (
-            _flat((multiplier_leak + adder_leak + register_leak * bits) * extra.elements + extra.leakage),
-            _flat(multiplier_leak * pes),
-            _flat(adder_leak * (pes + columns * machine.rows)),
-            _flat(register_leak * bits * pes),
-            *(scaled(share, bit_leak) for share in logic.values()),
+            _flat((pe.multiplier_leak + pe.adder_leak + pe.register_leak * pe.bits) * extra.elements + extra.leakage),
+            _flat(pe.multiplier_leak * pes),
+            _flat(pe.adder_leak * (pes + columns * machine.rows)),
+            _flat(pe.register_leak * pe.bits * pes),
+            ZERO if pe.shared < 1 else scaled(_gate_bits(machine, wanted), pe.bit_leak),
             scaled((1.0, 1.0, 1.0), table.leakage_uw * machine.rows * wanted.columns) if table else ZERO,
         )
     )
-    buffers = sum(memory.bank.leakage_uw * memory.banks for memory in machine.memories.values())
-    post = scaled(constants["multiplier_leakage"].triple, lanes)
-    return Silicon(
-        area=area, multiplier_leakage=_flat(multiplier_leak * pes), array_leakage=array, buffer_leakage=total(((buffers,) * 3, post))
-    )
+
+
+def _requantiser_bits(machine: Accelerator) -> int:
+    return machine.postprocess_lanes * 16
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,11 +259,12 @@ class _Beside:
     leakage: float = 0.0
 
 
-def _beside(machine: Accelerator, wanted: Demands, width: float, register_area: float) -> _Beside:
+def _beside(machine: Accelerator, wanted: Demands, register_area: float) -> _Beside:
     cost = wanted.beside
     if cost is None:
         return _Beside()
     count, scale = machine.numbers["pe.outlier_units"].value, machine.rates.scale
+    width = wanted.accumulator_bits / PE_ACCUMULATOR_BITS
     bits = 2 * machine.operand_bits + wanted.accumulator_bits
     leak = cost.multiplier.leakage + cost.adder.leakage * width + flip_flop().leakage * bits
     return _Beside(
@@ -239,12 +286,12 @@ def _spad_area(machine: Accelerator) -> float:
     return words * 16 * machine.technology["register_area"].value / 32
 
 
-def _gate_bits(machine: Accelerator, wanted: Demands) -> dict[str, Triple]:
+def _gate_bits(machine: Accelerator, wanted: Demands) -> Triple:
     """Unit selection in full-adder equivalents over the whole array."""
     constants = machine.technology
     operand_bits = (wanted.a_bits + wanted.b_bits) * machine.rows * machine.columns
     distinct = len(wanted.multipliers)
     if distinct < 2:
-        return {}
+        return ZERO
     muxes = scaled(constants["mux_ratio"].triple, (distinct - 1) * operand_bits)
-    return {"unit_selection": total((muxes, product(constants["and_ratio"].triple, _flat(distinct * operand_bits))))}
+    return total((muxes, product(constants["and_ratio"].triple, _flat(distinct * operand_bits))))
