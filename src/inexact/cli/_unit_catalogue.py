@@ -75,7 +75,7 @@ def _relative(entry: catalogue.Entry) -> dict[str, float]:
     return {name: entry.silicon[figure] / exact[figure] for name, figure in RELATIVE.items()}
 
 
-def silicon(entry: catalogue.Entry) -> dict[str, dict[str, Any]]:
+def silicon(entry: catalogue.Entry | catalogue.Other) -> dict[str, dict[str, Any]]:
     """The figures of a catalogue entry as JSON estimates, by name."""
     units = {"area_um2": "um2", "delay_ns": "ns", "energy_pj": "pJ", "settled_energy_pj": "pJ", "leakage_nw": "nW"}
     spreads = {"energy_pj": entry.energy_interval}

@@ -45,6 +45,9 @@ def held(unit: Unit) -> Held | None:
     entry = shipped.entries().get(unit.spec)
     if entry is not None:
         return Held(figures=silicon(entry), relative=priced(entry)["relative_cost"], origin="from the catalogue")
+    other = shipped.others().get(unit.spec)
+    if other is not None:
+        return Held(figures=silicon(other), relative=None, origin="from the catalogue", form=other.form)
     try:
         subject = subject_of(unit.spec)
         return None if len(subject.circuit.cells) > LARGEST else _made(subject)

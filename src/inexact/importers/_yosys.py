@@ -20,7 +20,8 @@ PASSES = (
     "techmap",
     "opt",
     "simplemap",
-    "opt_clean -purge",  # an alias of a net whose gates were dropped would have no driver
+    "splitnets",  # bit by bit, since an alias of a bit whose gates were dropped would have no driver
+    "opt_clean -purge",
     "write_blif {target}",
 )
 
@@ -29,7 +30,8 @@ def blif_of(path: Path, *, top: str | None, limit_s: float) -> str:
     """BLIF text of a Verilog file, hierarchy flattened, cells as truth tables; `top` names the module (default: found).
 
     Yosys runs as `pyosys` (extra `synth`) or as a `yosys` on the PATH; MissingDependencyError when there is neither.
-    FormatError with Yosys' own sentence when the file does not elaborate, has loops, conflicting or missing drivers, or takes too long.
+    FormatError with Yosys' own sentence when the file does not elaborate, has loops, conflicting or missing drivers, holds a
+    state or takes too long.
     """
     if top is not None and not re.fullmatch(r"[A-Za-z_]\w*", top):
         raise FormatError(f"the top module must be a Verilog name, not {top!r}")
@@ -43,4 +45,8 @@ def blif_of(path: Path, *, top: str | None, limit_s: float) -> str:
             raise FormatError(f"{path} must elaborate within {limit_s:g} s, but did not") from error
         except SynthesisError as error:
             raise FormatError(f"{path} must be combinational Verilog that Yosys elaborates: {yosys.reason()}") from error
-        return target.read_text()
+        text = target.read_text()
+    state = re.search(r"^\.latch \S+ (\S+)", text, re.MULTILINE)
+    if state:
+        raise FormatError(f"{path} must hold no state, but {state[1]} is kept by a latch (not assigned in every branch) or a flip-flop")
+    return text

@@ -25,8 +25,8 @@ Integers = NDArray[np.int64]
 Table = NDArray[np.int32]
 """Truth table `[2**wa, 2**wb]`, read-only; index = bit pattern, two's complement when the unit is signed."""
 
-MIN_WIDTH = 2
-MAX_WIDTH = 16
+MIN_WIDTH, MAX_WIDTH = 2, 32
+MAX_TOGETHER = 60  # products, and what units form on the way to them, fit int64
 MAX_ADDER_WIDTH = 62  # a sum with its carry out fits int64
 MAX_TABLE_BITS = 20
 
@@ -64,6 +64,7 @@ class Unit(ABC):
 
     family_name: ClassVar[str]
     widest: ClassVar[int]
+    together: ClassVar[int] = 2 * MAX_ADDER_WIDTH
 
     @property
     @abstractmethod
@@ -82,6 +83,7 @@ class Unit(ABC):
             raise SpecError(f"signed must be true or false, not {self.signed!r}")
         for bits in self.width:
             require_range("width", bits, MIN_WIDTH, self.widest, bound="bits of an operand")
+        require_range("width", sum(self.width), 2 * MIN_WIDTH, self.together, bound="bits of both operands together")
         self.check()
 
     def check(self) -> None:  # noqa: B027  a hook: most members have nothing to check
@@ -101,8 +103,7 @@ class Unit(ABC):
 
         Raises FormatError when a value is no integer or does not fit the width.
         """
-        first, second = np.broadcast_arrays(self._operand("a", a, 0), self._operand("b", b, 1))
-        return np.asarray(self.approx(first, second), dtype=np.int64)
+        return np.asarray(self.approx(*np.broadcast_arrays(self._operand("a", a, 0), self._operand("b", b, 1))), dtype=np.int64)
 
     def _operand(self, name: str, values: ArrayLike, side: int) -> Integers:
         array = np.asarray(values)
@@ -184,6 +185,7 @@ class Multiplier(Unit):
     """Approximate (or exact) product of an activation a and a weight b. A member writes one hook: `product`."""
 
     widest: ClassVar[int] = MAX_WIDTH
+    together: ClassVar[int] = MAX_TOGETHER
 
     @abstractmethod
     def product(self, a: Integers, b: Integers) -> Integers:

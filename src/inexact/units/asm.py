@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,8 @@ class AlphabetSet(Multiplier):
     Reference: S. S. Sarwar, S. Venkataramani, A. Ankit, A. Raghunathan, K. Roy, "Energy-efficient neural computing with approximate
     multipliers", ACM JETC 14(2), 2018
     """
+
+    widest: ClassVar[int] = 16  # a table of the weight's codes
 
     alphabets: int = principal(2)
     width: tuple[int, int] = (8, 8)

@@ -86,6 +86,22 @@ class Entry:
     cells: dict[str, int]
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class Other:
+    """Silicon of a non-linear unit or a multiplier of small floats. kind: "function" or "float_multiplier". form: what of the unit the
+    netlist is, empty where it is simply the unit. The rest as in `Entry`.
+    """
+
+    spec: str
+    kind: str
+    form: str
+    circuit: str
+    silicon: dict[str, float]
+    energy_interval: tuple[float, float]
+    cells: dict[str, int]
+
+
 def planned() -> Iterator[Multiplier | Adder]:
     """The units the catalogue is to hold, in order: the combinations of `catalogue.toml` that exist and have a netlist."""
     from inexact.units._base import adders, multipliers
@@ -123,6 +139,24 @@ def entries() -> dict[str, Entry]:
         FIGURES
     )
     return {row[0]: _entry(row) for row in _rows(f"SELECT {columns} FROM unit ORDER BY place")}
+
+
+@functools.lru_cache(maxsize=1)
+def others() -> dict[str, Other]:
+    """Silicon of the samples of functions and of multipliers of floats, by spec; empty when the file is missing."""
+    found = _rows(f"SELECT spec, kind, form, circuit, cells, energy_low, energy_high, {', '.join(FIGURES)} FROM other")
+    return {
+        spec: Other(
+            spec=spec,
+            kind=kind,
+            form=form,
+            circuit=circuit,
+            silicon=dict(zip(FIGURES, figures, strict=True)),
+            energy_interval=(low, high),
+            cells=json.loads(cells),
+        )
+        for spec, kind, form, circuit, cells, low, high, *figures in found
+    }
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class SignedDigits(Multiplier):
     Reference: M. Riaz, R. Hafiz, S. A. Khaliq, M. Faisal, H. T. Iqbal, M. Ali, M. Shafique, "CAxCNN: towards the use of canonic sign
     digit based approximation for hardware-friendly convolutional neural networks", IEEE Access 8, 2020
     """
+
+    widest: ClassVar[int] = 16  # a table of the weight's codes
 
     digits: int = principal(2)
     signed: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class PowersOfTwo(Multiplier):
     Reference: D. A. Gudovskiy, L. Rigazio, "ShiftCNN: generalized low-precision architecture for inference of convolutional neural
     networks", 2017, doi:10.48550/arXiv.1706.02393
     """
+
+    widest: ClassVar[int] = 16  # a table of the weight's codes
 
     terms: int = principal(1)
     signed: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self, final
+from typing import ClassVar, Self, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,8 @@ class Stochastic(Multiplier):
     "A new stochastic computing multiplier with application to deep convolutional neural networks", DAC 2017,
     doi:10.1145/3061639.3062290 (counter)
     """
+
+    widest: ClassVar[int] = 16  # registers and the joint histogram of their numbers
 
     length: int = principal(8)
     generator: str = principal("counter")

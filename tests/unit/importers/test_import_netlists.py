@@ -75,6 +75,13 @@ def test_behavioural_verilog(tmp_path: Path) -> None:
 
 
 @needs_yosys
+def test_behavioural_verilog_whose_result_is_cut(tmp_path: Path) -> None:
+    text = f"{PORTS} wire [7:0] p = a * b; assign y = {{p[7:3], 3'b0}}; endmodule"
+    unit = import_unit(_written(tmp_path, "m.v", text)).unit
+    assert np.array_equal(unit.table(), np.multiply.outer(np.arange(16), np.arange(16)) & ~7)
+
+
+@needs_yosys
 def test_wide_netlists_are_units_too(tmp_path: Path) -> None:
     text = "module m(input signed [15:0] a, input signed [15:0] b, output signed [31:0] y); assign y = a * b; endmodule"
     unit = import_unit(_written(tmp_path, "m.v", text)).unit
@@ -88,7 +95,7 @@ REFUSED = {
     "latch": ("module m(input [3:0] a, input [3:0] b, output reg [7:0] y); always @(*) if (a[0]) y = a * b; endmodule", "latch"),
     "flip-flop": (
         "module m(input clk, input [3:0] a, input [3:0] b, output reg [7:0] y); always @(posedge clk) y <= a * b; endmodule",
-        "(latch|state)",
+        r"must hold no state, but y\[\d\] is kept by a latch",
     ),
     "two drivers": (f"{PORTS} assign y = a * b; assign y[0] = a[0]; endmodule", "driv"),
     "no driver": (f"{PORTS} wire w; assign y[7:1] = a * b; assign y[0] = w & a[0]; endmodule", "driv"),
@@ -97,7 +104,11 @@ REFUSED = {
         "module m(input a, input b, input c, output [1:0] y); assign y = {a & b, c}; endmodule",
         "two operands and one result",
     ),
-    "too narrow": ("module m(input a, input b, output y); assign y = a & b; endmodule", "must be 2..16 bits wide, but a has 1"),
+    "too wide": (
+        "module m(input [39:0] a, input [7:0] b, output [47:0] y); assign y = a * b; endmodule",
+        "must be 2..32 bits wide, but a has 40",
+    ),
+    "too narrow": ("module m(input a, input b, output y); assign y = a & b; endmodule", "must be 2..32 bits wide, but a has 1"),
     "no multiplier": (f"{PORTS} assign y = {{a, b}}; endmodule", "must plainly be a multiplier.*--signed or --unsigned"),
     "order": (
         "module m(input [3:0] p, input [3:0] q, output [7:0] y); assign y = p * q + p[0]; endmodule",

@@ -44,8 +44,10 @@ def test_unknown_parameter_suggests_near_ones() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("exact(width=1)", r"width must be bits of an operand \(2\.\.16\), not 1"),
-        ("exact(width=17)", r"width must be bits of an operand \(2\.\.16\), not 17"),
+        ("exact(width=1)", r"width must be bits of an operand \(2\.\.32\), not 1"),
+        ("exact(width=33)", r"width must be bits of an operand \(2\.\.32\), not 33"),
+        ("exact(width=(32,29))", r"width must be bits of both operands together \(4\.\.60\), not 61"),
+        ("csd(width=17)", r"width must be bits of an operand \(2\.\.16\), not 17"),
         ("exact(width=(8,4,2))", r"width must be one number of bits or a pair \(bits of a, bits of b\), not \(8, 4, 2\)"),
         ("exact(width='8')", r"width must be one number of bits or a pair .*, not '8'"),
         ("exact(signed=1)", "signed must be true or false, not 1"),

@@ -31,6 +31,7 @@ WIDE = [
     *("sign_magnitude(multiplier=mitchw(w=6),complement=one)", "pr(k=2,m=4)", "pr(k=0,m=5)", "axbxp(kept=9)"),
     *("axbxp(mode=dynamic,block=2,kept=2)", "axbxp(mode=dynamic,block=3,kept=2)", "sign_magnitude(multiplier=axbxp(block=4,kept=3))"),
 ]
+WIDEST = [(32, 28), (30, 30), (17, 32)]
 CELL_OF = {
     "inv": "not",
     "and2": "and",
@@ -60,7 +61,7 @@ def with_width(unit: Any, width: tuple[int, int]) -> Any:
     return dataclasses.replace(unit, width=width)
 
 
-@pytest.mark.parametrize("width", [(12, 12), (16, 16), (9, 13), (16, 10)])
+@pytest.mark.parametrize("width", [(12, 12), (16, 16), (9, 13), (16, 10), *(pytest.param(pair, marks=pytest.mark.slow) for pair in WIDEST)])
 @pytest.mark.parametrize("spec", WIDE)
 def test_wide_multipliers(spec: str, width: tuple[int, int]) -> None:
     if spec.startswith(("pr(", "recursive(")):
@@ -76,7 +77,19 @@ def test_wide_multipliers(spec: str, width: tuple[int, int]) -> None:
     np.testing.assert_array_equal(circuits.evaluate(circuit, a, b), unit(a, b))
 
 
-@pytest.mark.parametrize("spec", ["ssm(m=8,width=12)", "ssm(m=9,width=(16,12))", "drum(k=3,width=6)", "mbm(width=6)", "roba(width=(3,6))"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "exact(width=(32,28))",
+        "realm(segments=8,width=30)",
+        "drum(k=6,width=(17,32))",
+        "ssm(m=8,width=12)",
+        "ssm(m=9,width=(16,12))",
+        "drum(k=3,width=6)",
+        "mbm(width=6)",
+        "roba(width=(3,6))",
+    ],
+)
 def test_other_widths(spec: str) -> None:
     unit = units.get(spec)
     circuit = unit.circuit()
