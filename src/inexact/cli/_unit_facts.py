@@ -10,8 +10,9 @@ from inexact.cli._unit_silicon import Held, held, modelled
 from inexact.core.errors import SpecError, near
 from inexact.metrics import anova, profile, weight_moments
 from inexact.metrics.known import check_claims, known_table, name_mismatch, sentence
-from inexact.metrics.wide import WideProfile
+from inexact.metrics.wide import WideProfile, wide_profile
 from inexact.units import Adder, FloatMultiplier, Function, Multiplier, adders, multipliers
+from inexact.units import catalogue as shipped
 from inexact.units._base import MAX_TABLE_BITS
 
 GIVEN = ("table", "netlist")
@@ -37,7 +38,9 @@ def identity(unit: Multiplier | Adder) -> dict[str, Any]:
 
 
 def summary(unit: Multiplier | Adder, operands: Operands | None = None, silicon: Held | None = None) -> dict[str, Any]:
-    """One entry of `unit list --json`. silicon: what it costs; None: by the gate-count model."""
+    """One entry of `unit list --json`, of units without a table from a sample. silicon: what it costs; None: by the gate-count model."""
+    if is_wide(unit):
+        return identity(unit) | {"metrics": wide_profile(unit).metrics()} | priced(unit, silicon)
     found = profile(unit) if operands is None else profile(unit, operands.a, operands.b)
     return identity(unit) | {"metrics": found.metrics()} | priced(unit, silicon)
 
@@ -109,14 +112,22 @@ def silicon_facts(silicon: Held | None) -> dict[str, Any]:
     return {"silicon": silicon.figures, "silicon_origin": silicon.origin, "silicon_of": silicon.form or "the unit"}
 
 
+def same_table(unit: Multiplier | Adder) -> list[str]:
+    """Other units of the catalogue with this unit's width, sign and table."""
+    found = shipped.entries().values()
+    kind, own = ("adder" if isinstance(unit, Adder) else "multiplier"), (unit.width, unit.signed, unit.sha256)
+    return [x.spec for x in found if x.kind == kind and (x.width, x.signed, x.sha256) == own and x.spec != unit.spec]
+
+
 def _of_multiplier(unit: Multiplier | Adder, operands: Operands | None) -> dict[str, Any]:
     """What only a multiplier's table tells: what it is known as, what a correction removes, the error of each weight."""
     if isinstance(unit, Adder):
-        return {"known_as": None, "correction": None, "per_weight": None}
+        return {"known_as": None, "same_table_as": same_table(unit), "correction": None, "per_weight": None}
     a, b = (None, None) if operands is None else (operands.a, operands.b)
     known = known_table(unit)
     return {
         "known_as": None if known is None else sentence(known),
+        "same_table_as": same_table(unit),
         "correction": anova(unit, a, b).figures(),
         "per_weight": weight_moments(unit, a).to_json(),
     }

@@ -15,6 +15,9 @@ COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP"
 NARROW = 8
 """Columns shown in a terminal; the Markdown table has them all."""
 
+NAMED = ("sha256", "known_as", "same_table_as", "engine", "engine_why", "reference")
+"""Facts that stand above a passport's tables."""
+
 LEGEND = (
     "Uniform operands, all pairs; error = approx - exact. MAE, bias, std, WCE in output units; MRED over pairs with exact != 0;\n"
     "zero: what a zero operand gives; energy relative to the exact 8x8 multiplier, gate-count model (not silicon)."
@@ -71,6 +74,11 @@ def comparison_table(rows: list[dict[str, Any]]) -> None:
         table.add_row(f"{found[0]} *" if row["front"] else found[0], *found[1:])
     measured = all((row["cost"]["energy_pj"] or {"verified": True})["verified"] for row in rows)
     _print(table, SILICON_LEGEND if measured else LEGEND)
+    wide = [row["spec"] for row in rows if row["sha256"] is None]
+    if wide:
+        Console(highlight=False).print(
+            f"Too wide for a table, from a million drawn pairs (WCE: the largest drawn): {escape(', '.join(wide))}."
+        )
 
 
 def show_text(found: dict[str, Any]) -> None:
@@ -80,9 +88,10 @@ def show_text(found: dict[str, Any]) -> None:
     console.print(
         f"[bold]{escape(found['spec'])}[/bold]  {found['kind']}, {found['width'][0]}x{found['width'][1]} {coding}", highlight=False
     )
-    for name in ("sha256", "known_as", "engine", "engine_why", "reference"):
-        if found.get(name):
-            console.print(f"{name}: {escape(str(found[name]))}", highlight=False, soft_wrap=True)
+    same = ", ".join(found.get("same_table_as", ()))
+    for name, text in {**found, "same_table_as": same}.items():
+        if name in NAMED and text:
+            console.print(f"{name}: {escape(str(text))}", highlight=False, soft_wrap=True)
     for contradiction in found.get("contradictions", ()):
         console.print(f"[bold]contradiction:[/bold] {escape(contradiction)}", highlight=False, soft_wrap=True)
     console.print(_metric_table(found))

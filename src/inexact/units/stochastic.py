@@ -14,7 +14,7 @@ from inexact.circuits import ONE, ZERO, Builder, Columns, Serial, Wires, add_col
 from inexact.circuits.columns import add_constant
 from inexact.circuits.words import not_word
 from inexact.core.errors import SpecError, near, require_range
-from inexact.units._base import Integers, Multiplier, multipliers, principal
+from inexact.units._base import Golden, Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, counted
 from inexact.units._wiring import add
 
@@ -81,6 +81,13 @@ class Stochastic(Multiplier):
         ones = _joint_ones(self.length, self.generator, self.seed, self.width)[a, b]
         scale = sum(self.width) - self.length
         return ones << scale if scale >= 0 else (ones + (1 << (-scale - 1))) >> -scale
+
+    def golden(self) -> Golden | None:
+        """Of counters with as many stream bits as values of each operand: never below exact, length / 8 ones too many in the mean."""
+        if self.generator != "counter" or self.width != (self.length, self.length):
+            return None
+        mean = self.length * 2**self.length / 8
+        return Golden(mae=mean, mean_error=mean, source="docs/derivations/streams.md")
 
     def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
         """Every bit of the streams as gates: operands against constants, ANDs, one tree of adders; none for more than 4,096 bits."""
