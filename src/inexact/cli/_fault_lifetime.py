@@ -27,18 +27,19 @@ TEN_YEARS = 0.05
 @click.option(
     "--ten-years",
     type=float,
-    default=TEN_YEARS,
-    show_default=True,
-    help="V by which the threshold has risen after ten years; the default is recalled from the literature, not checked: give your own.",
+    help=f"V by which the threshold has risen after ten years (default: {TEN_YEARS}, recalled from the literature, not checked; of "
+    "hot_carriers that of its constants): give your own.",
 )
 @click.option(
     "--model",
-    type=click.Choice(["power_law", "long_term"]),
+    type=click.Choice(["power_law", "long_term", "hot_carriers"]),
     default="power_law",
     show_default=True,
-    help="Shape over time: a power of stress time, or the long-term model of reaction and diffusion; both at the level of --ten-years.",
+    help="Shape over time, at the level of --ten-years: a power of stress time, the long-term model of reaction and diffusion, or hot "
+    "carriers, a power of switching.",
 )
 @click.option("--duty", type=float, default=0.5, show_default=True, help="Share of the time under stress.")
+@click.option("--activity", type=float, default=0.1, show_default=True, help="hot_carriers: share of periods in which transistors switch.")
 @click.option("--temperature", type=float, default=105.0, show_default=True, help="Of the junction, degrees Celsius.")
 @click.option("--voltage", type=float, default=1.1, show_default=True, help="Of the array, V.")
 @click.option("--coding", default="unsigned", show_default=True, help="unsigned or sign_magnitude.")
@@ -78,7 +79,7 @@ def lifetime(
 
     use_threads(threads)
     settings = Settings(
-        ageing=_ageing(**ageing),
+        ageing=_ageing(voltage=voltage, **ageing),
         ages=numbers(ages, "--ages"),
         voltage=voltage,
         coding=coding,
@@ -106,12 +107,16 @@ def lifetime(
         _show(found, len(test))
 
 
-def _ageing(*, model: str, ten_years: float, duty: float, temperature: float) -> Ageing:
+def _ageing(*, model: str, ten_years: float | None, duty: float, activity: float, temperature: float, voltage: float) -> Ageing:
     from inexact.reliability._ageing import LongTerm, PowerLaw
+    from inexact.reliability._hot_carriers import HotCarriers
 
+    if model == "hot_carriers":
+        return HotCarriers(scaled_to=ten_years, activity=activity, temperature=temperature, supply=voltage)
+    level = TEN_YEARS if ten_years is None else ten_years
     if model == "power_law":
-        return PowerLaw(ten_years=ten_years, duty=duty, temperature=temperature)
-    return LongTerm(scaled_to=ten_years, duty=duty, temperature=temperature)
+        return PowerLaw(ten_years=level, duty=duty, temperature=temperature)
+    return LongTerm(scaled_to=level, duty=duty, temperature=temperature)
 
 
 def _show(found: Mapping[str, Any], images: int) -> None:

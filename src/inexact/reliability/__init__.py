@@ -3,6 +3,7 @@
 from inexact.reliability._ageing import LongTerm, PowerLaw
 from inexact.reliability._base import ChipFault, Fault, ImageFault, Site, Stratum, Struck, faults
 from inexact.reliability._broken import ElementFault, placements, with_broken_element, with_stuck_unit
+from inexact.reliability._hot_carriers import HotCarriers
 from inexact.reliability._judge import Chunk, Judge, Opened
 from inexact.reliability._lifetime import Lifetime, lifetime
 from inexact.reliability._lifetime import Settings as LifetimeSettings
@@ -24,6 +25,7 @@ __all__ = [
     "Chunk",
     "ElementFault",
     "Fault",
+    "HotCarriers",
     "ImageFault",
     "Judge",
     "Lifetime",

@@ -53,7 +53,7 @@ class PowerLaw:
     temperature: float = 105.0
 
     def __post_init__(self) -> None:
-        _require_conditions(self.duty, self.temperature)
+        require_conditions(self.duty, self.temperature)
         if not 0 <= self.ten_years <= 0.5:
             raise FaultError(f"the drift after ten years must be 0..0.5 V, not {self.ten_years!r}")
         if not 0 < self.exponent <= 1:
@@ -61,13 +61,13 @@ class PowerLaw:
 
     def drift(self, years: float) -> float:
         """V; 0 for a fresh chip."""
-        _require_age(years)
+        require_age(years)
         stress = years / 10 * self.duty / constant("power_law", "reference_duty")
         return float(self.ten_years * stress**self.exponent * self._acceleration())
 
     def _acceleration(self) -> float:
         energy = constant("power_law", "activation") / BOLTZMANN_EV
-        return math.exp(energy * (1 / _kelvin(constant("power_law", "reference_temperature")) - 1 / _kelvin(self.temperature)))
+        return math.exp(energy * (1 / kelvin(constant("power_law", "reference_temperature")) - 1 / kelvin(self.temperature)))
 
 
 @final
@@ -91,7 +91,7 @@ class LongTerm:
     scaled_to: float | None = None
 
     def __post_init__(self) -> None:
-        _require_conditions(self.duty, self.temperature)
+        require_conditions(self.duty, self.temperature)
         if not self.supply > self.threshold > 0:
             raise FaultError(f"a supply must be above the threshold and both above 0 V, not {self.supply!r} and {self.threshold!r}")
         if not 0.5 <= self.oxide <= 10:
@@ -103,7 +103,7 @@ class LongTerm:
 
     def drift(self, years: float) -> float:
         """V; 0 for a fresh chip."""
-        _require_age(years)
+        require_age(years)
         if years == 0:
             return 0.0
         level = 1.0 if self.scaled_to is None else self.scaled_to / self._own(10)
@@ -113,7 +113,7 @@ class LongTerm:
         value = partial(constant, "long_term")
         permittivity = value("permittivity") * VACUUM_F_PER_NM
         overdrive, n, period = self.supply - self.threshold, value("exponent"), self.clock * 1e-9
-        diffusion = math.exp(-value("activation") / (BOLTZMANN_EV * _kelvin(self.temperature))) / value("t0")
+        diffusion = math.exp(-value("activation") / (BOLTZMANN_EV * kelvin(self.temperature))) / value("t0")
         rate = (CHARGE_C * self.oxide / permittivity) ** 3 * value("k") ** 2 * permittivity / self.oxide * overdrive
         rate *= math.sqrt(diffusion) * math.exp(2 * overdrive / self.oxide / value("field"))  # Kv^2
         recovered = 2 * value("xi1") * self.oxide + math.sqrt(value("xi2") * diffusion * (1 - self.duty) * period)
@@ -121,16 +121,19 @@ class LongTerm:
         return float((math.sqrt(rate**2 * self.duty * period) / (1 - kept ** (1 / (2 * n)))) ** (2 * n))
 
 
-def _kelvin(celsius: float) -> float:
+def kelvin(celsius: float) -> float:
+    """K of a temperature in degrees Celsius."""
     return celsius + 273.15
 
 
-def _require_age(years: float) -> None:
+def require_age(years: float) -> None:
+    """Raise FaultError unless 0 <= years <= 100."""
     if not 0 <= years <= 100:
         raise FaultError(f"an age must be 0..100 years, not {years!r}")
 
 
-def _require_conditions(duty: float, temperature: float) -> None:
+def require_conditions(duty: float, temperature: float) -> None:
+    """Raise FaultError for a share of the time, or a temperature, that no chip works at."""
     if not 0 < duty <= 1:
         raise FaultError(f"duty must be a share of the time above 0 and at most 1, not {duty!r}")
     if not COLDEST <= temperature <= HOTTEST:

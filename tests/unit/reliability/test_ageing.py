@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from inexact.core.errors import FaultError
 from inexact.reliability._ageing import LongTerm, PowerLaw
+from inexact.reliability._hot_carriers import HotCarriers
 
 YEARS = (0.1, 1.0, 3.0, 10.0)
 
@@ -45,9 +48,54 @@ def test_hot_chips_age_faster() -> None:
     assert LongTerm(temperature=25).drift(5) < LongTerm(temperature=105).drift(5)
 
 
-@pytest.mark.parametrize("model", [PowerLaw(), LongTerm()])
+def seconds_until(drift: float, *, supply: float, kelvin: float, activity: float, hertz: float) -> float:
+    """Time after which hot carriers have moved the threshold so far: the inverse form in which OldSpot codes it, in its units."""
+    charge, boltzmann, joule = 1.602176634e-19, 1.380649e-23, 6.241509074e18
+    thermal = boltzmann * kelvin / charge
+    saturated = (supply - 0.5 + 2 * thermal) * 65 * 0.011 / (supply - 0.5 + 2 * thermal + 0.005 * 65 * 0.011)
+    along, across = (supply - saturated) / 17, (supply - 0.5) / 1.8
+    rate = charge / 1.92e-20 * 1.7e8 * math.sqrt(1.92e-20 * (supply - 0.5))
+    hot = math.exp(-3.7 / joule / (charge * 7.8 * along))
+    return float((drift / (rate * math.exp(across / 0.8) * hot)) ** (1 / 0.45) / (activity * hertz))
+
+
+@pytest.mark.parametrize(("supply", "celsius", "activity", "clock"), [(1.1, 105.0, 0.1, 1.0), (1.2, 25.0, 0.5, 2.5)])
+def test_hot_carriers_invert_the_published_code(supply: float, celsius: float, activity: float, clock: float) -> None:
+    model = HotCarriers(supply=supply, temperature=celsius, activity=activity, clock=clock)
+    for years in YEARS:
+        found = seconds_until(model.drift(years), supply=supply, kelvin=celsius + 273.15, activity=activity, hertz=1e9 / clock)
+        assert found == pytest.approx(years * 365.25 * 86400, rel=1e-5)
+
+
+def test_hot_carriers_follow_switching() -> None:
+    model = HotCarriers(scaled_to=0.02)
+    assert HotCarriers().drift(10) == pytest.approx(0.00604, abs=5e-6)
+    assert model.drift(0) == 0.0
+    assert model.drift(10) == pytest.approx(0.02)
+    assert model.drift(1) == pytest.approx(0.02 * 0.1**0.45)
+    assert HotCarriers(activity=0.2).drift(3) / HotCarriers().drift(3) == pytest.approx(2**0.45)
+    assert HotCarriers(supply=1.0).drift(10) < HotCarriers().drift(10) / 1000
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"activity": 0.0}, "activity must be a share of the periods above 0 and at most 1, not 0.0"),
+        ({"supply": 0.5}, "a supply must be above the threshold of 0.5 V, not 0.5 V"),
+        ({"supply": 0.6}, "at 0.6 V transistors do not saturate, so no carrier is hot"),
+        ({"clock": 0.0}, "a clock period must be above 0 ns, not 0.0"),
+        ({"scaled_to": 1.0}, r"the drift after ten years must be 0..0.5 V, not 1.0"),
+        ({"temperature": 200.0}, r"a temperature must be -55..175 C, where chips work, not 200"),
+    ],
+)
+def test_hot_carriers_need_a_chip_that_works(given: dict[str, float], said: str) -> None:
+    with pytest.raises(FaultError, match=said):
+        HotCarriers(**given)
+
+
+@pytest.mark.parametrize("model", [PowerLaw(), LongTerm(), HotCarriers()])
 @pytest.mark.parametrize("years", [-1.0, 101.0, float("nan")])
-def test_ages_that_are_none_are_refused(model: PowerLaw | LongTerm, years: float) -> None:
+def test_ages_that_are_none_are_refused(model: PowerLaw | LongTerm | HotCarriers, years: float) -> None:
     with pytest.raises(FaultError, match=r"an age must be 0..100 years, not"):
         model.drift(years)
 
