@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from inexact.core.errors import FaultError
 from inexact.core.workload import LayerWorkload
 from inexact.hardware import Mapping
+from inexact.reliability._row_sets import RowSets
 
 Register = Literal["product", "sum", "activation", "weight"]
 REGISTERS: tuple[Register, ...] = ("product", "sum", "activation", "weight")
-DATAFLOWS = ("weight_stationary", "output_stationary", "input_stationary", "row_stationary")
 
 Places = NDArray[np.int64]
 Chosen = NDArray[np.bool_]
@@ -40,6 +40,8 @@ class Placement:
     column_of_filter: Places
     row_of_pixel: Places
     column_of_pixel: Places
+    sets: RowSets | None = None
+    """Of a row stationary array, whose rows and columns are bound set by set."""
 
     @property
     def sums_travel(self) -> bool:
@@ -69,14 +71,11 @@ class Reach:
 def place(layer: LayerWorkload, mapping: Mapping, rows: int, columns: int) -> Placement:
     """The placement under a mapping, tiles included: folds begin anew in every tile.
 
-    Raises FaultError for dataflows that do not say which element forms a product.
+    Raises FaultError for output stationary layers whose window is cut in parts.
     """
     flow, tile = mapping.dataflow, mapping.tile
-    if flow not in DATAFLOWS[:3]:
-        raise FaultError(
-            f"layer {layer.name} must have a mapping that binds products to elements, but {flow} with its sets of elements does not say "
-            "where each set lies; take an accelerator whose dataflow is weight_, output_ or input_stationary"
-        )
+    if flow == "row_stationary":
+        return _in_sets(layer, tile, rows, columns)
     tap, window = np.arange(layer.window), max(1, tile["channels"]) * layer.kernel_h * layer.kernel_w
     inside = tap % window
     pixel = _inside_tile(layer, tile)
@@ -112,6 +111,21 @@ def place(layer: LayerWorkload, mapping: Mapping, rows: int, columns: int) -> Pl
     )
 
 
+def _in_sets(layer: LayerWorkload, tile: dict[str, int], rows: int, columns: int) -> Placement:
+    taps, pixels = np.full(layer.window, -1), np.full(layer.out_h * layer.out_w, -1)
+    return Placement(
+        dataflow="row_stationary",
+        rows=rows,
+        columns=columns,
+        row_of_tap=taps,
+        fold=np.zeros(layer.window, np.int64),
+        column_of_filter=np.full(layer.filters, -1),
+        row_of_pixel=pixels,
+        column_of_pixel=pixels,
+        sets=RowSets.of(layer, tile, rows),
+    )
+
+
 def _inside_tile(layer: LayerWorkload, tile: dict[str, int]) -> Places:
     """Number of every output position inside its tile, row by row."""
     across = min(tile["columns"], layer.out_w)
@@ -124,8 +138,11 @@ def reach(placement: Placement, register: Register, row: int, column: int) -> Re
 
     Products and sums: those of the element. Operands that travel along a row or down a column come from its first element, so that a
     broken register changes them for the elements behind it too; operands that are held are shifted in along the columns from the first
-    row, so that those of rows behind it have passed it. Finished sums of an output stationary array leave down the columns.
+    row, so that those of rows behind it have passed it. Finished sums of an output stationary array leave down the columns. Elements of
+    a row stationary array get their operands by multicast, past each other.
     """
+    if placement.sets is not None:
+        return _reach_in_sets(placement, placement.sets, row, column)
     everything = [np.ones(len(places), bool) for places in (placement.row_of_tap, placement.column_of_filter, placement.row_of_pixel)]
     taps, filters, pixels = everything
     nowhere = np.zeros_like(pixels)
@@ -143,6 +160,19 @@ def reach(placement: Placement, register: Register, row: int, column: int) -> Re
     else:
         pixels = _from(placement.column_of_pixel, column, onwards=register == travelling)
     return Reach(taps=taps, filters=filters, pixels=pixels, drained=nowhere)
+
+
+def _reach_in_sets(placement: Placement, sets: RowSets, row: int, column: int) -> Reach:
+    held = sets.held(row, column, rows=placement.rows, columns=placement.columns)
+    taps, filters, nowhere = (np.zeros(len(places), bool) for places in (sets.kernel_row, sets.filter_set, sets.output_row))
+    if held is None:
+        return Reach(taps=taps, filters=filters, pixels=nowhere, drained=nowhere)
+    return Reach(
+        taps=(sets.kernel_row == held.kernel_row) & (sets.channel_set == held.channel_set),
+        filters=sets.filter_set == held.filter_set,
+        pixels=sets.output_row == held.output_row,
+        drained=nowhere,
+    )
 
 
 def _from(places: Places, here: int, *, onwards: bool) -> Chosen:

@@ -143,6 +143,11 @@ def difference_of(layer: ApproxLayer, placement: Placement, fault: ElementFault)
     _check_order(layer, placement)
     healthy = healthy_table(rule)
     register = register_of(fault)
+    if register == "sum" and placement.sets is not None:
+        raise FaultError(
+            f"layer {layer.name} must not run row stationary for faults of sum registers: how sums of a row and of a column of elements "
+            "share them is not modelled; take register product, activation or weight, or another dataflow"
+        )
     if fault.switched_off:
         faulty = np.zeros_like(healthy)
     elif fault.net:
@@ -160,6 +165,8 @@ def _check_order(layer: ApproxLayer, placement: Placement) -> None:
     """An accumulator with an order of its own must add in that of the array."""
     if layer.rule.sums is None:
         return
+    if placement.sets is not None:
+        raise FaultError(f"layer {layer.name} must have exact sums where it runs row stationary, not {layer.rule.accumulator}")
     order = f"systolic(rows={placement.rows})" if placement.sums_travel else "sequential"
     whole = not placement.sums_travel or np.array_equal(placement.fold, np.arange(len(placement.fold)) // placement.rows)
     if layer.rule.sums.order != order or not whole:

@@ -97,7 +97,7 @@ def remapped(net: ApproxModel, where: Mapping[str, Placement], fault: ElementFau
     """Placements in which the columns that the fault reaches hold as few filters as the passes allow, those that suffer least from it.
 
     What a filter suffers is the mean square of what its sums would change by, in units of the layer's output, on the calibration inputs;
-    each filter is tried on the column. Input stationary layers, whose columns are pixels, stay as they are.
+    each filter is tried on the column. Input and row stationary layers, whose columns are pixels, stay as they are.
     """
     inputs = _inputs_of(net, calibration)
     layers = net.layers()
@@ -105,7 +105,8 @@ def remapped(net: ApproxModel, where: Mapping[str, Placement], fault: ElementFau
     for name, placement in where.items():
         layer = layers[name]
         assert isinstance(layer, ApproxLayer)
-        found[name] = placement if placement.dataflow == "input_stationary" else _moved(layer, placement, fault, inputs[name])
+        pixels = placement.dataflow in {"input_stationary", "row_stationary"}
+        found[name] = placement if pixels else _moved(layer, placement, fault, inputs[name])
     return found
 
 

@@ -322,8 +322,9 @@ def test_refusals() -> None:
         FaultError, match=r"dataflow must be one that edge-16x16 runs \(weight_stationary, output_stationary\), not 'input_sta"
     ):
         placements(net, "edge-16x16", ["0"], dataflow="input_stationary")
-    with pytest.raises(FaultError, match="row_stationary with its sets of elements does not say"):
-        placements(net, "eyeriss-like", ["0"])
+    sets = placements(net, "eyeriss-like", ["0"])
+    with pytest.raises(FaultError, match="must not run row stationary for faults of sum registers: how sums of a row"):
+        with_broken_element(net, sets, ElementFault(row=0, column=0, value=1, register="sum"))
     with pytest.raises(FaultError, match="those of loom-like are serial"):
         placements(net, "loom-like", ["0"])
     plain, _ = network()

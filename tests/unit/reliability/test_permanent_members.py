@@ -115,7 +115,6 @@ def test_specs_that_mean_nothing(spec: str, message: str) -> None:
     [
         ("pe_stuck_at(bits=16)", r"bits of a product register must be 0\.\.15, as it has 16 bits, not 16"),
         ("pe_stuck_at(element=(16,0))", r"rows 0\.\.15 and columns 0\.\.15 of the array, not at \(16, 0\)"),
-        ("pe_stuck_at(accelerator='eyeriss-like')", "row_stationary with its sets of elements does not say where each set lies"),
         ("pe_stuck_at(dataflow=input_stationary)", "dataflow must be one that edge-16x16 runs"),
         ("unit_stuck_at(element=(0,99))", r"not at \(0, 99\)"),
         ("unit_stuck_at(layers='7')", "none is called '7'"),
