@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from inexact import circuits, units
+from inexact.core.errors import SpecError
 from inexact.units import adders, multipliers
 
 WITH_CIRCUIT = {
@@ -75,6 +76,35 @@ def test_wide_multipliers(spec: str, width: tuple[int, int]) -> None:
     circuit = unit.circuit()
     assert circuit is not None
     np.testing.assert_array_equal(circuits.evaluate(circuit, a, b), unit(a, b))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(WITH_CIRCUIT & {*multipliers}))
+def test_all_pairs_of_six_bits(name: str) -> None:
+    proven = 0
+    for sample in multipliers[name].samples():
+        try:
+            unit = with_width(sample, (6, 6))
+        except SpecError:
+            continue  # this setting does not exist at six bits
+        circuit = unit.circuit()
+        assert circuit is not None
+        np.testing.assert_array_equal(circuits.table(circuit), unit.table(), err_msg=unit.spec)
+        proven += 1
+    assert proven or name == "sign_magnitude"  # whose width is that of the unit inside
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", WIDE)
+def test_all_pairs_of_twelve_bits(spec: str) -> None:
+    unit = with_width(units.get(spec), (12, 12))
+    circuit, b = unit.circuit(), unit.operand_values(1)
+    assert circuit is not None
+    rows = 256
+    for start in range(0, 4096, rows):
+        _, found = next(circuits.stream(circuit, block=rows << 12, start=start << 12, stop=(start + rows) << 12))
+        a = unit.operand_values(0)[start : start + rows]
+        np.testing.assert_array_equal(found.reshape(rows, 4096), unit(a[:, None], b[None, :]))
 
 
 @pytest.mark.parametrize(
