@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from inexact.cli._unit_catalogue import SILICON, SILICON_NOTE, silicon_cells
 from inexact.cli._unit_facts import silicon_facts, stated
 from inexact.cli._unit_silicon import held
 from inexact.cli._unit_text import show_silicon
@@ -52,11 +53,12 @@ def markdown() -> str:
 def list_table() -> None:
     """Print the catalogue."""
     table = Table(title="small-float multipliers, codes uniform", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for number, name in enumerate(COLUMNS):
+    for number, name in enumerate((*COLUMNS, *SILICON)):
         table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
     for unit in catalogue():
-        table.add_row(*map(escape, _cells(summary(unit))))
+        table.add_row(*map(escape, (*_cells(summary(unit)), *silicon_cells(unit.spec))))
     Console().print(table)
+    Console(highlight=False).print(SILICON_NOTE, style="dim")
 
 
 def show_text(found: dict[str, Any]) -> None:

@@ -12,6 +12,11 @@ from inexact.units import catalogue
 QUANTITIES = {"energy_pj": "energy", "area_um2": "area", "delay_ns": "delay", "leakage_nw": "area"}
 """Physical quantity -> relative cost it scales with (leakage goes with area)."""
 
+SILICON = ("um2", "pJ")
+"""Heads of the columns of `silicon_cells`."""
+
+SILICON_NOTE = "um2, pJ: silicon of the unit's own netlist; `unit show` says what of the unit that is, and under which conditions."
+
 RELATIVE = {"energy": "energy_pj", "area": "area_um2", "delay": "delay_ns"}
 """Relative cost -> the figure it is the ratio of."""
 
@@ -83,6 +88,12 @@ def silicon(entry: catalogue.Entry | catalogue.Other) -> dict[str, dict[str, Any
         name: Estimate(value=value, unit=units[name], source=_source(), node="45 nm", spread=spreads.get(name)).to_json()
         for name, value in entry.silicon.items()
     }
+
+
+def silicon_cells(spec: str) -> list[str]:
+    """Area in um2 and energy in pJ of a function or a multiplier of floats, as text; "-" where the catalogue has none."""
+    held = catalogue.others().get(spec)
+    return ["-", "-"] if held is None else [f"{held.silicon[name]:.4g}" for name in ("area_um2", "energy_pj")]
 
 
 @functools.lru_cache(maxsize=1)
