@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ def operating_points(machine: Accelerator, workload: Workload, reference: Worklo
     until they are as slow, elements that split (`subword`) also at the lower clock that keeps the reference's throughput. Delay by the
     alpha-power law, switching energy by the square of the voltage; memories and DRAM keep theirs.
 
-    Points that a slower design does not have are left out. Raises HardwareError as `Accelerator.evaluate`, and for bit-serial elements,
-    whose path is not synthesised.
+    Points that a slower design, or one without multipliers of integers, does not have are left out. Raises HardwareError as
+    `Accelerator.evaluate`, and for bit-serial elements, whose path is not synthesised.
     """
     if machine.style.startswith("serial"):
         raise HardwareError(
@@ -43,7 +44,7 @@ def operating_points(machine: Accelerator, workload: Workload, reference: Worklo
     own, other = _path(machine, workload), _path(machine, reference)
     # Elements that split form more products a cycle: at the reference's throughput their clock may fall by as much.
     spare = _at_once(machine, workload) / _at_once(machine, reference)
-    if own >= other * spare:
+    if not own < other * spare < math.inf:
         return found
     faster = machine.at(clock_mhz=clock * other / own, check=False)
     found["speed"] = OperatingPoint(name="speed", clock_mhz=clock * other / own, voltage_v=voltage, cost=faster.evaluate(workload))
@@ -55,11 +56,13 @@ def operating_points(machine: Accelerator, workload: Workload, reference: Worklo
 
 
 def _path(machine: Accelerator, workload: Workload) -> float:
-    return max(cost.delay for cost in elements(demands(machine, workload)))
+    """The longest of its elements; infinite where the network stays in float32, which has none."""
+    return max((cost.delay for cost in elements(demands(machine, workload))), default=math.inf)
 
 
 def _at_once(machine: Accelerator, workload: Workload) -> int:
     """Products an element forms at once in the layer where it forms fewest, when it splits; else 1: other styles keep their clock."""
     if machine.style != "subword":
         return 1
-    return min(products_at_once(layer.arithmetic) for layer in workload.multiplying if layer.arithmetic.multiplier is not None)
+    planned = (layer.arithmetic for layer in workload.multiplying if layer.arithmetic.multiplier is not None)
+    return min(map(products_at_once, planned), default=1)

@@ -12,7 +12,7 @@ from inexact.core.workload import Arithmetic, Workload
 from inexact.hardware._rates import slowdown, voltage_for
 
 
-def with_multiplier(network: Workload, spec: str) -> Workload:
+def with_multiplier(network: Workload, spec: str | None) -> Workload:
     arithmetic = Arithmetic(multiplier=spec, coding="signed")
     return dataclasses.replace(network, layers=tuple(dataclasses.replace(layer, arithmetic=arithmetic) for layer in network.layers))
 
@@ -57,6 +57,9 @@ def test_a_slower_design_has_its_nominal_point_only(edge: hardware.Accelerator, 
     assert list(hardware.operating_points(edge, hardware.baseline(network), with_multiplier(network, "trunc(cut=6,signed=true)"))) == [
         "nominal"
     ]
+    assert list(hardware.operating_points(edge, with_multiplier(network, None), hardware.baseline(network))) == [
+        "nominal"
+    ]  # float32: no elements
     with pytest.raises(HardwareError, match="the path of the bit-serial elements of stripes-like is not synthesised"):
         hardware.operating_points(hardware.load("stripes-like"), hardware.baseline(network), hardware.baseline(network))
 
