@@ -133,9 +133,6 @@ def steps(page: Path) -> list[Step]:
     return found
 
 
-STEPS = {name: steps(page) for name, page in PAGES.items()}
-
-
 def _shell(text: str) -> int:
     """Run a line by the shell, the environment's programs first."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
@@ -201,7 +198,7 @@ def registered() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("registered")
-@pytest.mark.parametrize("name", [name for name, found in STEPS.items() if any(not step.untested for step in found)])
+@pytest.mark.parametrize("name", PAGES)
 def test_page(name: str, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copytree(small, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
@@ -209,7 +206,7 @@ def test_page(name: str, small: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("COLUMNS", "100")
     page = types.ModuleType("page")
     monkeypatch.setitem(sys.modules, "page", page)  # dataclasses look their module up
-    for step in sorted(STEPS[name], key=lambda step: step.kind != "file"):  # files first
+    for step in sorted(steps(PAGES[name]), key=lambda step: step.kind != "file"):  # files first
         if step.untested:
             continue
         where = f"{name}:{step.line}"
@@ -225,7 +222,7 @@ def test_page(name: str, small: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_what_is_not_run() -> None:
     """Few blocks are not run, each for a reason, and here is the list."""
-    found = {name: [" ".join(step.text.split()[:4]) for step in steps if step.untested] for name, steps in STEPS.items()}
+    found = {name: [" ".join(step.text.split()[:4]) for step in steps(page) if step.untested] for name, page in PAGES.items()}
     assert {name: texts for name, texts in found.items() if texts} == {
         "README.md": ["make demo # environment,", "make test # environment,"],
         "docs/data.md": ['photos = zoo.data("my_photos", "validation",'],
