@@ -72,6 +72,23 @@ def set_columns(layer: Any, factors: Tensor | None, coefficients: Tensor | None,
         layer.control_shift.fill_(shift)
 
 
+def columns_are_outputs(layer: Any, factors: Tensor) -> bool:
+    """Whether the window sums of columns are those of extra output channels, whose weights all have the code of their column: one group,
+    padding that is multiplied, exact sums, and no sum beyond int32."""
+    plain = layer.contraction_groups == 1 and not layer.skips_padding and layer.rule.sums is None
+    return plain and int(factors.abs().max()) * layer.weight[0].numel() < 2**31
+
+
+def sums_as_outputs(layer: Any, a: Tensor, factors: Tensor) -> list[Tensor]:
+    """float64 integers, the window sums of each column over uint8 patterns a, from a table whose column r is the r-th factor."""
+    weight, (count, size) = layer.weight, factors.shape
+    table = torch.zeros(256, 256, dtype=torch.int32, device=weight.device)
+    table[:size, :count] = factors.T
+    codes = torch.arange(count, dtype=torch.uint8, device=weight.device).reshape(-1, *[1] * (weight.dim() - 1))
+    sums = layer.table_sums(a, codes.expand(count, *weight.shape[1:]).contiguous(), table).double()
+    return list(torch.split(sums, 1, dim=1 if layer.has_image else -1))
+
+
 def weighted_columns(sums: list[Tensor], coefficients: list[Tensor], shift: int) -> Tensor:
     """float64 integers, `(sum_r c_r S_r + half) >> shift`. sums: of each column, float64 integers; coefficients: broadcastable to them."""
     total = sums[0] * coefficients[0].double()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from inexact.core.errors import PlanError
 from inexact.nn._arithmetic import CodeArithmetic, arithmetic_of
-from inexact.nn._columns import add_columns, planned_columns, set_columns, weighted_columns
+from inexact.nn._columns import add_columns, columns_are_outputs, planned_columns, set_columns, sums_as_outputs, weighted_columns
 from inexact.nn._correction import Correction, Recoverer
 from inexact.nn._operands import Operands
 from inexact.nn._output_range import OutputRange
@@ -101,7 +101,10 @@ class Emulation(Operands, ABC):
 
     def _factors_of(self, a: Tensor, factors: Tensor, coefficients: Tensor, shift: int) -> Tensor:
         """float64 integers, what columns with coefficients take off every output."""
-        sums = [self.column_sums(a, factor) for factor in factors]
+        if self.takes_blocks and columns_are_outputs(self, factors):
+            sums = sums_as_outputs(self, self.arithmetic.a_patterns(a), factors)
+        else:
+            sums = [self.column_sums(a, factor) for factor in factors]
         return weighted_columns(sums, [self.per_channel(column) for column in coefficients.to(a.device).T], shift)
 
     @final

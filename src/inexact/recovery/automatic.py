@@ -18,13 +18,14 @@ LADDER = (
     "none",
     "bias_correction",
     "bias_correction(gain=true,target=network)",
+    "ranges",
     "weight_tuning(weighted=true) + bias_correction(gain=true,target=network)",
     "shared_column(gain=true,target=network)",
     "control_variate(gain=true,target=network)",
     "control_variate(columns=4,gain=true,target=network)",
-    "reconstruction",
+    "ranges + reconstruction",
 )
-"""What `choose` tries, in order: free ones, then columns of the array, then the one that takes longest."""
+"""What `choose` tries, in order: what costs the array nothing, then columns of it, then the one that takes longest to find."""
 
 
 @final

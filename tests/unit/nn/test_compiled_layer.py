@@ -15,6 +15,7 @@ from inexact import kernels, units
 from inexact.core.errors import FormatError
 from inexact.kernels import _choice, _lowrank
 from inexact.nn import ApproxConv2d, ApproxLinear, Correction, Plan, Rule, approximate
+from inexact.nn import _emulation as emulation_module
 from inexact.nn import _layer as layer_module
 
 Layer = ApproxConv2d | ApproxLinear
@@ -254,3 +255,20 @@ def test_layers_made_in_inference_mode_work() -> None:
         before = layer(x)
         layer.weight.mul_(2)
         assert not torch.equal(layer(x), before)
+
+
+@pytest.mark.parametrize("source", ["padded", "stride", "dilation", "groups", "linear"])
+def test_columns_with_coefficients_as_outputs_are_their_window_sums(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = CONVOLUTIONS.get(source, nn.Linear(8, 5))
+    x = torch.randn(2, *(() if source == "linear" else (module.weight.shape[1] * getattr(module, "groups", 1), 7)), 8)
+    layer = layer_of(module, x, multiplier="trunc(cut=6)")
+    generator = torch.Generator().manual_seed(3)
+    factors = torch.randint(-(2**15) + 1, 2**15, (3, 256), generator=generator, dtype=torch.int32)
+    coefficients = torch.randint(-127, 128, (len(layer.weight), 3), generator=generator, dtype=torch.int32)
+    layer.correct(replace(Correction.neutral(len(layer.weight)), factors=factors, coefficients=coefficients, shift=7))
+    with torch.no_grad():
+        fast = layer(x)
+        monkeypatch.setattr(emulation_module, "columns_are_outputs", lambda *_: False)
+        assert torch.equal(fast, layer(x))
+        layer.correct(Correction.neutral(len(layer.weight)))
+        assert not torch.equal(fast, layer(x))
