@@ -18,16 +18,16 @@ from inexact.core.files import ensure_folder, write_text
 from inexact.recovery.training import run_finetune
 
 SETTINGS = "finetune(epochs={epochs},rate=0.05,loss=distillation(alpha=0.9,temperature=4.0))"
-COLUMN, GAIN = "shared_column", "bias_correction(gain=true)"
+COLUMN, GAIN, RANGES = "shared_column", "bias_correction(gain=true)", "ranges"
 CASES = {
     "mul8u_JV3": ("unsigned", COLUMN),
-    "drum(k=3)": ("sign_magnitude", "shared_column(gain=true)"),
+    "drum(k=3)": ("sign_magnitude", RANGES),
     "trunc(cut=9)": ("unsigned", COLUMN),
     "mul8u_1AGV": ("unsigned", COLUMN),
     "mul8u_17KS": ("unsigned", COLUMN),
-    "mul8u_L40": ("sign_magnitude", GAIN),
+    "mul8u_L40": ("sign_magnitude", RANGES),
     "trunc(cut=8)": ("unsigned", COLUMN),
-    "drum(k=4)": ("sign_magnitude", GAIN),
+    "drum(k=4)": ("sign_magnitude", RANGES),
     "mul8u_1CMB": ("sign_magnitude", GAIN),
     "mul8u_2HH": ("sign_magnitude", GAIN),
     "kulkarni": ("sign_magnitude", GAIN),

@@ -15,6 +15,9 @@ from inexact.recovery._facts import Facts
 from inexact.recovery._fold import check_target, fold
 from inexact.recovery._weights import with_weights
 
+LOOKED_AT = 128
+"""Inputs that candidates are compared on, if more came; bias and gain are found on all."""
+
 PLACES = ("kept", "low", "high")
 """Of the zero point under another scale: where it is, as far from the lowest code in real numbers as it was, or from the highest."""
 
@@ -62,13 +65,13 @@ class Ranges(Recovery):
         if layer is None or probe.x is None:
             return fold(probe, gain=self.gain, target=self.target)
         goal = probe.reference if self.target == "network" and probe.reference is not None else layer.float_output(probe.x)
-        trials = _Trials(layer, probe.x, goal, self.gain)
+        trials = _Trials(layer, probe.x[:LOOKED_AT], goal[:LOOKED_AT], self.gain)
         candidates = [(1.0, "kept"), *((factor, place) for factor in self.factors for place in (PLACES if self.shift else PLACES[:1]))]
         begin = _Scale(layer.a_scale, layer.a_zero), _Scale(layer.b_scale, layer.b_zero)
         for _ in range(self.rounds):
             trials.choose_activations(begin[0], candidates)
             trials.choose_weights(begin[1], candidates)
-        final_probe = trials.probe()
+        final_probe = _Trials(layer, probe.x, goal, self.gain).probe()
         return replace(fold(final_probe, gain=self.gain, target="network"), codes=final_probe.b)
 
 
