@@ -180,7 +180,7 @@ def _written(value: Any) -> str:
     if isinstance(value, tuple):
         if len(value) == 2 and value[0] == value[1]:
             return _written(value[0])
-        return "(" + ",".join(_written(v) for v in value) + ")"
+        return "(" + ",".join(_written(v) for v in value) + ("," if len(value) == 1 else "") + ")"
     if dataclasses.is_dataclass(value):
         return spec_of(value)
     return repr(value)

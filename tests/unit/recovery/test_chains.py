@@ -109,3 +109,9 @@ def test_planned_columns() -> None:
     assert planned_columns("ranges + shared_column(gain=true)") == (True, 0, 0)
     assert planned_columns("control_variate") == (False, 1, 8)
     assert planned_columns("control_variate(columns=3,bits=6) + bias_correction") == (False, 3, 6)
+
+
+def test_a_single_factor_is_written_as_it_is_read() -> None:
+    one = recoveries.get("ranges(factors=(4.0,))")
+    assert one.spec == "ranges(factors=(4.0,))"
+    assert recoveries.get(one.spec) == one
