@@ -10,6 +10,7 @@ from torch import Tensor
 
 from inexact.core.errors import SpecError, require_range
 from inexact.nn import ApproxLayer, Correction, Probe
+from inexact.precision import Quantiser
 from inexact.recovery._base import Recovery, recoveries
 from inexact.recovery._facts import Facts
 from inexact.recovery._fold import check_target, fold
@@ -17,9 +18,6 @@ from inexact.recovery._weights import with_weights
 
 LOOKED_AT = 128
 """Inputs that candidates are compared on, if more came; bias and gain are found on all."""
-
-PLACES = ("kept", "low", "high")
-"""Of the zero point under another scale: where it is, as far from the lowest code in real numbers as it was, or from the highest."""
 
 
 @recoveries.register("ranges")
@@ -29,22 +27,24 @@ class Ranges(Recovery):
     """Multiplies the scale of a layer's activations, then that of its weights, by the factor under which its approximate output is best.
 
     A factor below 1 clips the largest values and spends the codes on the rest; above 1 it leaves codes unused, which serves units that err
-    less on small operands, or on some of them. The error is that of the layer's output, in real numbers, against float32, after the bias
-    (and gain) that suit the factor. Factors of weights are chosen for each output channel where the granularity is per channel.
-    factors: of the present scale; 1 is always tried. rounds: 1..4, times that both are chosen, each under the other's last choice.
-    shift: whether zero points of unsigned codes may move with the scale, so that the range keeps its lower or its upper end: the codes in
-    use are then the smallest or the largest ones. gain, target: as in bias correction.
-    Must come first in a chain. Products of two activations get bias and gain only. Costs a pass over the layer a factor (with `shift`,
-    up to three), twice a round.
+    less on small operands, or on some of them. Zero points of unsigned codes stay, or are divided by the factor, so that the least value
+    keeps the code 0 and the largest codes are the ones left unused: whichever is better. The error is that of the layer's output, in real
+    numbers, against float32, after the bias (and gain) that suit the candidate. Weights choose for each output channel where the
+    granularity is per channel.
+    factors: of the present scale; 1 is always tried. 255 / 15 = 17, for one, makes operands of 4 bits of those of 8.
+    rounds: 1..4, times that both operands choose, each under the other's last choice. gain, target: as in bias correction.
+    Must come first in a chain. Products of two activations get bias and gain only. Costs a pass over the layer a
+    candidate, for both operands, of at most 128 inputs.
 
     Reference: derived, docs/recovery.md; for exact products: M. Nagel et al., A White Paper on Neural Network Quantization, 2021,
     arXiv:2106.08295, section 3.1
     """
 
-    facts: ClassVar[Facts] = Facts(changes=frozenset({"ranges", "weights", "bias", "gain"}), least=32, time="two layer passes a factor")
-    factors: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 1.25, 1.6, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, 16.0)
+    facts: ClassVar[Facts] = Facts(
+        changes=frozenset({"ranges", "weights", "bias", "gain"}), least=32, time="two to four layer passes a factor"
+    )
+    factors: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9, 1.25, 1.6, 2.0, 2.5, 3.0, 4.05, 5.0, 6.0, 8.23, 12.0, 17.0, 24.0, 36.5)
     rounds: int = 1
-    shift: bool = False
     gain: bool = True
     target: str = "network"
 
@@ -66,26 +66,26 @@ class Ranges(Recovery):
             return fold(probe, gain=self.gain, target=self.target)
         goal = probe.reference if self.target == "network" and probe.reference is not None else layer.float_output(probe.x)
         trials = _Trials(layer, probe.x[:LOOKED_AT], goal[:LOOKED_AT], self.gain)
-        candidates = [(1.0, "kept"), *((factor, place) for factor in self.factors for place in (PLACES if self.shift else PLACES[:1]))]
-        begin = _Scale(layer.a_scale, layer.a_zero), _Scale(layer.b_scale, layer.b_zero)
+        a = _candidates((layer.a_scale, layer.a_zero), self.factors, layer.a_quantiser())
+        b = _candidates((layer.b_scale, layer.b_zero), self.factors, layer.b_quantiser())
         for _ in range(self.rounds):
-            trials.choose_activations(begin[0], candidates)
-            trials.choose_weights(begin[1], candidates)
+            trials.choose_activations(a)
+            trials.choose_weights(b)
         final_probe = _Trials(layer, probe.x, goal, self.gain).probe()
         return replace(fold(final_probe, gain=self.gain, target="network"), codes=final_probe.b)
 
 
-@final
-class _Scale:
-    """Scale and zero point of one operand as they came, and what a candidate makes of them."""
+Scaled = tuple[Tensor, Tensor]
+"""Scale and zero point of an operand."""
 
-    def __init__(self, scale: Tensor, zero: Tensor) -> None:
-        self.scale, self.zero = scale.clone(), zero.clone()
 
-    def under(self, factor: float, place: str, top: int) -> tuple[Tensor, Tensor]:
-        """Scale and zero point; top: the largest code of an operand whose zero point may move, else 0."""
-        moved = {"kept": self.zero, "low": self.zero / factor, "high": top - (top - self.zero) / factor}[place]
-        return self.scale * factor, torch.round(moved).clamp(0, top) if top else self.zero
+def _candidates(present: Scaled, factors: tuple[float, ...], quantiser: Quantiser) -> list[Scaled]:
+    """The present one first, then by every factor, with the zero point that it has and with one that moves with the scale."""
+    scale, zero = present[0].clone(), present[1].clone()
+    found = [(scale, zero), *((scale * factor, zero) for factor in factors)]
+    if quantiser.low == 0 and quantiser.grid is None and bool(zero.any()):
+        found += [(scale * factor, torch.round(zero / factor).clamp(max=quantiser.high)) for factor in factors]
+    return found
 
 
 @final
@@ -112,31 +112,27 @@ class _Trials:
         scale = self.layer.scale() / self.layer.gain
         return left.square().mean(1) * scale.square()
 
-    def choose_activations(self, begin: _Scale, candidates: list[tuple[float, str]]) -> None:
+    def choose_activations(self, candidates: list[Scaled]) -> None:
         """One candidate for the layer."""
-        layer, quantiser = self.layer, self.layer.a_quantiser()
-        top = quantiser.high if quantiser.low == 0 and quantiser.grid is None else 0
-        found = []
+        buffers, found = (self.layer.a_scale, self.layer.a_zero), []
         for candidate in candidates:
-            self._set((layer.a_scale, layer.a_zero), begin.under(*candidate, top))
+            _write(buffers, candidate)
             found.append(float(self.errors().sum()))
-        self._set((layer.a_scale, layer.a_zero), begin.under(*candidates[found.index(min(found))], top))
+        _write(buffers, candidates[found.index(min(found))])
 
-    def choose_weights(self, begin: _Scale, candidates: list[tuple[float, str]]) -> None:
+    def choose_weights(self, candidates: list[Scaled]) -> None:
         """One candidate a channel, or one where the channels share a scale."""
-        layer, quantiser = self.layer, self.layer.b_quantiser()
-        top = quantiser.high if quantiser.low == 0 and quantiser.grid is None else 0
-        options = [begin.under(*candidate, top) for candidate in candidates]
-        found = []
-        for option in options:
-            self._set((layer.b_scale, layer.b_zero), option)
+        buffers, shape, found = (self.layer.b_scale, self.layer.b_zero), self.layer.b_scale.shape, []
+        for candidate in candidates:
+            _write(buffers, candidate)
             errors = self.errors()
-            found.append(errors.sum()[None] if begin.scale.numel() == 1 else errors)
+            found.append(errors.sum()[None] if self.layer.b_scale.numel() == 1 else errors)
         best = torch.stack(found).argmin(0)
         channels = torch.arange(len(best), device=best.device)
-        chosen = (torch.stack([option[part].reshape(-1) for option in options])[best, channels] for part in (0, 1))
-        self._set((layer.b_scale, layer.b_zero), tuple(part.reshape(begin.scale.shape) for part in chosen))
+        scales, zeros = (torch.stack([part.reshape(-1) for part in parts]) for parts in zip(*candidates, strict=True))
+        _write(buffers, (scales[best, channels].reshape(shape), zeros[best, channels].reshape(shape)))
 
-    def _set(self, buffers: tuple[Tensor, Tensor], values: tuple[Tensor, ...]) -> None:
-        for buffer, value in zip(buffers, values, strict=True):
-            buffer.copy_(value)
+
+def _write(buffers: Scaled, values: Scaled) -> None:
+    for buffer, value in zip(buffers, values, strict=True):
+        buffer.copy_(value)

@@ -207,13 +207,12 @@ def test_ranges_avoid_codes_a_unit_gets_wrong() -> None:
     assert float(layer(fixed).a_scale) == pytest.approx(2 * float(layer(net).a_scale))
 
 
-@pytest.mark.parametrize(("good", "place"), [((128, 255), 128), ((0, 60), 0)])
-def test_ranges_move_zero_points_to_codes_a_unit_gets_right(good: tuple[int, int], place: int) -> None:
-    """Products of other activation codes are 0; half or a quarter of the codes is room enough."""
-    unit = table(lambda a, b: np.where((a >= good[0]) & (a <= good[1]), a * b, 0))
-    net, model = approximate(network(), Plan({"0": ix.Rule(multiplier=unit)}), calibrate=X), network()
-    kept, moved = (recover(net, f"ranges(factors=(2.0,5.0),rounds=2,shift={shift})", data=X) for shift in ("false", "true"))
-    assert int(layer(net).a_zero) == int(layer(kept).a_zero) == 0
-    assert abs(int(layer(moved).a_zero) - place) <= 1
-    assert rms(moved, model) < 1.01 * rms(kept, model)
-    assert rms(moved, model) < rms(recover(net, "bias_correction(gain=true)", data=X), model) / 3
+def test_ranges_move_the_zero_point_with_the_scale() -> None:
+    """Products of activations from 128 up are 0; the zero point 128 of activations from -0.5 to 0.5 is halved."""
+    unit, model = table(lambda a, b: np.where(a < 128, a * b, 0)), network()
+    net = approximate(model, Plan({"0": ix.Rule(multiplier=unit, coding="sign_magnitude")}), calibrate=X - 0.5)
+    moved = layer(recover(net, "ranges(factors=(0.9,2.01),rounds=2)", data=X - 0.5))
+    assert int(layer(net).a_zero) in {127, 128}
+    assert int(moved.a_zero) == round(int(layer(net).a_zero) / 2.01)
+    assert float(moved.a_scale) == pytest.approx(2.01 * float(layer(net).a_scale))
+    assert int(moved.a_codes(X - 0.5).max()) < 128
