@@ -31,13 +31,14 @@ def with_records(
     security: {"attacks": [{design, folder, result}]}. Raises StudyError for a record of another network, data set or plan, FaultError
     and AttackError for folders that hold none.
     """
-    home, check = Path(folder), _Check(store)
+    home = Path(folder)
+    check = _Check(store, home)
     unfinished: list[str] = []
     campaigns = []
     for place in _folders(home / FAULTS, faults, CAMPAIGN):
         found = read_campaign(place)
         if found is None:
-            unfinished.append(str(place))
+            unfinished.append(_shown(place, home))
         else:
             campaigns.append({**check(place, found["settings"]["about"]), "report": found})
     made = []
@@ -65,6 +66,11 @@ def comparisons(campaigns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _shown(place: Path, home: Path) -> str:
+    """A folder as the report names it: from the study's where it lies inside."""
+    return str(place.relative_to(home)) if place.is_relative_to(home) else str(place)
+
+
 def digest(file: str | Path | None) -> str:
     """Hex SHA-256 of a file; the name of one that is not there, nothing for None."""
     if file is None:
@@ -84,8 +90,9 @@ def _folders(home: Path, named: Sequence[Path], file: str) -> list[Path]:
 class _Check:
     """Says which design of the study a record is about."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, home: Path) -> None:
         known = store.settings()
+        self.home = home
         self.settings = Settings.from_json(known["settings"])
         self.study = str(known["fingerprint"])
         self.weights = digest(self.settings.weights)
@@ -109,12 +116,12 @@ class _Check:
         design = about.get("design", "")
         exact = design == "exact" or about.get("plan") == EXACT
         if exact:
-            return {"design": EXACT, "exact": True, "folder": str(place)}
+            return {"design": EXACT, "exact": True, "folder": _shown(place, self.home)}
         trial = self.plans.get(str(about.get("plan")))
         if trial is None:
             raise StudyError(f"{place} must be about a plan of this study; none of its finished trials has the plan it was run on")
         name = f"chosen, trial {trial}" if trial == self.best else f"trial {trial}"
-        return {"design": name, "exact": False, "folder": str(place)}
+        return {"design": name, "exact": False, "folder": _shown(place, self.home)}
 
     @staticmethod
     def _same(place: Path, name: str, found: object, wanted: object) -> None:

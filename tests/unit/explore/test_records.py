@@ -85,7 +85,8 @@ def test_records_are_found_named_and_compared(study: Store, tmp_path: Path) -> N
     reliability = found["reliability"]
     assert found["title"] == "kept"
     assert [entry["design"] for entry in reliability["campaigns"]] == ["exact 8 bit", "chosen, trial 2", "trial 1"]
-    assert reliability["unfinished"] == [str(home / "faults" / "c")]
+    assert reliability["unfinished"] == [str(Path("faults", "c"))]
+    assert [entry["folder"] for entry in reliability["campaigns"]][1:] == [str(Path("faults", "a")), str(elsewhere)]
     chosen, other = reliability["comparisons"]
     (row,) = chosen["rows"]
     # ends by hand: 2 -+ the root of the sum of squares of what either end is away from its rate
