@@ -57,6 +57,7 @@ Cells = NDArray[np.void]
 _INPUTS = ("in0", "in1", "in2")
 _FAN_IN = np.array([FAN_IN[op] for op in Op])
 _FAN_OUT = np.array([FAN_OUT[op] for op in Op])
+_KINDS = {int(op): (op, FAN_IN[op]) for op in Op}
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,9 @@ class Circuit:
 
     def gates(self) -> Iterator[tuple[Op, Wires, int]]:
         """(kind, input wires, first output wire) of every cell, in order."""
-        for op, *sources, out in self.cells.tolist():
-            yield Op(op), tuple(sources[: FAN_IN[Op(op)]]), out
+        for code, *sources, out in self.cells.tolist():
+            op, fan_in = _KINDS[code]
+            yield op, tuple(sources[:fan_in]), out
 
     def counts(self) -> dict[str, int]:
         """Number of cells of each kind that occurs, by lower-case name: `{"and": 64, "full": 48, …}`."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -66,7 +68,12 @@ def test_less_is_cheaper() -> None:
         assert values == sorted(values, reverse=True)
 
 
-@pytest.mark.parametrize("name", Evolved.names())
+def _some(names: Sequence[str]) -> list[Any]:
+    """Every eighth runs each time, the others, which are files of the same making, with --slow."""
+    return [pytest.param(name, marks=[] if place % 8 == 0 else pytest.mark.slow) for place, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("name", _some(Evolved.names()))
 def test_evolved_multipliers_meet_their_goal(name: str) -> None:
     unit = Evolved(name=name)
     found = metrics.profile(unit).metrics()
