@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,16 @@ def isa(request: pytest.FixtureRequest) -> str:
     return name
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.spec)
+def _some(members: Sequence[Multiplier]) -> list[Any]:
+    """Of evolved units, which are tables of one kind, every eighth; the others with --slow."""
+    evolved = [unit for unit in members if unit.family_name == "evolved"][1::8]
+    return [
+        pytest.param(unit, id=unit.spec, marks=[] if unit.family_name != "evolved" or unit in evolved else pytest.mark.slow)
+        for unit in members
+    ]
+
+
+@pytest.mark.parametrize("unit", _some(UNITS))
 def test_proven_factors_of_every_unit_give_its_sums(unit: Multiplier) -> None:
     table = unit.table()
     factors = _lowrank.factors_of(torch.from_numpy(table.copy()))

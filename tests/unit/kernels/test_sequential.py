@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast, final
 
@@ -47,6 +48,16 @@ def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     return isa
 
 
+def each_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The instruction-set paths of this machine, each forced while it is the one at hand."""
+    if not kernels.isas():
+        pytest.skip("the compiled core is missing")
+    for isa in kernels.isas():
+        with monkeypatch.context() as patch:
+            patch.setenv("INEXACT_ISA", isa)
+            yield isa
+
+
 def codes(*shape: int) -> npt.NDArray[np.uint8]:
     return RNG.integers(0, 256, shape, dtype=np.uint8)
 
@@ -59,16 +70,17 @@ def narrow(lut: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.int32]:
 
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("adder", ADDERS)
-def test_every_engine_equals_the_definition(adder: str, order: str, path: str) -> None:
+def test_every_engine_equals_the_definition(adder: str, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for width, overflow in ((12, "saturate"), (19, "wrap"), (32, "saturate")):
         accumulator = Accumulator(adder=adder, width=width, overflow=overflow, order=order)
         lut = narrow(LUT * (1 if width < 32 else 40000), width)
         a, b = codes(2, 35), codes(130, 35)
         wanted = accumulator.total(lut[a[:, None, :], b[None, :, :]])
-        for engine in ("sequential", "auto") if path == "avx512" else ("reference", "sequential", "torch"):
-            found = kernels.sequential_gemm(a, b, lut, accumulator, engine)
-            assert found.dtype == np.int32
-            np.testing.assert_array_equal(found, wanted, err_msg=f"{accumulator} {engine}")
+        found = {engine: kernels.sequential_gemm(a, b, lut, accumulator, engine) for engine in ("reference", "torch", "auto")}
+        found |= {isa: kernels.sequential_gemm(a, b, lut, accumulator, "sequential") for isa in each_path(monkeypatch)}
+        for name, sums in found.items():
+            assert sums.dtype == np.int32
+            np.testing.assert_array_equal(sums, wanted, err_msg=f"{accumulator} {name}")
 
 
 @pytest.mark.parametrize("width", [2, 17, 32])
@@ -105,7 +117,11 @@ CONVOLUTIONS: list[tuple[tuple[int, ...], tuple[int, ...], dict[str, Any]]] = [
 @pytest.mark.parametrize("threads", ["1", "3"])
 @pytest.mark.parametrize(("a_shape", "w_shape", "given"), CONVOLUTIONS)
 def test_convolutions(
-    a_shape: tuple[int, ...], w_shape: tuple[int, ...], given: dict[str, Any], threads: str, path: str, monkeypatch: pytest.MonkeyPatch
+    a_shape: tuple[int, ...],
+    w_shape: tuple[int, ...],
+    given: dict[str, Any],
+    threads: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("INEXACT_THREADS", threads)
     a, w = codes(*a_shape), codes(*w_shape)
@@ -116,11 +132,13 @@ def test_convolutions(
     ):
         accumulator = Accumulator(adder=adder, width=18, overflow=overflow, order=order)
         wanted = kernels.sequential_conv2d(a, w, LUT, accumulator, **given, pad_code=201, engine="reference")
-        for engine in ("sequential", "torch"):
-            found = kernels.sequential_conv2d(a, w, LUT, accumulator, **given, pad_code=201, engine=engine)
-            np.testing.assert_array_equal(found, wanted, err_msg=f"{accumulator} {engine}")
-        parts = [kernels.sequential_conv2d(a[i : i + 1], w, LUT, accumulator, **given, pad_code=201) for i in range(len(a))]
-        np.testing.assert_array_equal(np.concatenate(parts), wanted)
+        found = {"torch": kernels.sequential_conv2d(a, w, LUT, accumulator, **given, pad_code=201, engine="torch")}
+        for isa in each_path(monkeypatch):
+            found[isa] = kernels.sequential_conv2d(a, w, LUT, accumulator, **given, pad_code=201, engine="sequential")
+            parts = [kernels.sequential_conv2d(a[i : i + 1], w, LUT, accumulator, **given, pad_code=201) for i in range(len(a))]
+            found[f"{isa}, image by image"] = np.concatenate(parts)
+        for name, sums in found.items():
+            np.testing.assert_array_equal(sums, wanted, err_msg=f"{accumulator} {name}")
 
 
 def test_the_order_of_a_window_is_channel_row_column() -> None:
@@ -135,12 +153,14 @@ def test_the_order_of_a_window_is_channel_row_column() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 8192])
-def test_deep_sums(count: int, path: str) -> None:
+def test_deep_sums(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = codes(3, count), codes(130, count)
     for order in ("sequential", "tree(radix=16)", "systolic(rows=16)"):
         accumulator = Accumulator(adder="loa(low=8)", width=24, overflow="saturate", order=order)
         wanted = kernels.sequential_gemm(a, b, LUT, accumulator, "reference")
-        np.testing.assert_array_equal(kernels.sequential_gemm(a, b, LUT, accumulator, "sequential"), wanted)
+        for isa in each_path(monkeypatch):
+            found = kernels.sequential_gemm(a, b, LUT, accumulator, "sequential")
+            np.testing.assert_array_equal(found, wanted, err_msg=isa)
         if count < 100:
             np.testing.assert_array_equal(kernels.sequential_gemm(a, b, LUT, accumulator, "torch"), wanted)
 
