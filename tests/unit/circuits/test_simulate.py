@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inexact.circuits import Circuit, Op, _simulate, evaluate, multiplier, stream, table
 from inexact.core.errors import CircuitError, FormatError
@@ -15,13 +16,30 @@ from inexact.kernels import isas
 RandomCircuit = Callable[..., Circuit]
 
 
-@pytest.fixture(params=[*isas(), "numpy"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "numpy":
+PATHS = [*isas(), "numpy"]
+
+
+def take(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if path == "numpy":
         monkeypatch.setattr(_simulate, "core", lambda: None)
     else:
-        monkeypatch.setenv("INEXACT_ISA", request.param)
+        monkeypatch.setenv("INEXACT_ISA", path)
+
+
+@pytest.fixture(params=PATHS)
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    take(request.param, monkeypatch)
     return str(request.param)
+
+
+def tables(circuit: Circuit) -> dict[str, NDArray[np.int64]]:
+    """Of every path."""
+    found = {}
+    for path in PATHS:
+        with pytest.MonkeyPatch.context() as patch:
+            take(path, patch)
+            found[path] = table(circuit)
+    return found
 
 
 def one_by_one(circuit: Circuit, *patterns: int) -> int:
@@ -38,20 +56,24 @@ def one_by_one(circuit: Circuit, *patterns: int) -> int:
 
 @pytest.mark.parametrize("outputs", [5, 21, 32, 33, 63])
 @pytest.mark.parametrize("signed", [False, True])
-def test_random_circuits_follow_the_definition(path: str, outputs: int, signed: bool, random_circuit: RandomCircuit) -> None:
+def test_random_circuits_follow_the_definition(outputs: int, signed: bool, random_circuit: RandomCircuit) -> None:
     circuit = random_circuit(outputs, outputs=outputs, signed=signed)
-    found = table(circuit)
-    assert found.shape == (32, 512, 8)
+    found = tables(circuit)
     rng = np.random.default_rng(1)
-    for index in zip(*(rng.integers(0, n, 200) for n in found.shape), strict=True):
-        assert found[index] == one_by_one(circuit, *(int(i) for i in index)), index
+    places = [tuple(int(i) for i in rng.integers(0, (32, 512, 8))) for _ in range(200)]
+    wanted = [one_by_one(circuit, *place) for place in places]
+    for path, values in found.items():
+        assert values.shape == (32, 512, 8)
+        assert [values[place] for place in places] == wanted, path
+        np.testing.assert_array_equal(values, found["numpy"], err_msg=path)
 
 
 @pytest.mark.parametrize("widths", [(1,), (3,), (2, 3), (6,), (10, 1), (12,)])
-def test_few_operands(path: str, widths: tuple[int, ...], random_circuit: RandomCircuit) -> None:
+def test_few_operands(widths: tuple[int, ...], random_circuit: RandomCircuit) -> None:
     circuit = random_circuit(7, widths, cells=60, outputs=9)
     wanted = [one_by_one(circuit, *p) for p in itertools.product(*(range(1 << w) for w in widths))]
-    np.testing.assert_array_equal(table(circuit).ravel(), wanted)
+    for path, values in tables(circuit).items():
+        np.testing.assert_array_equal(values.ravel(), wanted, err_msg=path)
 
 
 def test_stream_is_the_table_in_blocks(path: str, random_circuit: RandomCircuit) -> None:
