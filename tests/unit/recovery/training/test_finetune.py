@@ -68,28 +68,27 @@ def test_same_seed_same_network_and_the_random_state_is_left() -> None:
         "finetune(epochs=2,batch=32,loss='sensitivity(strength=0.1)')",
     ],
 )
-@pytest.mark.parametrize("stop", [2, 6, 8])
-def test_a_broken_training_ends_as_an_unbroken_one(training: str, stop: int, tmp_path: Path) -> None:
+def test_a_broken_training_ends_as_an_unbroken_one(training: str, tmp_path: Path) -> None:
     net, path = emulated(), tmp_path / "net.checkpoint"
     whole = run_finetune(net, data(), training, validation=data(64, seed=7))
 
-    def interrupt(moment: Epoch) -> None:
-        if (moment.epoch - 1) * moment.steps + moment.step == stop:
-            raise KeyboardInterrupt
+    def run(*, stop: int | None = None) -> Outcome:
+        def interrupt(moment: Epoch) -> None:
+            if (moment.epoch - 1) * moment.steps + moment.step == stop:
+                raise KeyboardInterrupt
 
-    def run(*, resume: bool) -> Outcome:
-        told = None if resume else interrupt
         return run_finetune(
-            net, data(), training, validation=data(64, seed=7), checkpoint=path, resume=resume, save_seconds=0, progress=told
+            net, data(), training, validation=data(64, seed=7), checkpoint=path, resume=stop is None, save_seconds=0, progress=interrupt
         )
 
-    with pytest.raises(KeyboardInterrupt):
-        run(resume=False)
-    assert path.exists()
-    resumed = run(resume=True)
-    assert same(resumed.net, whole.net)
-    assert resumed.epochs[1:] == whole.epochs[1:]
-    assert not path.exists()
+    for stop in (2, 6, 8):
+        with pytest.raises(KeyboardInterrupt):
+            run(stop=stop)
+        assert path.exists()
+        resumed = run()
+        assert same(resumed.net, whole.net), stop
+        assert resumed.epochs[1:] == whole.epochs[1:]
+        assert not path.exists()
 
 
 def test_checkpoints_of_others_are_refused(tmp_path: Path) -> None:
