@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ class Mine:
     """A study as an evaluation. macs: of its multiplying layers, one inference; None when no design was chosen, so that none are listed.
 
     data: None for a data set that is not described here. depthwise, attention: whether the network has such layers, None: not known.
-    report: the study's own.
+    images, drop_end: test images of the chosen design and the upper end of its drop's interval, points; None without one. limit: points
+    that may be lost. seed: of the search. narrow: whether some trial was exact on narrower operands, None when no trial ended.
     """
 
     network: str
@@ -39,7 +41,11 @@ class Mine:
     macs: int | None
     depthwise: bool | None
     attention: bool
-    report: Mapping[str, Any]
+    images: int | None
+    drop_end: float | None
+    limit: float
+    seed: int
+    narrow: bool | None
 
     @property
     def cell(self) -> tuple[int, int] | None:
@@ -75,22 +81,33 @@ def read_study(path: str | Path) -> Mapping[str, Any]:
 def evaluation_of(report: Mapping[str, Any]) -> Mine:
     """A study's report as an evaluation. Raises StudyError for one that another version wrote."""
     try:
-        network, data = str(report["network"]), str(report["data"])
-        listed = [] if report["best"] is None else list(report["best"]["layers"])
-        layers = [layer for layer in listed if layer["kind"] in MULTIPLYING]
-        macs = sum(int(layer["macs"]) for layer in layers) or None
-    except (KeyError, TypeError, ValueError) as error:
+        return _evaluation(report)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        known = report.get("versions")
+        writer = known.get("inexact", "unknown") if isinstance(known, Mapping) else "unknown"
+        what = f"it lacks {error}" if isinstance(error, KeyError) else f"it cannot be read: {error}"
         raise StudyError(
-            f"the study's report must be as this version writes it; it lacks {error}: run or resume the study again"
+            f"the study's report must be as this version writes it ({version('inexact')}); {what}, and was written by version {writer}: "
+            "run the study again in another folder"
         ) from error
+
+
+def _evaluation(report: Mapping[str, Any]) -> Mine:
+    network, data, best = str(report["network"]), str(report["data"]), report["best"]
+    layers = [] if best is None else [layer for layer in best["layers"] if layer["kind"] in MULTIPLYING]
+    plans = [str(trial["plan_toml"]) for trial in report["trials"] if trial["status"] == "done"]
     return Mine(
         network=network,
         data_name=data,
         data=datasets.described(data),
-        macs=macs,
+        macs=sum(int(layer["macs"]) for layer in layers) or None,
         depthwise=None if ":" in network else network in DEPTHWISE,
         attention=any(layer["kind"] == "product" for layer in layers),
-        report=report,
+        images=None if best is None else int(best["test"]["n"]),
+        drop_end=None if best is None else float(best["test"]["drop_ci"][1]),
+        limit=float(report["max_drop"]),
+        seed=int(report["seed"]),
+        narrow=any(_exact_and_narrow(plan) for plan in plans) if plans else None,
     )
 
 
@@ -158,26 +175,22 @@ def _other_layers(mine: Mine, field: Field) -> Request | None:
 
 
 def _enough_images(mine: Mine, field: Field) -> Request | None:
-    test = (mine.report.get("best") or {}).get("test")
-    if test is None or int(test["n"]) >= ENOUGH:
+    if mine.images is None or mine.images >= ENOUGH:
         return None
     return Request(
-        rule="images", text=f"measure on {ENOUGH} test images or more, not on {test['n']}", reason="the interval of the drop is wide"
+        rule="images", text=f"measure on {ENOUGH} test images or more, not on {mine.images}", reason="the interval of the drop is wide"
     )
 
 
 def _within_limit(mine: Mine, field: Field) -> Request | None:
-    test = (mine.report.get("best") or {}).get("test")
-    limit = mine.report.get("max_drop")
-    if test is None or limit is None or float(test["drop_ci"][1]) <= float(limit):
+    if mine.drop_end is None or mine.drop_end <= mine.limit:
         return None
-    text = f"say that the drop may be {test['drop_ci'][1]:.2f} points, or measure on more images"
-    return Request(rule="interval", text=text, reason=f"the upper end of its 95 % interval lies above the limit of {limit:g} points")
+    text = f"say that the drop may be {mine.drop_end:.2f} points, or measure on more images"
+    return Request(rule="interval", text=text, reason=f"the upper end of its 95 % interval lies above the limit of {mine.limit:g} points")
 
 
 def _narrow_rival(mine: Mine, field: Field) -> Request | None:
-    plans = [str(trial.get("plan_toml", "")) for trial in mine.report.get("trials", ()) if trial.get("status") == "done"]
-    if not plans or any(_exact_and_narrow(plan) for plan in plans):
+    if mine.narrow is not False:
         return None
     reason = "fewer bits save multiplier, memory and traffic together; an approximate unit must beat them, not only the 8-bit multiplier"
     return Request(rule="rival", text="compare with exact multipliers on narrower operands at the same loss", reason=reason)
@@ -190,7 +203,7 @@ def _exact_and_narrow(plan: str) -> bool:
 
 
 def _several_seeds(mine: Mine, field: Field) -> Request | None:
-    reason = f"the search is random and was run once, with seed {mine.report.get('seed')}: another seed may choose another design"
+    reason = f"the search is random and was run once, with seed {mine.seed}: another seed may choose another design"
     return Request(rule="seeds", text="repeat the search with other seeds and report the spread", reason=reason)
 
 

@@ -93,7 +93,21 @@ def test_studies_that_cannot_be_placed(tmp_path: Path) -> None:
         mine.read_study(other)
     with pytest.raises(StudyError, match="must hold a finished study; this one has 0 trials and no end"):
         mine.read_study(saved(tmp_path, None))
-    with pytest.raises(StudyError, match="must be as this version writes it; it lacks 'best'"):
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"best": None, "trials": [{"status": "done", "plan_toml": "x = 1"}]}, "it lacks 'plan'"),
+        ({"best": {"layers": LAYERS, "test": {"top1": 90.0}}}, "it lacks 'n'"),
+        ({"best": {"layers": [{"kind": "conv"}], "test": TEST}}, "it lacks 'macs'"),
+        ({"max_drop": "one"}, "it cannot be read: could not convert string to float: 'one'"),
+    ],
+)
+def test_a_report_of_another_version(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(StudyError, match=rf"must be as this version writes it \([\d.]+\); {message}, and was written by version 0.0.9"):
+        mine.evaluation_of(REPORT | {"versions": {"inexact": "0.0.9"}} | change)
+    with pytest.raises(StudyError, match="it lacks 'best', and was written by version unknown: run the study again in another folder"):
         mine.evaluation_of({"network": "x", "data": "y"})
 
 
