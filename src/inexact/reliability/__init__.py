@@ -8,7 +8,7 @@ from inexact.reliability._judge import Chunk, Judge, Opened
 from inexact.reliability._lifetime import Lifetime, lifetime
 from inexact.reliability._lifetime import Settings as LifetimeSettings
 from inexact.reliability._mitigation import Mitigation, Overhead, mitigations
-from inexact.reliability._sram import bit_error_rate
+from inexact.reliability._sram import access_energy, bit_error_rate
 from inexact.reliability._store import CAMPAIGN, Store, read_campaign
 from inexact.reliability._subject import Place, Subject
 from inexact.reliability._voltage_sweep import ArrayPoint, ArraySettings, MemoryPoint, array_sweep, memory_sweep
@@ -43,6 +43,7 @@ __all__ = [
     "Stratum",
     "Struck",
     "Subject",
+    "access_energy",
     "array_sweep",
     "bit_error_rate",
     "compare",

@@ -74,11 +74,15 @@ A new kind of check is one file in `atlas/claims/checks/`: a frozen dataclass wh
 """
 
 
+TIMES = """*s*: wall time of one process in seconds; what claims share is measured with the first of them.
+"""
+
+
 def page(known: Sequence[Claim], results: Results) -> str:
     """The page as Markdown."""
     found = {claim.id: results.of(claim) for claim in known}
     parts = [HEAD.format(**PROVENANCES), _counts(known, found, results), _why(known, found, CONTRADICTED), _why(known, found, INCONCLUSIVE)]
-    parts += [_why(known, found, NOT_RUNNABLE), "## All claims\n"]
+    parts += [_why(known, found, NOT_RUNNABLE), "## All claims\n", TIMES]
     parts += [_family(family, [claim for claim in known if claim.family == family], found) for family in FAMILIES]
     return "\n".join(part for part in parts if part)
 
@@ -128,14 +132,16 @@ def _family(family: str, known: Sequence[Claim], found: Found) -> str:
         return ""
     lines = [
         f"### {family.replace('_', ' ').capitalize()}\n",
-        "| claim | source | published | measured | verdict |",
-        "| --- | --- | --- | --- | --- |",
+        "| claim | source | published | measured | verdict | s |",
+        "| --- | --- | --- | --- | --- | ---: |",
     ]
     for claim in known:
         proxy = f" *Proxy:* {claim.proxy}." if claim.proxy else ""
-        measured, _ = _outcome(claim, found[claim.id])
+        result = found[claim.id]
+        measured, _ = _outcome(claim, result)
         words = f"`{claim.id}`: {claim.statement}.{proxy}"
-        lines.append(_row(words, f"{claim.source}; {claim.provenance}", expected_text(claim), measured, _verdict(found[claim.id])))
+        seconds = "" if result is None else f"{result.seconds:.1f}"
+        lines.append(_row(words, f"{claim.source}; {claim.provenance}", expected_text(claim), measured, _verdict(result), seconds))
     return "\n".join([*lines, ""])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from inexact import units
-from inexact.core.errors import UnavailableError
+from inexact.core.errors import ClaimError, UnavailableError
 from inexact.metrics.known import named
 from inexact.units import Adder, Multiplier
 
@@ -25,6 +25,14 @@ def unit_of(name: str) -> Multiplier | Adder:
     if name.startswith("adder:"):
         return units.adders.get(name.removeprefix("adder:"))
     return published_circuit(name.removeprefix(PUBLISHED)) if name.startswith(PUBLISHED) else units.get(name)
+
+
+def multiplier_of(name: str) -> Multiplier:
+    """As `unit_of`. Raises ClaimError for an adder."""
+    unit = unit_of(name)
+    if not isinstance(unit, Multiplier):
+        raise ClaimError(f"{name} must be a multiplier")
+    return unit
 
 
 def published_circuit(name: str) -> Multiplier:

@@ -6,6 +6,7 @@ from inexact.security.adversarial._campaign import Campaign
 from inexact.security.adversarial._networks import Networks, exact_plan
 from inexact.security.adversarial._randomised import Expected, RandomisedModel
 from inexact.security.adversarial._report import RESULT, known_attacks, read_result, report
+from inexact.security.adversarial._robustness import withstanding
 from inexact.security.adversarial._settings import Settings
 from inexact.security.adversarial._sources import NoisyInputs, Twin, adaptive_sources, with_gradient
 from inexact.security.adversarial._target import Images, Target, images_of, input_gradients, margins
@@ -39,4 +40,5 @@ __all__ = [
     "read_result",
     "report",
     "with_gradient",
+    "withstanding",
 ]

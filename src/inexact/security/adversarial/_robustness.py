@@ -76,6 +76,11 @@ def worst(found: list[Row], measure: str, epsilon: float) -> dict[str, Flags]:
     return {name: np.logical_and.reduce([row.robust[name] for row in chosen]) for name in NAMES}
 
 
+def withstanding(cells: Cells, settings: Settings, measure: str, epsilon: float) -> dict[str, Flags]:
+    """By network, bool [N]: images that withstand every attack of a campaign of that measure at that epsilon."""
+    return worst(rows(cells, settings), measure, epsilon)
+
+
 def accuracy(flags: Flags) -> dict[str, Any]:
     """Robust accuracy in percent with its 95 % Wilson interval."""
     low, high = wilson(int(flags.sum()), len(flags))

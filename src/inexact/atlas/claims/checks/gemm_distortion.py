@@ -46,17 +46,11 @@ class GemmDistortion(Check):
 
     def measure(self) -> Measured:
         """Of `repeats` products of matrices."""
-        from scipy import stats  # half a second to import
-
         unit = units.get(self.target)
         found, table = profile(unit), unit.table()
         generator = np.random.default_rng(self.seed)
-        values = np.array(
-            [self._value(self._error(generator, table, unit), found.mean_error, found.error_variance) for _ in range(self.repeats)]
-        )
-        half = float(stats.t.ppf(0.975, self.repeats - 1) * values.std(ddof=1) / np.sqrt(self.repeats))
-        mean = float(values.mean())
-        return Measured(value=mean, low=mean - half, high=mean + half, n=self.repeats, detail=f"{self.size} x {self.depth} x {self.size}")
+        values = [self._value(self._error(generator, table, unit), found.mean_error, found.error_variance) for _ in range(self.repeats)]
+        return Measured.mean(values, detail=f"{self.size} x {self.depth} x {self.size}")
 
     def _error(self, generator: np.random.Generator, table: NDArray[np.int32], unit: units.Multiplier) -> NDArray[np.float64]:
         from inexact import kernels
