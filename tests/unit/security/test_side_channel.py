@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -177,6 +178,7 @@ def test_toggles_of_a_netlist_are_wires_that_change() -> None:
     assert gates.switching(held, b)[0] == 0 < gates.switching(held, b)[1]
 
 
-def test_a_unit_without_gates_has_no_toggles() -> None:
-    with pytest.raises(SpecError, match=r"toggles of gates need a netlist, and stochastic.* has none; import one with"):
-        gates_of(network("stochastic"), "0")
+def test_a_unit_without_gates_has_no_toggles(tmp_path: Path) -> None:
+    np.save(tmp_path / "unit.npy", np.multiply.outer(np.arange(256), np.arange(256)) // 3)
+    with pytest.raises(SpecError, match=r"toggles of gates need a netlist, and table.* has none; import one with"):
+        gates_of(network(f"table(path='{tmp_path / 'unit.npy'}')"), "0")
