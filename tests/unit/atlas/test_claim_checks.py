@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inexact import units
+from inexact import hardware, units
 from inexact.atlas.claims import Measured, kinds
-from inexact.atlas.claims.checks import drop_difference, network_drop
+from inexact.atlas.claims.checks import design_saving, drop_difference, network_drop
 from inexact.atlas.claims.checks._base import Check
 from inexact.atlas.claims.checks.closed_form import evaluate
 from inexact.core.errors import ClaimError, UnavailableError
@@ -89,6 +89,12 @@ def test_silicon_is_that_of_the_catalogue() -> None:
     assert saved.low < saved.value < saved.high
     with pytest.raises(ClaimError, match=r"the catalogue of synthesised units has no 'drum\(k=9\)'"):
         measured("silicon_ratio", target="drum(k=9)", reference="exact", figure="area_um2")
+
+
+def test_boundaries_are_those_of_the_machines() -> None:
+    assert tuple(hardware.BOUNDARIES) == design_saving.BOUNDARIES
+    with pytest.raises(ClaimError, match="boundary must be one of multiplier, array, on_chip, with_dram, not 'chip'"):
+        measured("design_saving", network="lenet5", data="mnist", rules={}, boundary="chip")
 
 
 def test_the_conversion_that_drops_signs(reference_data: Path) -> None:

@@ -188,7 +188,7 @@ def _check(table: Mapping[str, Any], where: str) -> Check:
         raise ClaimError(f"{where}: no kind of check is called {kind!r}{near(str(kind), kinds)} Kinds: {', '.join(kinds)}")
     parameters = {field.name: field for field in fields(kinds[kind])}  # type: ignore[arg-type]
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items() if name != "kind"}
-    types = typing.get_type_hints(kinds[kind])
+    types = _types(kinds[kind])
     for name, value in given.items():
         if name not in parameters:
             raise ClaimError(f"{where}: {kind} has no parameter {name!r}{near(name, parameters)} Parameters: {', '.join(parameters)}")
@@ -202,6 +202,12 @@ def _check(table: Mapping[str, Any], where: str) -> Check:
         return kinds[kind](**given)
     except ValueError as error:
         raise ClaimError(f"{where}: {error}") from error
+
+
+@functools.cache
+def _types(kind: type) -> dict[str, Any]:
+    """Types of a check's fields, read once a kind."""
+    return typing.get_type_hints(kind)
 
 
 def _noun(kind: type) -> str:

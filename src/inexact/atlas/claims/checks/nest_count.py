@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 from inexact.core.errors import ClaimError
-from inexact.hardware.nest import Convolution, Crossing, Kept, Loop, count
+
+if TYPE_CHECKING:
+    from inexact.hardware.nest import Loop
 
 SHOWS = ("steps", "reads", "fills", "updates")
 
@@ -43,6 +45,8 @@ class NestCount(Check):
 
     def measure(self) -> Measured:
         """Counted exactly."""
+        from inexact.hardware.nest import Convolution, Crossing, Kept, count
+
         kept = Kept(**{name: tuple(levels) for name, levels in self.kept.items()})
         found = count(Convolution(stride=(self.stride, self.stride)), _loops(self.loops), kept)
         if self.shows == "steps":
@@ -53,6 +57,8 @@ class NestCount(Check):
 
 
 def _loops(text: str) -> list[Loop]:
+    from inexact.hardware.nest import Loop
+
     found = []
     for part in text.split("|"):
         level, _, names = part.partition(":")
