@@ -37,6 +37,28 @@ def test_the_plan_is_what_was_built() -> None:
     assert [unit.spec for unit in catalogue.planned()] == list(catalogue.entries())
 
 
+def test_functions_and_multipliers_of_floats_have_silicon() -> None:
+    found = catalogue.others()
+    samples = [unit for family in (units.functions, units.float_multipliers) for _, cls in family.items() for unit in cls.samples()]
+    assert sorted(found) == sorted(unit.spec for unit in samples)
+    for spec, entry in found.items():
+        low, high = entry.energy_interval
+        assert low <= entry.silicon["energy_pj"] <= high, spec
+    row, parts = found["softmax(exponential=base2(function=exp,segments=4),out_width=8,out_fraction=8)"], found["lmul(format=e5m2)"]
+    assert (row.kind, row.form) == ("function", "a row of 8 arguments side by side")
+    assert (parts.kind, parts.form) == ("float_multiplier", "the product as significand, exponent and sign")
+    circuit = units.float_multipliers.get("lmul(format=e5m2)").parts_circuit()
+    assert circuit is not None
+    assert parts.circuit == circuit.sha256
+
+
+def test_streams_cost_more_than_the_array_they_replace() -> None:
+    exact = catalogue.entries()["exact"].silicon["energy_pj"]
+    short, full = (catalogue.entries()[f"stochastic(length={n},generator=counter)"].silicon["energy_pj"] / exact for n in (4, 8))
+    assert short < 0.5
+    assert full > 10
+
+
 def test_figures_have_their_conditions() -> None:
     held = catalogue.conditions()
     assert {"library", "corner", "recipe", "tool", "operands", "activity", "surroundings"} == set(held)
