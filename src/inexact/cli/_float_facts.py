@@ -19,6 +19,9 @@ from inexact.units import FloatMultiplier, float_multipliers
 
 COLUMNS = ("spec", "MRED %", "relative bias %", "relative std %", "WCRE %", "EP")
 
+SHOWN = (0, 1, 2, 4)
+"""Columns shown in a terminal, beside silicon; the Markdown table has them all."""
+
 
 def catalogue() -> list[FloatMultiplier]:
     """Samples of every small-float technique."""
@@ -53,10 +56,11 @@ def markdown() -> str:
 def list_table() -> None:
     """Print the catalogue."""
     table = Table(title="small-float multipliers, codes uniform", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0))
-    for number, name in enumerate((*COLUMNS, *SILICON)):
+    for number, name in enumerate((*(COLUMNS[place] for place in SHOWN), *SILICON)):
         table.add_column(name, justify="right" if number else "left", overflow="fold", no_wrap=bool(number))
     for unit in catalogue():
-        table.add_row(*map(escape, (*_cells(summary(unit)), *silicon_cells(unit.spec))))
+        cells = _cells(summary(unit))
+        table.add_row(*map(escape, (*(cells[place] for place in SHOWN), *silicon_cells(unit.spec))))
     Console().print(table)
     Console(highlight=False).print(SILICON_NOTE, style="dim")
 
