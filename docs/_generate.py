@@ -1,5 +1,5 @@
 """Write docs/cli.md from the commands' own help texts, docs/taxonomy.md and the field's pictures from the catalogue and the registries,
-docs/claims.md from the results of claims that come with the package.
+docs/claims.md from the results of claims that come with the package, docs/techniques.md and docs/api/ from registries and packages.
 
 `--check` writes nothing and fails when a page is not current.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import _reference
 import click
 
 from inexact.atlas import claims, complexity, pictures, taxonomy
@@ -58,6 +59,10 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield folder / "cli.md", page()
     yield folder / "taxonomy.md", taxonomy.page()
     yield folder / "claims.md", claims.page(claims.claims(), claims.shipped_results())
+    yield folder / "techniques.md", _reference.techniques()
+    yield folder / "api" / "index.md", _reference.index()
+    for name, packages in _reference.faces().items():
+        yield folder / "api" / f"{name}.md", _reference.api(packages)
     field = complexity.field()
     for name, draw in pictures.PICTURES.items():
         yield folder / "pictures" / f"{name}.svg", draw(field)
