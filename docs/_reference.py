@@ -15,7 +15,8 @@ from inexact.core.registry import spec_of
 
 INDEX = """# The library
 
-`import inexact as ix` gives these names and loads each when it is first used; the packages have pages of their own, made from types and docstrings.
+`import inexact as ix` gives these names and loads each when it is first used; the packages have pages of their own, made from types
+and docstrings.
 
 | name | is |
 | --- | --- |
@@ -23,8 +24,9 @@ INDEX = """# The library
 
 TECHNIQUES = """# Techniques
 
-Every registered technique, generated from the registries by `python docs/_generate.py`. A spec such as `trunc(cut=4)` names a member and the parameters that
-differ from what is given here. What they do to a network is told in the guide; `inexact unit show SPEC` gives a unit's passport, `inexact cite` its references.
+Every registered technique, generated from the registries by `python docs/_generate.py`. A spec such as `trunc(cut=4)` names a member and the
+parameters that differ from what is given here. What they do to a network is told in the guide; `inexact unit show SPEC` gives a unit's passport,
+`inexact cite` its references.
 
 """
 
@@ -33,9 +35,9 @@ def faces() -> dict[str, list[str]]:
     """Top package -> itself and the packages below it that say what is public in `__all__`."""
     found: dict[str, list[str]] = {}
     for module in pkgutil.walk_packages(inexact.__path__, "inexact."):
-        if module.ispkg and not any(part.startswith("_") for part in module.name.split(".")):
-            if getattr(importlib.import_module(module.name), "__all__", None):
-                found.setdefault(module.name.split(".")[1], []).append(module.name)
+        public = module.ispkg and "._" not in module.name
+        if public and getattr(importlib.import_module(module.name), "__all__", None):
+            found.setdefault(module.name.split(".")[1], []).append(module.name)
     return found
 
 
