@@ -24,9 +24,9 @@ and docstrings.
 
 TECHNIQUES = """# Techniques
 
-Every registered technique, generated from the registries by `python docs/_generate.py`. A spec such as `trunc(cut=4)` names a member and the
-parameters that differ from what is given here. What they do to a network is told in the guide; `inexact unit show SPEC` gives a unit's passport,
-`inexact cite` its references.
+Every registered technique, generated from the registries by `python docs/_generate.py`. A spec such as `trunc(cut=4)` names a member
+and the parameters that differ from what is given here. What they do to a network is told in the guide; `inexact unit show SPEC` gives a
+unit's passport, `inexact cite` its references.
 
 """
 
