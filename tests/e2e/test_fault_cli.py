@@ -21,7 +21,7 @@ def test_a_campaign_writes_its_report_and_goes_on(tmp_path: Path, capsys: pytest
     assert row["sdc1"]["ci"][0] <= row["sdc1"]["value"] <= row["sdc1"]["ci"][1]
     assert {cell["layer"] for cell in row["cells"]} == {"conv1", "conv2", "fc1", "fc2", "fc3"}
     page = (out / "report.html").read_text()
-    assert "activation_flip(bits=(7))" in page
+    assert "activation_flip(bits=(7,))" in page
     assert "faults of" in page
     assert run([*QUICK, "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == first

@@ -133,9 +133,9 @@ def test_faults_of_a_design_stand_in_the_report(finished: Path, capsys: pytest.C
     assert (finished / "faults" / chosen / "plan.toml").read_text() == content["best"]["plan_toml"]
     alike = [read_weights(path) for path in (finished / "faults" / chosen / "weights.safetensors", finished / "best.safetensors")]
     assert all(torch.equal(value, alike[1][name]) for name, value in alike[0].items())
-    assert [row["fault"] for row in answer["comparison"]] == ["activation_flip(bits=(3))"]
+    assert [row["fault"] for row in answer["comparison"]] == ["activation_flip(bits=(3,))"]
     page = (finished / "report.html").read_text()
-    assert answer["comparison"][0]["sentence"].removeprefix(f"Under activation_flip(bits=(3)), {chosen}") in page
+    assert answer["comparison"][0]["sentence"].removeprefix(f"Under activation_flip(bits=(3,)), {chosen}") in page
     # by hand, on another plan: named with --faults, and not among those of the study
     assert run(["fault", "run", "--network", "lenet5", "--out", str(finished / "other"), *FAULTS]) == 0
     capsys.readouterr()

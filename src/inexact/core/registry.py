@@ -145,6 +145,8 @@ def _called_name(node: ast.Call, spec: str) -> str:
 def _literal(node: ast.expr, spec: str) -> Any:
     if isinstance(node, ast.Name):
         return {"true": True, "false": False}.get(node.id, node.id)
+    if isinstance(node, ast.Tuple):
+        return tuple(_literal(item, spec) for item in node.elts)
     try:
         return ast.literal_eval(node)
     except ValueError as error:

@@ -25,6 +25,7 @@ class Plain(Thing):
     mode: str = "a"
     fast: bool = False
     inner: Thing | None = None
+    names: tuple[str, ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,8 @@ class Plain(Thing):
         Plain(wide=(8, 4)),
         Plain(mode="two words", fast=True),
         Plain(inner=Plain(depth=2)),
+        Plain(names=("one",)),
+        Plain(names=("one", "two words")),
     ],
 )
 def test_specs_round_trip(member: Plain) -> None:
@@ -55,7 +58,7 @@ def test_specs_are_short() -> None:
         ("plain(", "a spec must look like 'name"),
         ("plain[2]", "a spec must look like 'name"),
         ("plain(3)", "arguments of plain must be named, as in 'plain\\(depth="),
-        ("plain(dept=3)", "plain has no parameter 'dept'; did you mean 'depth'\\? Parameters: depth, wide, mode, fast, inner"),
+        ("plain(dept=3)", "plain has no parameter 'dept'; did you mean 'depth'\\? Parameters: depth, wide, mode, fast, inner, names"),
         ("plain(depth=1+x)", "values in a spec must be numbers, names, strings or tuples"),
         ("a.plain(depth=1)", "a spec must start with a plain name"),
         ("plain(depth=__import__('os'))", "no thing is called '__import__'|arguments of __import__ must be named"),

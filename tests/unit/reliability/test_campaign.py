@@ -170,7 +170,7 @@ def test_faults_that_the_network_cannot_have_are_refused(spec: str, says: str) -
 def test_budgets_out_of_reach_are_refused_with_the_number_that_is_needed() -> None:
     with pytest.raises(FaultError, match=r"100 faults cannot give ± 1 points at 95 % confidence: it takes at least 189 .* 9604 at worst"):
         Settings(faults=("weight_flip",), margin=0.01, budget=100)
-    with pytest.raises(FaultError, match=r"± 1 points at 95 % need about \d+ faults of output_flip\(bits=\(7\),layers=\(head\)\) here"):
+    with pytest.raises(FaultError, match=r"± 1 points at 95 % need about \d+ faults of output_flip\(bits=\(7,\),layers=\(head,\)\) here"):
         ran(Settings(faults=("output_flip(bits=7,layers=head)",), margin=0.01, budget=400), ":memory:")
 
 

@@ -33,9 +33,9 @@ def member(spec: str) -> ChipFault:
 
 
 def test_specs() -> None:
-    assert member("pe_stuck_at(bits=7,element=(0,0))").spec == "pe_stuck_at(register=product,bits=(7),element=0)"
-    assert member("pe_stuck_at(register=sum,values=1)").spec == "pe_stuck_at(register=sum,values=(1))"
-    assert member("unit_stuck_at(nets='y[3]',layers='0')").spec == "unit_stuck_at(nets=('y[3]'),layers=('0'))"
+    assert member("pe_stuck_at(bits=7,element=(0,0))").spec == "pe_stuck_at(register=product,bits=(7,),element=0)"
+    assert member("pe_stuck_at(register=sum,values=1)").spec == "pe_stuck_at(register=sum,values=(1,))"
+    assert member("unit_stuck_at(nets='y[3]',layers='0')").spec == "unit_stuck_at(nets=('y[3]',),layers=('0',))"
 
 
 @pytest.mark.parametrize(
