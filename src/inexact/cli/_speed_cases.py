@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from typing import Any, final
 
 import torch
@@ -165,7 +165,6 @@ class Inference(Case):
     network: str
     batch: int
 
-    @cached_property
     def model(self) -> nn.Module:
         """The float32 network with seeded random weights; speed does not depend on them."""
         return untrained(architecture_of(self.network)).eval()
@@ -178,21 +177,21 @@ class Inference(Case):
     @property
     def macs(self) -> int:
         """Products of one run."""
-        return self.batch * workload(self.model, self.shape).macs
+        return self.batch * workload(self.model(), self.shape).macs
 
     def images(self) -> Tensor:
         """Seeded random images."""
         return torch.randn(self.batch, *self.shape, generator=torch.Generator().manual_seed(1))
 
     def emulated(self, unit: str) -> Callable[[], object]:
-        """One forward pass of the emulated network, calibrated on four images."""
+        """One forward pass of the emulated network, calibrated on four images; the float32 network it was made from is let go."""
         images = self.images()
-        model = approximate(self.model, Plan(multiplier=unit_of(unit)), calibrate=images[:4])
+        model = approximate(self.model(), Plan(multiplier=unit_of(unit)), calibrate=images[:4])
         return _without_gradients(model, images)
 
     def float32(self) -> Callable[[], object]:
         """One forward pass of the float32 network."""
-        return _without_gradients(_arranged(self.model), self.images().to(memory_format=torch.channels_last))
+        return _without_gradients(_arranged(self.model()), self.images().to(memory_format=torch.channels_last))
 
     def pair(self, unit: str, engine: str) -> Pair:
         """Both runs; the layers choose their engines themselves."""
