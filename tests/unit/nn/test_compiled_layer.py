@@ -136,7 +136,7 @@ def test_linear(shape: tuple[int, ...], coding: str, precision: str, monkeypatch
 @pytest.mark.parametrize("precision", ["int8", "int(requantisation=integer)"])
 @pytest.mark.parametrize("coding", CODINGS)
 @pytest.mark.parametrize("source", [CONVOLUTIONS["padded"], CONVOLUTIONS["groups"], nn.Linear(9, 37)], ids=["padded", "groups", "linear"])
-def test_errors_of_one_byte(source: nn.Module, coding: str, precision: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_one_byte(source: nn.Module, coding: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(4)
     x = torch.randn(2, source.in_channels, 21, 20) + 0.5 if isinstance(source, nn.Conv2d) else torch.randn(70, 9)
     signed = coding == "signed"
