@@ -42,6 +42,10 @@ MAX_UNROLLED = 12
 """Greatest length with all bits of the streams side by side: 4,096 ANDs."""
 
 
+MAX_HELD = 24
+"""Bits of the joint counts that are held: 2**24 numbers."""
+
+
 @multipliers.register("stochastic")
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -74,13 +78,21 @@ class Stochastic(Multiplier):
         require_range("length", self.length, 1, 16, bound="log2 of the stream's bits")
         if self.generator not in GENERATORS:
             raise SpecError(f"generator must be counter or lfsr, not {self.generator!r}{near(str(self.generator), GENERATORS)}")
+        held = sum(min(self.length, bits) for bits in self.width)
+        if held > MAX_HELD:
+            raise SpecError(f"streams must have fewer distinct bits: min(length, bits) of a and b together at most {MAX_HELD}, not {held}")
         require_range("seed", self.seed, 1, (1 << self.width[1]) - 1, bound="1..2**(bits of b)-1, a register of zeros stays so")
 
     def product(self, a: Integers, b: Integers) -> Integers:
         """Ones of the AND of the operands' streams, scaled."""
-        ones = _joint_ones(self.length, self.generator, self.seed, self.width)[a, b]
+        ones = self._ones(a, b)
         scale = sum(self.width) - self.length
         return ones << scale if scale >= 0 else (ones + (1 << (-scale - 1))) >> -scale
+
+    def _ones(self, a: Integers, b: Integers) -> Integers:
+        """Ones of the AND of both streams."""
+        first, second, joint = _joint_ones(self.length, self.generator, self.seed, self.width)
+        return np.asarray(joint[np.searchsorted(first, a), np.searchsorted(second, b)])
 
     def golden(self) -> Golden | None:
         """Of counters with as many stream bits as values of each operand: never below exact, length / 8 ones too many in the mean."""
@@ -95,9 +107,10 @@ class Stochastic(Multiplier):
             return None
         scale = sum(self.width) - self.length
         half = 1 << (-scale - 1) if scale < 0 else 0
-        setting = self.length, self.generator, self.seed, self.width
-        columns: Columns = [[] for _ in range((int(_joint_ones(*setting)[-1, -1]) + half).bit_length())]
-        for first, second in zip(*(numbers.tolist() for numbers in _numbers(*setting)), strict=True):
+        most = int(self._ones(*(np.array((1 << bits) - 1) for bits in self.width)))
+        columns: Columns = [[] for _ in range((most + half).bit_length())]
+        streams = _numbers(self.length, self.generator, self.seed, self.width)
+        for first, second in zip(*(numbers.tolist() for numbers in streams), strict=True):
             columns[0].append(b.and_(_above(b, x, first), _above(b, y, second)))
         add_constant(columns, half)
         return (*[ZERO] * scale, *add_columns(b, columns)[max(-scale, 0) :])
@@ -141,14 +154,18 @@ class Stochastic(Multiplier):
 
 
 @functools.lru_cache(maxsize=8)
-def _joint_ones(length: int, generator: str, seed: int, width: tuple[int, int]) -> NDArray[np.int64]:
-    """`[2**wa, 2**wb]`: how often a > ra(t) and b > rb(t) within the stream: the cumulative histogram of the pairs of random numbers."""
-    first, second = _numbers(length, generator, seed, width)
-    counts = np.zeros((1 << width[0], 1 << width[1]), dtype=np.int64)
-    np.add.at(counts, (first, second), 1)
-    joint = np.zeros_like(counts)
-    joint[1:, 1:] = counts.cumsum(axis=0).cumsum(axis=1)[:-1, :-1]
-    return joint
+def _joint_ones(
+    length: int, generator: str, seed: int, width: tuple[int, int]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The numbers that occur in ra and in rb, in order, and how often both are among the first i and j of them, `[i, j]`."""
+    places, levels = [], []
+    for numbers in _numbers(length, generator, seed, width):
+        found, place = np.unique(numbers, return_inverse=True)
+        levels.append(found)
+        places.append(place)
+    counts = np.zeros((len(levels[0]) + 1, len(levels[1]) + 1), dtype=np.int64)
+    np.add.at(counts, (places[0] + 1, places[1] + 1), 1)
+    return levels[0], levels[1], counts.cumsum(axis=0).cumsum(axis=1)
 
 
 def _numbers(length: int, generator: str, seed: int, width: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -94,7 +94,7 @@ def test_strata_cover_every_signed_value_once() -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "message"),
     [
-        ("stochastic(length=13,width=16)", {"exhaustive": True}, "more than 24 operand bits need a netlist, and stochastic"),
+        ("stochastic(length=13,width=(16,10))", {"exhaustive": True}, "more than 24 operand bits need a netlist, and stochastic"),
         ("loa(width=20)", {"exhaustive": True}, "up to 32 operand bits together, and loa.* has 40; sample it"),
         ("drum(k=6,width=16)", {"samples": 10}, "samples must be at least 1000, not 10"),
     ],

@@ -37,6 +37,7 @@ from inexact.units.stochastic import Stochastic
         ("axbxp(kept=17)", r"kept must be pairs of blocks \(1\.\.16\), not 17"),
         ("axbxp(mode=dynamic,kept=5)", r"kept must be blocks of the wider operand \(1\.\.4\), not 5"),
         ("stochastic(length=17)", r"length must be log2 of the stream's bits \(1\.\.16\), not 17"),
+        ("stochastic(length=13,width=16)", r"min\(length, bits\) of a and b together at most 24, not 26"),
         ("stochastic(generator=halton)", r"generator must be counter or lfsr, not 'halton'"),
         ("stochastic(seed=0)", r"seed must be 1\.\.2\*\*\(bits of b\)-1, a register of zeros stays so \(1\.\.255\), not 0"),
         (
@@ -197,6 +198,14 @@ def test_stochastic_takes_one_cycle_a_bit_or_all_bits_at_once(spec: str) -> None
     assert circuit is not None
     assert np.array_equal(circuits.table(circuit), unit.table())
     assert units.get("stochastic(length=13)").circuit() is None
+
+
+def test_stochastic_units_of_wide_operands_are_their_netlists() -> None:
+    a, b = np.random.default_rng(0).integers(0, 1 << 16, (2, 2000))
+    for spec in ("stochastic(length=6,width=16)", "stochastic(length=6,generator=lfsr,width=16)"):
+        circuit = units.get(spec).circuit()
+        assert circuit is not None
+        assert np.array_equal(circuits.evaluate(circuit, a, b), units.get(spec)(a, b))
 
 
 def stream(bits: int, state: int, count: int) -> list[int]:
