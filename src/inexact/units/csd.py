@@ -9,11 +9,14 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from inexact.circuits import Builder, Wires
+from inexact.circuits import ZERO, Builder, Wires
+from inexact.circuits.logic import MAX_INPUTS
+from inexact.circuits.words import encode, leading_one, or_tree
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, ripple_adder, total
-from inexact.units._weights import Term, place_terms
+from inexact.units._weights import Power, Term, magnitude, place_powers, place_terms
+from inexact.units._wiring import add
 
 
 @multipliers.register("csd")
@@ -44,11 +47,27 @@ class SignedDigits(Multiplier):
         """Activation times the weight's leading digits."""
         return a * leading_digits(b, self.digits)
 
-    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
-        """The recoding of the weight, a shifter and a sign per digit, one sum; none for weights of more than 8 bits."""
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The recoding of the weight, a shifter and a sign per digit, one sum. Above 8 bits the recoding is an adder and detectors."""
+        if len(y) > MAX_INPUTS:
+            return place_powers(b, x, self._recoded(b, y), len(x) + len(y) + 1, signed=self.signed)
         kept = [leading_digits(self.operand_values(1), count) for count in range(self.digits + 1)]
         terms = [Term(after - before) for before, after in itertools.pairwise(kept)]
         return place_terms(b, x, y, terms, signed=self.signed)
+
+    def _recoded(self, b: Builder, y: Wires) -> list[Power]:
+        size, sign = magnitude(b, y, signed=self.signed)
+        half = (*size[1:], ZERO, ZERO)
+        summed = add(b, size, half)[: len(half)]
+        minus = [b.and_(low, b.not_(high)) for low, high in zip(half, summed, strict=True)]
+        rest = [b.or_(b.and_(high, b.not_(low)), below) for low, high, below in zip(half, summed, minus, strict=True)]
+        powers = []
+        for _ in range(self.digits):
+            lines = leading_one(b, rest)
+            negative = or_tree(b, [b.and_(line, below) for line, below in zip(lines, minus, strict=True)])
+            powers.append(Power(encode(b, lines), b.and_(b.xor_(negative, sign), or_tree(b, lines)), or_tree(b, lines)))
+            rest = [b.and_(wire, b.not_(line)) for wire, line in zip(rest, lines, strict=True)]
+        return powers
 
     def gates(self) -> GateCount:
         """Per digit a shifter of the activation and a sign, adders that join them; the weight is stored recoded."""

@@ -8,12 +8,15 @@ from typing import ClassVar, Self, final
 
 import numpy as np
 
-from inexact.circuits import Builder, Wires
+from inexact.circuits import ONE, ZERO, Builder, Wires
+from inexact.circuits.logic import MAX_INPUTS
+from inexact.circuits.words import encode, extend, leading_one, mux_word, or_tree
 from inexact.core.errors import require_range
 from inexact.units._base import Integers, Multiplier, multipliers, principal
 from inexact.units._gates import GateCount, barrel_shifter, ripple_adder, total
 from inexact.units._log import floor_log2
-from inexact.units._weights import Term, place_terms
+from inexact.units._weights import Power, Term, magnitude, place_powers, place_terms
+from inexact.units._wiring import add
 
 
 @multipliers.register("powers")
@@ -47,13 +50,30 @@ class PowersOfTwo(Multiplier):
             rest = rest - nearest_signed_power(rest)
         return a * (b - rest)
 
-    def place(self, b: Builder, x: Wires, y: Wires) -> Wires | None:
-        """The recoding of the weight, a shifter and a sign per term, one sum; none for weights of more than 8 bits."""
+    def place(self, b: Builder, x: Wires, y: Wires) -> Wires:
+        """The recoding of the weight, a shifter and a sign per term, one sum. Above 8 bits the recoding is detectors and subtractors."""
+        if len(y) > MAX_INPUTS:
+            return place_powers(b, x, self._recoded(b, y), len(x) + len(y) + 1, signed=self.signed)
         rest, terms = self.operand_values(1), []
         for _ in range(self.terms):
             terms.append(Term(nearest_signed_power(rest)))
             rest = rest - terms[-1].values
         return place_terms(b, x, y, terms, signed=self.signed)
+
+    def _recoded(self, b: Builder, y: Wires) -> list[Power]:
+        size, sign = magnitude(b, y, signed=self.signed)
+        powers = []
+        for _ in range(self.terms):
+            lines, present = leading_one(b, size), or_tree(b, size)
+            # up: above one and a half times the leading one, its neighbour and some bit below are 1
+            below = [ZERO, ZERO, *(or_tree(b, size[:place]) for place in range(1, len(size) - 1))]
+            up = or_tree(b, [b.and_(line, b.and_(size[k - 1], below[k])) for k, line in enumerate(lines) if k > 1])
+            powers.append(Power(add(b, encode(b, lines), (up,)), b.and_(sign, present), present))
+            power = mux_word(b, up, lines, (ZERO, *lines))
+            left = add(b, (*size, ZERO), [b.not_(wire) for wire in extend(power, len(size) + 1)], ONE)[: len(size)]
+            size = add(b, [b.xor_(wire, up) for wire in left], (ZERO,), up)[: len(size)]
+            sign = b.xor_(sign, up)
+        return powers
 
     def gates(self) -> GateCount:
         """Per term a shifter of the activation and a sign, adders that join them; the weight is stored as exponents and signs."""

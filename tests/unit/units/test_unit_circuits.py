@@ -113,6 +113,11 @@ def test_all_pairs_of_twelve_bits(spec: str) -> None:
         "exact(width=(32,28))",
         "realm(segments=8,width=30)",
         "drum(k=6,width=(17,32))",
+        "csd(digits=3,width=(4,9))",
+        "csd(digits=6,width=(4,11))",
+        "csd(digits=4,width=16)",
+        "powers(terms=3,width=(4,10))",
+        "powers(terms=2,width=(12,16))",
         "ssm(m=8,width=12)",
         "ssm(m=9,width=(16,12))",
         "drum(k=3,width=6)",
@@ -130,6 +135,14 @@ def test_other_widths(spec: str) -> None:
         rng = np.random.default_rng(1)
         a, b = (rng.integers(0, 1 << bits, 50000) for bits in unit.width)
         np.testing.assert_array_equal(circuits.evaluate(circuit, a, b), unit(a, b))
+
+
+@pytest.mark.parametrize("spec", ["csd(digits=2,signed=true,width=(4,9))", "powers(terms=3,signed=true,width=(3,10))"])
+def test_signed_weights_of_more_than_eight_bits(spec: str) -> None:
+    unit = units.get(spec)
+    circuit = unit.circuit()
+    assert circuit is not None
+    np.testing.assert_array_equal(circuits.table(circuit), unit.table())
 
 
 @pytest.mark.parametrize("width", [16, 31])
