@@ -9,6 +9,8 @@ import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
+from _plain import plain
+
 import inexact
 from inexact.atlas.registries import family, homes
 from inexact.core.registry import spec_of
@@ -44,7 +46,7 @@ def faces() -> dict[str, list[str]]:
 def summary(thing: Any) -> str:
     """The first line of a docstring, fit for a table."""
     text = inspect.getdoc(thing) or ""
-    return text.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+    return plain(text.partition("\n\n")[0].replace("\n", " ").replace("|", "\\|"))
 
 
 def index() -> str:
