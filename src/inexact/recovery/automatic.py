@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import final
 
-from inexact.core.errors import DataError
+from inexact.core.errors import DataError, FormatError, PlanError
 from inexact.core.files import write_text
 from inexact.nn import ApproxModel, Data, Evaluation, evaluate
 from inexact.recovery._base import recoveries
@@ -65,6 +65,7 @@ def choose(
 
     exact: of the exact 8-bit network on `decide`. record: a JSON file of the trials made so far; those of the same plan are not made again.
     progress: called with each spec before it is tried. The images that decide make the kept drop optimistic: report another set.
+    Recoveries that a rule of the plan refuses are left out; PlanError or FormatError when it refuses all of them.
     Raises DataError for a negative budget, SpecError for specs that cannot be read.
     """
     if max_drop < 0:
@@ -79,15 +80,22 @@ def choose(
             continue
         if progress is not None:
             progress(spec)
-        found = evaluate(recover(net, spec, data=calibration), decide, reference=exact)
-        assert found.drop is not None
-        assert found.drop_ci is not None
-        trials.append(Trial(recovery=spec, drop=found.drop, low=found.drop_ci[0], high=found.drop_ci[1]))
+        try:
+            trials.append(_tried(spec, evaluate(recover(net, spec, data=calibration), decide, reference=exact)))
+        except (PlanError, FormatError):  # it does not serve a format, an accumulator or modes of the plan
+            if spec == specs[-1] and not trials:
+                raise
         if record is not None:
             write_text(record, json.dumps({"key": key, "trials": [asdict(trial) for trial in trials]}))
     kept = min(range(len(trials)), key=lambda i: (trials[i].drop > max_drop, trials[i].drop if trials[i].drop > max_drop else i))
     chosen = recover(net, trials[kept].recovery, data=calibration)
     return Choice(net=chosen, trials=tuple(trials), kept=kept, met=trials[kept].drop <= max_drop)
+
+
+def _tried(spec: str, found: Evaluation) -> Trial:
+    assert found.drop is not None
+    assert found.drop_ci is not None
+    return Trial(recovery=spec, drop=found.drop, low=found.drop_ci[0], high=found.drop_ci[1])
 
 
 def _recorded(record: Path | None, key: str) -> list[Trial]:

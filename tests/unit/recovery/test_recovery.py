@@ -9,8 +9,9 @@ from torch import nn
 
 from inexact import units
 from inexact.core.errors import PlanError, UnknownNameError
-from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate
+from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, evaluate
 from inexact.recovery import recover, recoveries
+from inexact.recovery.automatic import choose
 
 
 def network() -> nn.Module:
@@ -115,3 +116,13 @@ def test_messages() -> None:
     with pytest.raises(UnknownNameError, match="no recovery is called 'bias_corection'; did you mean 'bias_correction'"):
         recover(net, "bias_corection", data=X)
     assert "shared_column" in recoveries
+
+
+def test_recoveries_that_the_plan_refuses_are_left_out_of_the_ladder() -> None:
+    model, labels = network(), torch.zeros(32, dtype=torch.int64)
+    net = approximate(model, Plan(precision="outlier", coding="signed"), calibrate=X)
+    exact = evaluate(approximate(model, Plan(), calibrate=X), [(X, labels)])
+    found = choose(net, exact, calibration=X, decide=[(X, labels)], max_drop=0, ladder=("ranges", "bias_correction"))
+    assert [trial.recovery for trial in found.trials] == ["bias_correction"]
+    with pytest.raises(PlanError, match="ranges in layer 0 needs integers of one width and scale"):
+        choose(net, exact, calibration=X, decide=[(X, labels)], max_drop=0, ladder=("ranges",))
