@@ -240,6 +240,7 @@ def test_what_is_not_run() -> None:
         ],
         "docs/reliability-permanent.md": ["inexact fault compare --case"],
         "docs/security.md": ["pip install 'inexact[security]'"],
+        "docs/voltage-and-age.md": ["inexact fault voltage --network", "inexact fault voltage --network"],
     }
 
 
