@@ -96,14 +96,15 @@ struct StackCost {
   double build, add, finish;
 };
 
-// What one instruction set provides. `span` is the greatest difference of two products of one row (of one column for a stack).
+// What one instruction set provides. `span` is the greatest difference of two products of one row (of one column for a stack); `outputs`
+// is how many a stack has to serve.
 class Path {
  public:
   virtual ~Path() = default;
   virtual std::unique_ptr<RowTable> rows(const Lut& lut) const = 0;
   virtual RowCost row_cost(uint32_t span) const = 0;
-  virtual std::unique_ptr<Stack> stack(const Lut& lut) const = 0;
-  virtual StackCost stack_cost(uint32_t span) const = 0;
+  virtual std::unique_ptr<Stack> stack(const Lut& lut, int64_t outputs) const = 0;
+  virtual StackCost stack_cost(uint32_t span, int64_t outputs) const = 0;
 };
 
 const Path& scalar_path();

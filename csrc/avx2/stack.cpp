@@ -140,14 +140,14 @@ class Avx2Path final : public Path {
   std::unique_ptr<RowTable> rows(const Lut& lut) const override { return scalar_rows(lut); }
   RowCost row_cost(uint32_t) const override { return scalar_row_cost(); }
 
-  std::unique_ptr<Stack> stack(const Lut& lut) const override {
+  std::unique_ptr<Stack> stack(const Lut& lut, int64_t outputs) const override {
     const Columns columns = columns_of(lut);
-    if (columns.span >> 16) return scalar_path().stack(lut);
+    if (columns.span >> 16) return scalar_path().stack(lut, outputs);
     return std::make_unique<Avx2Stack>(lut, columns.least);
   }
 
-  StackCost stack_cost(uint32_t span) const override {
-    if (span >> 16) return scalar_path().stack_cost(span);
+  StackCost stack_cost(uint32_t span, int64_t outputs) const override {
+    if (span >> 16) return scalar_path().stack_cost(span, outputs);
     return {kLanes, 8.0, 3.2, 40.0};
   }
 };

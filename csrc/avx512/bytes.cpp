@@ -18,7 +18,6 @@
 namespace inexact {
 namespace {
 
-constexpr int64_t kBytes = 64;     // outputs of a row
 constexpr int64_t kMostTaps = 256;  // whose bytes a word holds
 
 // Byte of a row that belongs to output o: so placed that unpacking the words of a total gives outputs 16 at a time in order.

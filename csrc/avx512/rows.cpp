@@ -218,8 +218,8 @@ class Avx512Rows final : public RowTable {
 class Avx512Path final : public Path {
  public:
   std::unique_ptr<RowTable> rows(const Lut& lut) const override { return std::make_unique<Avx512Rows>(lut); }
-  std::unique_ptr<Stack> stack(const Lut& lut) const override { return avx512_stack(lut); }
-  StackCost stack_cost(uint32_t span) const override { return avx512_stack_cost(span); }
+  std::unique_ptr<Stack> stack(const Lut& lut, int64_t outputs) const override { return avx512_stack(lut, outputs); }
+  StackCost stack_cost(uint32_t span, int64_t outputs) const override { return avx512_stack_cost(span, outputs); }
 
   // A row is loaded once a call (4 loads a plane); each vector costs a mask and 7 instructions a plane.
   RowCost row_cost(uint32_t span) const override {

@@ -212,17 +212,20 @@ class WideStack final : public Stack {
   std::vector<int32_t> products_;  // [codes][256 weights]
 };
 
+// Rows of bytes gain nothing where one row of words serves all outputs.
+bool takes_bytes(uint32_t span, int64_t outputs) { return span >> 8 == 0 && outputs > kWords; }
+
 }  // namespace
 
-std::unique_ptr<Stack> avx512_stack(const Lut& lut) {
+std::unique_ptr<Stack> avx512_stack(const Lut& lut, int64_t outputs) {
   Columns columns = columns_of(lut);
-  if (columns.span >> 8 == 0) return avx512_byte_stack(lut, std::move(columns.least));
+  if (takes_bytes(columns.span, outputs)) return avx512_byte_stack(lut, std::move(columns.least));
   if (columns.span >> 16) return std::make_unique<WideStack>(lut);
   return std::make_unique<WordStack>(lut, std::move(columns.least));
 }
 
-StackCost avx512_stack_cost(uint32_t span) {
-  if (span >> 8 == 0) return {64, 3.5, 2.4, 60.0};
+StackCost avx512_stack_cost(uint32_t span, int64_t outputs) {
+  if (takes_bytes(span, outputs)) return {kBytes, 3.8, 2.6, 60.0};
   if (span >> 16) return {kWides, 16.0, 2.4, 12.0};
   return {kWords, 4.7, 2.4, 24.0};
 }

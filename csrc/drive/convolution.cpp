@@ -130,7 +130,8 @@ double row_cycles(const RowCost& cost, int64_t vectors, int64_t length, int64_t 
 Scheme choose(const Convolution& s, const Layout& l, const Path& path, const Spans& spans, int64_t codes) {
   const double pixels = row_cycles(path.row_cost(spans.column), l.runs * s.out_channels, l.run, s.window());
   const double channels = row_cycles(path.row_cost(spans.row), s.batch * s.pixels() * s.groups, s.group_out(), s.window());
-  const double stacked = static_cast<double>(s.groups) * stacked_cycles(path.stack_cost(spans.column), s.batch * s.pixels(), s.group_out(), s.window(), codes);
+  const StackCost cost = path.stack_cost(spans.column, s.group_out());
+  const double stacked = static_cast<double>(s.groups) * stacked_cycles(cost, s.batch * s.pixels(), s.group_out(), s.window(), codes);
   if (stacked < std::min(pixels, channels)) return Scheme::stack_activation;
   return channels < pixels ? Scheme::fix_activation : Scheme::fix_weight;
 }
@@ -152,7 +153,7 @@ void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolu
   if (scheme == Scheme::fix_activation) {
     along_channels(job, *path.rows(lut), path.row_cost(spans.row).block);
   } else if (scheme == Scheme::stack_activation) {
-    by_stack(job, *path.stack(lut), path.stack_cost(spans.column), lut.rows);
+    by_stack(job, *path.stack(lut, s.group_out()), path.stack_cost(spans.column, s.group_out()), lut.rows);
   } else {
     along_pixels(job, *path.rows(lut.transposed()), path.row_cost(spans.column).block);
   }

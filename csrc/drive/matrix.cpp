@@ -58,8 +58,8 @@ Scheme choose(const Shape& s, const Lut& lut, const Path& path, const Spans& spa
   const Offer offers[] = {
       {Scheme::fix_activation, row_cycles(path.row_cost(spans.row), s.m, s.n, s.k)},
       {Scheme::fix_weight, row_cycles(path.row_cost(spans.column), s.n, s.m, s.k)},
-      {Scheme::stack_activation, stacked_cycles(path.stack_cost(spans.column), s.m, s.n, s.k, lut.rows)},
-      {Scheme::stack_weight, stacked_cycles(path.stack_cost(spans.row), s.n, s.m, s.k, lut.columns)},
+      {Scheme::stack_activation, stacked_cycles(path.stack_cost(spans.column, s.n), s.m, s.n, s.k, lut.rows)},
+      {Scheme::stack_weight, stacked_cycles(path.stack_cost(spans.row, s.m), s.n, s.m, s.k, lut.columns)},
   };
   return std::min_element(std::begin(offers), std::end(offers), [](const Offer& x, const Offer& y) { return x.cycles < y.cycles; })->scheme;
 }
@@ -81,8 +81,9 @@ void by_stack(const uint8_t* a, const uint8_t* b, const Lut& lut, const Shape& s
               bool of_weights, const Sink& out) {
   std::vector<int64_t> offsets(static_cast<size_t>(s.k));
   std::iota(offsets.begin(), offsets.end(), int64_t{0});
-  const StackCost cost = path.stack_cost(of_weights ? spans.row : spans.column);
-  const std::unique_ptr<Stack> stack = path.stack(of_weights ? lut.transposed() : lut);
+  const int64_t outputs = of_weights ? s.m : s.n;
+  const StackCost cost = path.stack_cost(of_weights ? spans.row : spans.column, outputs);
+  const std::unique_ptr<Stack> stack = path.stack(of_weights ? lut.transposed() : lut, outputs);
   StackedJob job = of_weights ? stacked_job(b, a, offsets.data(), s.n, s.m, s.k) : stacked_job(a, b, offsets.data(), s.m, s.n, s.k);
   job.table_codes = of_weights ? lut.columns : lut.rows;
   job.threads = threads;

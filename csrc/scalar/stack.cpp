@@ -73,8 +73,8 @@ class ScalarPath final : public Path {
  public:
   std::unique_ptr<RowTable> rows(const Lut& lut) const override { return scalar_rows(lut); }
   RowCost row_cost(uint32_t) const override { return scalar_row_cost(); }
-  std::unique_ptr<Stack> stack(const Lut& lut) const override { return std::make_unique<PortableStack>(lut); }
-  StackCost stack_cost(uint32_t) const override { return {kLanes, 16.0, 5.0, 24.0}; }
+  std::unique_ptr<Stack> stack(const Lut& lut, int64_t) const override { return std::make_unique<PortableStack>(lut); }
+  StackCost stack_cost(uint32_t, int64_t) const override { return {kLanes, 16.0, 5.0, 24.0}; }
 };
 
 }  // namespace

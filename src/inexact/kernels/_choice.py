@@ -171,7 +171,8 @@ def _lowrank_ns(layer: Layer, terms: int) -> float:
 
 
 def _table_ns(layer: Layer, *, narrow: bool) -> float:
-    cost = (BYTES if narrow else WORDS)[_dispatch.isa()]
+    words = WORDS[_dispatch.isa()]
+    cost = BYTES[_dispatch.isa()] if narrow and layer.outputs > words.lanes else words
     rows = -(-layer.outputs // cost.lanes) * layer.inputs * layer.taps * layer.groups
     return min(layer.products * cost.lookup, rows * (layer.positions * cost.row + 256 * cost.built))
 
