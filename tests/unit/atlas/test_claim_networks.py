@@ -103,5 +103,6 @@ def test_flips_that_are_found_ruin_more_than_random_ones() -> None:
     needed = measured("bit_flips", **common, shows="flips_to_ruin", flips=60)
     assert 1 <= needed.value < 60
     assert abs(measured("bit_flips", **common, shows="random_drop", flips=10).value) < 10
+    assert measured("bit_flips", **common, shows="random_drop", flips=int(needed.value) + 1).value < 40  # far from ruin
     with pytest.raises(ClaimError, match="every attack must ruin the network within 1 flips"):
         measured("bit_flips", **common, shows="flips_to_ruin", flips=1)
