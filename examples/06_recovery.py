@@ -1,58 +1,95 @@
 """What recovery without training wins back: drops of whole networks against the exact 8-bit one, with paired 95 % intervals.
 
-Usage: python 06_recovery.py RESULTS.jsonl [network] [test images] [folder of EvoApproxLib tables, .npz]
+Usage: python 06_recovery.py RESULTS.jsonl [network] [test inputs] [folder of EvoApproxLib tables, .npz] [rows that hold this text]
 
-Every line of RESULTS.jsonl is one measurement; what it already holds is not measured again, so the run may be stopped at any time.
+Networks of images are measured on Fashion-MNIST, `minilm` on the mails of SpamAssassin. Every line of RESULTS.jsonl is one measurement;
+what it already holds is not measured again, so the run may be stopped at any time.
 """
 
 import json
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 import inexact as ix
+from inexact.nn import ApproxModel
 
 NETWORK = "bias_correction(gain=true,target=network)"
+SHARED = "shared_column(gain=true,target=network)"
 FOUR = "control_variate(columns=4,gain=true,target=network)"
 TWO = "control_variate(columns=2,gain=true,target=network)"
-CASES = [
-    *((unit, "sign_magnitude", NETWORK) for unit in ("mitchell", "kulkarni", "drum(k=4)", "drum(k=3)")),
-    *((unit, "sign_magnitude", NETWORK) for unit in ("mul8u_2HH", "mul8u_1CMB", "mul8u_L40")),
-    *((unit, "unsigned", FOUR) for unit in ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")),
-    *((unit, "unsigned", "shared_column(gain=true)") for unit in ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")),
-    *((unit, "sign_magnitude", TWO) for unit in ("mul8u_L40", "drum(k=4)", "mul8u_1CMB", "drum(k=3)")),
-    *((unit, "sign_magnitude", "ranges") for unit in ("mul8u_L40", "mul8u_1CMB", "drum(k=4)", "drum(k=3)")),
-    *((unit, "unsigned", "ranges") for unit in ("mul8u_17KS", "mul8u_1AGV", "trunc(cut=8)", "trunc(cut=9)", "mul8u_JV3")),
-    *((unit, "sign_magnitude", "ranges + reconstruction") for unit in ("drum(k=4)", "drum(k=3)")),
-    ("trunc(cut=8)", "unsigned", "weight_tuning(weighted=true) + bias_correction(gain=true)"),
-    ("trunc(cut=8)", "sign_magnitude", "weight_tuning(weighted=true) + bias_correction(gain=true)"),
-    ("trunc(cut=8)", "sign_magnitude", "reconstruction"),
-    ("drum(k=3)", "sign_magnitude", "reconstruction"),
-    ("mul8u_17KS", "sign_magnitude", "reconstruction"),
-    ("mul8u_1AGV", "sign_magnitude", "reconstruction"),
+SEGMENTS = ("mitchell", "kulkarni", "drum(k=4)", "drum(k=3)", "mul8u_2HH", "mul8u_1CMB", "mul8u_L40")
+COLUMNS = ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")
+PARTS = ("type:Product", "*.qk", "*.pv", "*.query", "*.key", "*.value", "*.proj", "*.mlp1", "*.mlp2", "head", "type:Linear")
+
+# unit, coding, recovery, and the layers whose products the unit forms; the others are exact at 8 bits
+IMAGES = [
+    *((unit, "sign_magnitude", NETWORK, "all") for unit in SEGMENTS),
+    *((unit, "unsigned", FOUR, "all") for unit in COLUMNS),
+    *((unit, "unsigned", "shared_column(gain=true)", "all") for unit in COLUMNS),
+    *((unit, "sign_magnitude", TWO, "all") for unit in ("mul8u_L40", "drum(k=4)", "mul8u_1CMB", "drum(k=3)")),
+    *((unit, "sign_magnitude", "ranges", "all") for unit in ("mul8u_L40", "mul8u_1CMB", "drum(k=4)", "drum(k=3)")),
+    *((unit, "unsigned", "ranges", "all") for unit in (*COLUMNS, "mul8u_JV3")),
+    *((unit, "sign_magnitude", "ranges + reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)")),
+    *((unit, "sign_magnitude", "none", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)", "mul8u_2HH")),
+    *((unit, "sign_magnitude", "weight_tuning", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)", "mul8u_2HH")),
+    *((unit, "sign_magnitude", "weight_tuning(weighted=true)", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)", "mul8u_2HH")),
+    *((unit, "sign_magnitude", f"weight_tuning(weighted=true) + {NETWORK}", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)")),
+    *((unit, "sign_magnitude", "batch_norm", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "trunc(cut=8)")),
+    *((unit, "sign_magnitude", "reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "trunc(cut=8)")),
+    *((unit, coding, SHARED, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV") for coding in ("unsigned", "sign_magnitude")),
+    *((unit, "sign_magnitude", FOUR, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV")),
+]
+MAILS = [
+    *((unit, "sign_magnitude", NETWORK, "all") for unit in SEGMENTS),
+    *((unit, "unsigned", FOUR, "all") for unit in COLUMNS),
+    *((unit, "unsigned", FOUR, "all") for unit in SEGMENTS),
+    *((unit, "unsigned", SHARED, "all") for unit in COLUMNS),
+    *((unit, "sign_magnitude", NETWORK, "all") for unit in COLUMNS),
+    *(("drum(k=4)", "sign_magnitude", NETWORK, part) for part in PARTS),
+    *((unit, "sign_magnitude", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "mul8u_1CMB")),
+    *((unit, "unsigned", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)")),
 ]
 
-out, name, count, tables = (sys.argv[1:] + ["recovery.jsonl", "lenet5", "300", ""][len(sys.argv) - 1 :])[:4]
+out, name, count, tables, wanted = (sys.argv[1:] + ["recovery.jsonl", "lenet5", "300", "", ""][len(sys.argv) - 1 :])[:5]
 done = [json.loads(line) for line in Path(out).read_text().splitlines()] if Path(out).exists() else []
-model = ix.zoo.network(name)
-calibration = ix.zoo.data("fashion-mnist", split="validation", limit=512)
-images = ix.zoo.data("fashion-mnist", split="test", limit=int(count))
-known = {tuple(found[key] for key in ("network", "n", "unit", "coding", "recovery")) for found in done}
+known = {(row["network"], row["n"], row["unit"], row["coding"], row["recovery"], row.get("layers", "all")) for row in done}
+data, cases = ("spamassassin", MAILS) if name == "minilm" else ("fashion-mnist", IMAGES)
+model = ix.zoo.network(name, data=data)
+calibration = ix.zoo.data(data, split="validation", limit=512)
+inputs = ix.zoo.data(data, split="test", limit=int(count))
 precision = "int(granularity=per_channel)"
-exact = ix.approximate(model, ix.Plan(coding="signed", precision=precision), calibrate=calibration)
-reference = ix.evaluate(exact, images)
-print(f"{name}: top-1 of exact 8 bit {reference.top1:.2f} % on {reference.n} images; drop in points [95 %]")
-for unit, coding, recovery in CASES:
-    if (name, reference.n, unit, coding, recovery) in known or (unit.startswith("mul8u") and not tables):
-        continue
+exactly = ix.Rule(coding="signed", precision=precision)
+
+
+@lru_cache(maxsize=1)
+def emulated(unit: str, coding: str, layers: str, recovery: str) -> ApproxModel:
+    """The network with a unit in some layers, or in all, whose rules name the recovery."""
     multiplier = unit
     if unit.startswith("mul8u"):
         table = np.load(Path(tables) / "evoapproxlib_master_8x8.npz")[unit].astype(np.int32)
         multiplier = ix.units.from_table(table, signed=False, width=(8, 8))
-    net = ix.approximate(model, ix.Plan(multiplier=multiplier, coding=coding, precision=precision), calibrate=calibration)
-    found = ix.evaluate(ix.recover(net, recovery, data=calibration), images, reference=reference)
-    row = {"network": name, "n": found.n, "unit": unit, "coding": coding, "recovery": recovery, "drop": found.drop, "ci": found.drop_ci}
+    rule = ix.Rule(multiplier=multiplier, coding=coding, precision=precision, recovery=recovery)
+    plan = ix.Plan({"default": rule} if layers == "all" else {"default": exactly, layers: rule})
+    return ix.approximate(model, plan, calibrate=calibration)
+
+
+reference = ix.evaluate(ix.approximate(model, ix.Plan({"default": exactly}), calibrate=calibration), inputs)
+print(f"{name}: top-1 of exact 8 bit {reference.top1:.2f} % on {reference.n} inputs; drop in points [95 %]")
+for unit, coding, recovery, layers in cases:
+    if (name, reference.n, unit, coding, recovery, layers) in known or (unit.startswith("mul8u") and not tables):
+        continue
+    if wanted not in " ".join((unit, coding, recovery, layers)):
+        continue
+    if layers == "all":
+        net = ix.recover(emulated(unit, coding, layers, "none"), recovery, data=calibration)
+    else:  # the exact layers are left as they are
+        net = ix.recover(emulated(unit, coding, layers, recovery), data=calibration)
+    found = ix.evaluate(net, inputs, reference=reference)
+    row = {"network": name, "n": found.n, "unit": unit, "coding": coding, "recovery": recovery, "layers": layers}
     with Path(out).open("a") as file:
-        file.write(json.dumps(row) + "\n")
-    print(f"| `{unit}` | {coding} | `{recovery}` | {found.drop:.2f} [{found.drop_ci[0]:.2f}, {found.drop_ci[1]:.2f}] |", flush=True)
+        file.write(json.dumps(row | {"drop": found.drop, "ci": found.drop_ci}) + "\n")
+    interval = f"{found.drop:.2f} [{found.drop_ci[0]:.2f}, {found.drop_ci[1]:.2f}]"
+    print(f"| `{unit}` | {coding} | `{recovery}` | {layers} | {interval} |", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inexact.core.errors import SpecError, require_range
-from inexact.nn import ApproxLayer, Correction, Probe
+from inexact.nn import ApproxLayer, ApproxLinear, Correction, Probe
 from inexact.precision import Quantiser
 from inexact.recovery._base import Recovery, recoveries
 from inexact.recovery._facts import Facts
@@ -18,6 +19,9 @@ from inexact.recovery._weights import with_weights
 
 LOOKED_AT = 128
 """Inputs that candidates are compared on, if more came; bias and gain are found on all."""
+
+ROWS = 1024
+"""Of a linear layer with several rows an input (tokens), so many, evenly spaced, of those of the inputs that are looked at."""
 
 
 @recoveries.register("ranges")
@@ -34,7 +38,7 @@ class Ranges(Recovery):
     factors: of the present scale; 1 is always tried. 255 / 15 = 17, for one, makes operands of 4 bits of those of 8.
     rounds: 1..4, times that both operands choose, each under the other's last choice. gain, target: as in bias correction.
     Must come first in a chain. Products of two activations get bias and gain only. Costs a pass over the layer a
-    candidate, for both operands, of at most 128 inputs.
+    candidate, for both operands, of at most 128 inputs, and of those at most 1,024 rows of a linear layer.
 
     Reference: derived, docs/recovery.md; for exact products: M. Nagel et al., A White Paper on Neural Network Quantization, 2021,
     arXiv:2106.08295, section 3.1
@@ -65,7 +69,7 @@ class Ranges(Recovery):
         if layer is None or probe.x is None:
             return fold(probe, gain=self.gain, target=self.target)
         goal = probe.reference if self.target == "network" and probe.reference is not None else layer.float_output(probe.x)
-        trials = _Trials(layer, probe.x[:LOOKED_AT], goal[:LOOKED_AT], self.gain)
+        trials = _Trials(layer, _looked_at(layer, probe.x), _looked_at(layer, goal), self.gain)
         a = _candidates((layer.a_scale, layer.a_zero), self.factors, layer.a_quantiser())
         b = _candidates((layer.b_scale, layer.b_zero), self.factors, layer.b_quantiser())
         for _ in range(self.rounds):
@@ -73,6 +77,15 @@ class Ranges(Recovery):
             trials.choose_weights(b)
         final_probe = _Trials(layer, probe.x, goal, self.gain).probe()
         return replace(fold(final_probe, gain=self.gain, target="network"), codes=final_probe.b)
+
+
+def _looked_at(layer: ApproxLayer, values: Tensor) -> Tensor:
+    """The part of the layer's inputs, or outputs, that candidates are compared on."""
+    looked_at = values[:LOOKED_AT]
+    if not isinstance(layer, ApproxLinear) or values.dim() < 3:
+        return looked_at
+    rows = looked_at.flatten(0, -2)
+    return rows[:: math.ceil(len(rows) / ROWS)]
 
 
 Scaled = tuple[Tensor, Tensor]
