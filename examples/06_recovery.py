@@ -22,8 +22,10 @@ FOUR = "control_variate(columns=4,gain=true,target=network)"
 TWO = "control_variate(columns=2,gain=true,target=network)"
 SEGMENTS = ("mitchell", "kulkarni", "drum(k=4)", "drum(k=3)", "mul8u_2HH", "mul8u_1CMB", "mul8u_L40")
 COLUMNS = ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")
+TUNED = ("drum(k=4)", "mul8u_L40", "trunc(cut=8)")
 PARTS = ("type:Product", "*.qk", "*.pv", "*.query", "*.key", "*.value", "*.proj", "*.mlp1", "*.mlp2", "head", "type:Linear")
 
+# magnitudes: symmetric codes of both operands, whose magnitudes the unit multiplies, so that activations of both signs keep zero at code 0.
 # unit, coding, recovery, and the layers whose products the unit forms; the others are exact at 8 bits
 IMAGES = [
     *((unit, "sign_magnitude", NETWORK, "all") for unit in SEGMENTS),
@@ -33,24 +35,22 @@ IMAGES = [
     *((unit, "sign_magnitude", "ranges", "all") for unit in ("mul8u_L40", "mul8u_1CMB", "drum(k=4)", "drum(k=3)")),
     *((unit, "unsigned", "ranges", "all") for unit in (*COLUMNS, "mul8u_JV3")),
     *((unit, "sign_magnitude", "ranges + reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)")),
-    *((unit, "sign_magnitude", "none", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)", "mul8u_2HH")),
-    *((unit, "sign_magnitude", "weight_tuning", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)", "mul8u_2HH")),
-    *((unit, "sign_magnitude", "weight_tuning(weighted=true)", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)", "mul8u_2HH")),
-    *((unit, "sign_magnitude", f"weight_tuning(weighted=true) + {NETWORK}", "all") for unit in ("drum(k=4)", "mul8u_L40", "trunc(cut=8)")),
-    *((unit, "sign_magnitude", "batch_norm", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "trunc(cut=8)")),
-    *((unit, "sign_magnitude", "reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "trunc(cut=8)")),
-    *((unit, coding, SHARED, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV") for coding in ("unsigned", "sign_magnitude")),
-    *((unit, "sign_magnitude", FOUR, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV")),
+    *((unit, "sign_magnitude", method, "all") for unit in TUNED for method in ("none", "weight_tuning", "weight_tuning(weighted=true)")),
+    *((unit, "sign_magnitude", f"weight_tuning(weighted=true) + {NETWORK}", "all") for unit in TUNED),
+    *((unit, "sign_magnitude", "batch_norm", "all") for unit in ("drum(k=4)", "trunc(cut=8)")),
+    *((unit, "sign_magnitude", "reconstruction", "all") for unit in ("drum(k=4)", "mul8u_L40")),
+    *(("trunc(cut=8)", coding, SHARED, "all") for coding in ("unsigned", "sign_magnitude")),
+    *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (NETWORK, FOUR)),
 ]
 MAILS = [
     *((unit, "sign_magnitude", NETWORK, "all") for unit in SEGMENTS),
+    *((unit, "magnitudes", NETWORK, "all") for unit in SEGMENTS),
     *((unit, "unsigned", FOUR, "all") for unit in COLUMNS),
-    *((unit, "unsigned", FOUR, "all") for unit in SEGMENTS),
+    *((unit, "unsigned", FOUR, "all") for unit in ("drum(k=4)", "mul8u_L40")),
     *((unit, "unsigned", SHARED, "all") for unit in COLUMNS),
-    *((unit, "sign_magnitude", NETWORK, "all") for unit in COLUMNS),
     *(("drum(k=4)", "sign_magnitude", NETWORK, part) for part in PARTS),
+    *((unit, "magnitudes", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "mul8u_1CMB")),
     *((unit, "sign_magnitude", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "mul8u_1CMB")),
-    *((unit, "unsigned", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)")),
 ]
 
 out, name, count, tables, wanted = (sys.argv[1:] + ["recovery.jsonl", "lenet5", "300", "", ""][len(sys.argv) - 1 :])[:5]
@@ -67,10 +67,12 @@ exactly = ix.Rule(coding="signed", precision=precision)
 @lru_cache(maxsize=1)
 def emulated(unit: str, coding: str, layers: str, recovery: str) -> ApproxModel:
     """The network with a unit in some layers, or in all, whose rules name the recovery."""
-    multiplier = unit
+    multiplier: str | ix.units.Multiplier = unit
     if unit.startswith("mul8u"):
         table = np.load(Path(tables) / "evoapproxlib_master_8x8.npz")[unit].astype(np.int32)
         multiplier = ix.units.from_table(table, signed=False, width=(8, 8))
+    if coding == "magnitudes":
+        multiplier, coding = ix.units.get(f"sign_magnitude(multiplier={ix.units.get(multiplier).spec})"), "signed"
     rule = ix.Rule(multiplier=multiplier, coding=coding, precision=precision, recovery=recovery)
     plan = ix.Plan({"default": rule} if layers == "all" else {"default": exactly, layers: rule})
     return ix.approximate(model, plan, calibrate=calibration)
