@@ -1,6 +1,6 @@
-"""Seconds of one fine-tuning step of ResNet-8 over a float32 step of the same images, alternating.
+"""Seconds of one fine-tuning step of a network over a float32 step of the same images (or mails), alternating.
 
-Usage: python finetune_step.py [images a step] [steps] [threads]
+Usage: python finetune_step.py [images a step] [steps] [threads] [network]
 """
 
 import statistics
@@ -26,10 +26,12 @@ CASES = (
 
 def main() -> None:
     """Print one line a case."""
-    size, steps, threads = map(int, sys.argv[1:] + ["64", "9", "2"][len(sys.argv) - 1 :])
+    given = sys.argv[1:] + ["64", "9", "2", "resnet8"][len(sys.argv) - 1 :]
+    (size, steps, threads), name = map(int, given[:3]), given[3]
+    data = "spamassassin" if name == "minilm" else "fashion-mnist"
     torch.set_num_threads(threads)
-    model = ix.zoo.network("resnet8")
-    images = ix.zoo.data("fashion-mnist", split="validation", limit=size)
+    model = ix.zoo.network(name, data=data)
+    images = ix.zoo.data(data, split="validation", limit=size)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-9, momentum=0.9)
     print("| unit | loss | gradient | trained | ms | ms in float32 | ratio |")
     print("| --- | --- | --- | --- | --- | --- | --- |")

@@ -1,6 +1,7 @@
 """Approximation-aware fine-tuning: what it leaves of each unit's drop, under the better coding and correction of each.
 
 Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [unit ...]
+Images are those of Fashion-MNIST; `minilm` reads the mails of SpamAssassin, and trains by AdamW at a rate that suits transformers.
 Drops are against the exact 8-bit network on the same test images, in points, with paired 95 % intervals. Training and the choice of the
 epoch (2,000 validation images) never see a test image. A unit that is done lies in FOLDER as JSON and is not run again; one that was
 interrupted goes on from its checkpoint. EvoApproxLib's tables are read from $INEXACT_REFERENCE_DATA and left out without it.
@@ -17,7 +18,9 @@ import inexact as ix
 from inexact.core.files import ensure_folder, write_text
 from inexact.recovery.training import run_finetune
 
-SETTINGS = "finetune(epochs={epochs},rate=0.05,loss=distillation(alpha=0.9,temperature=4.0))"
+LOSS = "loss=distillation(alpha=0.9,temperature=4.0)"
+SETTINGS = f"finetune(epochs={{epochs}},rate=0.05,{LOSS})"
+OF_TOKENS = f"finetune(epochs={{epochs}},batch=16,optimizer=adam,rate=0.00005,{LOSS})"
 COLUMN, GAIN, RANGES = "shared_column", "bias_correction(gain=true)", "ranges"
 CASES = {
     "mul8u_JV3": ("unsigned", COLUMN),
@@ -49,11 +52,12 @@ def main() -> None:
     name, split, (size, epochs, count), folder = given[0], given[1], map(int, given[2:5]), ensure_folder(Path(given[5]))
     archive = Path(os.environ.get("INEXACT_REFERENCE_DATA", "")) / "evoapproxlib_master_8x8.npz"
     tables = dict(np.load(archive)) if archive.is_file() else {}
-    model = ix.zoo.network(name)
-    training = ix.zoo.data("fashion-mnist", split=split, limit=size)
-    held = ix.zoo.data("fashion-mnist", split="validation", limit=min(2000, count))
-    calibration = ix.zoo.data("fashion-mnist", split="validation", limit=512)
-    images = ix.zoo.data("fashion-mnist", split="test", limit=count)
+    data, settings = ("spamassassin", OF_TOKENS) if name == "minilm" else ("fashion-mnist", SETTINGS)
+    model = ix.zoo.network(name, data=data)
+    training = ix.zoo.data(data, split=split, limit=size)
+    held = ix.zoo.data(data, split="validation", limit=min(2000, count))
+    calibration = ix.zoo.data(data, split="validation", limit=512)
+    images = ix.zoo.data(data, split="test", limit=count)
     exact = ix.evaluate(ix.approximate(model, ix.Plan(precision="int8", coding="signed"), calibrate=calibration), images)
     print(f"{name}: exact 8-bit top-1 {exact.top1:.2f} % on {exact.n} images; drops in points against it [95 %]")
     print("| unit | coding | correction | before training | after | top-1 % | epoch kept | seconds of training |")
@@ -69,7 +73,7 @@ def main() -> None:
             outcome = run_finetune(
                 net,
                 training,
-                SETTINGS.format(epochs=epochs),
+                settings.format(epochs=epochs),
                 teacher=model,
                 validation=held,
                 checkpoint=done.with_suffix(".checkpoint"),

@@ -23,7 +23,7 @@ from inexact.recovery.training import run_finetune
 
 UNITS = ("mul8u_17KS", "mul8u_1AGV", "mul8u_L40", "mul8u_JV3", "trunc(cut=9)", "mitchell")
 HALF_WINDOWS = (1, 2, 4, 8, 16, 32, 64)
-OTHERS = ("linear_fit", "low_rank(rank=2)")
+OTHERS = ("linear_fit",)
 FIRST = "straight_through"
 
 
