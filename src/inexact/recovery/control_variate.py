@@ -65,9 +65,7 @@ class ControlVariate(Recovery):
         plain = probe.after(bare)
         sums = plain.by_channel(plain.sums).double()
         goal = plain.by_channel(plain.target(self.target))
-        shape = torch.zeros_like(plain.accumulator, dtype=torch.float64)
-        seen = torch.stack([plain.by_channel(shape + plain.layer.column_sums(plain.a, factor)) for factor in factors])  # [R, O, P]
-        coefficients = _coefficients(sums, goal, seen, gain=self.gain)
+        coefficients = _coefficients(sums, goal, _seen(plain, factors), gain=self.gain)
         return fold(plain.after(_fixed_point(bare, factors, coefficients, self.bits)), gain=self.gain, target=self.target)
 
 
@@ -101,23 +99,40 @@ def _where_not_met(values: Tensor, errors: Tensor, met: Tensor) -> Tensor:
     return torch.where(seen, values, mixes.T @ centred)
 
 
+def _seen(probe: Probe, factors: Tensor) -> Tensor:
+    """float64 [R, O, P], what each column sums up for every output; [R, 1, P] where that is the same in all channels."""
+    sums = [probe.layer.column_sums(probe.a, factor) for factor in factors]
+    if not probe.layer.weighted:  # one sum a row of a product, whose outputs are one channel
+        sums = [part.expand(probe.accumulator.shape) for part in sums]
+    return torch.stack([probe.by_channel(part) for part in sums])
+
+
 def _coefficients(sums: Tensor, goal: Tensor, seen: Tensor, *, gain: bool) -> Tensor:
     """float64 [O, R]: least squares of the goal on the sums (with slope 1 unless `gain`), the columns and a constant."""
-    columns = (seen - seen.mean(2, keepdim=True)).permute(1, 2, 0)  # [O, P, R]
+    columns = seen - seen.mean(2, keepdim=True)
     sums = sums - sums.mean(1, keepdim=True)
     goal = goal - goal.mean(1, keepdim=True)
-    parts = torch.cat([sums[:, :, None], columns], 2) if gain else columns
-    wanted = goal if gain else goal - sums
-    gram = parts.transpose(1, 2) @ parts
+    gram = torch.einsum("rcp,scp->crs", columns, columns).expand(len(sums), -1, -1)
+    by_sums, by_goal = _products(columns, sums), _products(columns, goal)
+    if gain:
+        first = torch.cat([(sums * sums).sum(1)[:, None, None], by_sums[:, None]], 2)
+        gram = torch.cat([first, torch.cat([by_sums[:, :, None], gram], 2)], 1)
+        moment = torch.cat([(sums * goal).sum(1)[:, None], by_goal], 1)
+    else:
+        moment = by_goal - by_sums
     power = gram.diagonal(dim1=1, dim2=2).clamp(min=1e-30)
     scaled = gram / (power[:, :, None] * power[:, None, :]).sqrt()
     scaled = scaled + 1e-8 * torch.eye(scaled.shape[1], dtype=torch.float64, device=scaled.device)
-    moment = (parts.transpose(1, 2) @ wanted[:, :, None])[:, :, 0] / power.sqrt()
-    slopes: Tensor = torch.linalg.solve(scaled, moment) / power.sqrt()
+    slopes: Tensor = torch.linalg.solve(scaled, moment / power.sqrt()) / power.sqrt()
     if not gain:
         return -slopes
     own = torch.where(slopes[:, :1] > 0.1, slopes[:, :1], torch.ones_like(slopes[:, :1]))
     return -slopes[:, 1:] / own
+
+
+def _products(columns: Tensor, values: Tensor) -> Tensor:
+    """float64 [O, R], sums over outputs of [R, O, P] or [R, 1, P] times [O, P]."""
+    return values @ columns[:, 0].T if columns.shape[1] == 1 else torch.einsum("rop,op->or", columns, values)
 
 
 def _fixed_point(correction: Correction, factors: Tensor, coefficients: Tensor, bits: int) -> Correction:
