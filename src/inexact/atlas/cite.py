@@ -40,7 +40,7 @@ class Citation:
 
 
 def citations(plan: str | Path | None = None, *, network: str | None = None, data: str | None = None) -> list[Citation]:
-    """What a plan file, a network of the zoo and a data set rest on, each once, in that order.
+    """What a plan (a TOML file, or the spec of a multiplier), a network of the zoo and a data set rest on, each once, in that order.
 
     Raises PlanError for what is no plan, SpecError and UnknownNameError for what it names.
     """
@@ -57,10 +57,14 @@ def citations(plan: str | Path | None = None, *, network: str | None = None, dat
 
 
 def _read(path: str | Path) -> Mapping[str, Any]:
+    if not str(path).endswith(".toml") and not Path(path).is_file():
+        return {"rules": {"default": {"multiplier": str(path)}}}
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PlanError(f"plan file {path} cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise PlanError(f"plan file {path} must be text in UTF-8: {error}") from error
+    except OSError as error:
+        raise PlanError(f"plan file {path} cannot be read: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"a plan must be TOML: {error}") from error
     plan = document.get("plan")

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from inexact.cli._group import Group
 from inexact.core.errors import InexactError
 
 COMMANDS = {
@@ -31,7 +32,7 @@ COMMANDS = {
 """command -> (module that defines it under the same name, one-line help)."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """A group whose commands are imported on use; listing them imports nothing."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

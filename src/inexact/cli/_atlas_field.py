@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inexact.cli._options import JSON
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def taxonomy(as_json: bool) -> None:
     """Families, classes, their works, and the techniques of this package with their parameters."""
     from inexact.atlas.taxonomy import tree
@@ -36,7 +38,7 @@ def taxonomy(as_json: bool) -> None:
 @click.command()
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the tree as a picture.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the resamples of the agreement.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def clusters(picture: Path | None, seed: int, as_json: bool) -> None:
     """Works of the three families grouped by what they do, without the taxonomy, and how far the groups agree with it."""
     from inexact.atlas import dendrogram
@@ -73,7 +75,7 @@ def _agreement(found: Mapping[str, Any]) -> str:
 @click.option("--data-weight", type=float, default=1.0, show_default=True, help="Of the data set's score in E.")
 @click.option("--network-weight", type=float, default=1.0, show_default=True, help="Of the network's score in E.")
 @click.option("--pictures", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write the pictures (SVG) there.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def complexity(mine: Path | None, data_weight: float, network_weight: float, pictures: Path | None, as_json: bool) -> None:
     """How hard the field's evaluations are, by data set and network; which cells are empty; where a study of yours lies."""
     from inexact.atlas import complexity as scored

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch import nn as torch_nn
 
-    from inexact.nn import ApproxModel, Plan
+    from inexact.nn import ApproxModel
     from inexact.security.adversarial import Images, Networks
     from inexact.security.adversarial._target import Scaling
     from inexact.zoo import Dataset
@@ -46,19 +46,10 @@ def networks_of(network: str, data: str, plans: tuple[str, ...], weights: tuple[
 
     if not plans:
         raise AttackError("there must be an approximate network to compare: give --plan a TOML file or the spec of a unit")
-    original = None
-    made: list[ApproxModel] = []
-    chosen: list[Plan] = []
-    for name in plans:
-        if name.endswith(".toml"):
-            original, emulated = commands.networks(network, data, images, Path(name), weights, None)
-            made.append(emulated)
-        else:
-            original = _original(network, data, weights, images)
-            made.append(nn.approximate(original, unit_plan(name), calibrate=commands.calibration_set(data, None)))
-        chosen.append(made[-1].plan)
-    assert original is not None
-    exact = nn.approximate(original, adversarial.exact_plan(chosen[0]), calibrate=commands.calibration_set(data, None))
+    opened = [commands.networks(network, data, images, name, weights, None) for name in plans]
+    made: list[ApproxModel] = [emulated for _, emulated in opened]
+    original = opened[-1][0]
+    exact = nn.approximate(original, adversarial.exact_plan(made[0].plan), calibrate=commands.calibration_set(data, None))
     approximate: torch_nn.Module = made[0] if len(made) == 1 else adversarial.RandomisedModel(made, 0)
     return adversarial.Networks(float32=original, exact=exact, approximate=approximate, scaling=found.scaling)
 
@@ -68,20 +59,3 @@ def spare_of(data: str) -> Tensor:
     from inexact import zoo
 
     return zoo.data(data, "validation", SPARE).images
-
-
-def unit_plan(spec: str) -> Plan:
-    """One unit in every layer, under the coding its operands have. Raises SpecError or UnknownNameError as units do."""
-    from inexact import nn
-    from inexact.units import multipliers
-
-    unit = multipliers.get(spec)
-    return nn.Plan(multiplier=unit.spec, coding="signed" if unit.signed else "unsigned")
-
-
-def _original(network: str, data: str, weights: tuple[Path, ...], images: Dataset) -> torch_nn.Module:
-    from inexact import zoo
-
-    original = zoo.network(network, data=data, weights=weights[-1] if weights else None)
-    zoo.check_compatible(original, images)
-    return original

@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from inexact.cli._plans import unit_plan
+
 GRID = "grid.json"
 
 
@@ -53,13 +55,13 @@ def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed
 def transfer_grid(folder: Path, images: int, units: tuple[str, ...], seed: int, *, as_json: bool) -> None:
     """Robust accuracy of approximate networks on examples made on the accurate one: rows epsilon, columns units, a grid an attack."""
     from inexact import nn, zoo
-    from inexact.cli import _attack_build, _attack_run, _network
+    from inexact.cli import _attack_run, _network
     from inexact.core.errors import PlanError
     from inexact.core.files import write_text
     from inexact.security import adversarial
     from inexact.security.adversarial import transfer_grid as paper
 
-    plans = {spec: _attack_build.unit_plan(spec) for spec in units or paper.UNITS}
+    plans = {spec: unit_plan(spec) for spec in units or paper.UNITS}
     for spec, plan in plans.items():
         rule = plan.rules["default"]
         if rule is None or rule.coding != "signed":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, coding_option, emulated_networks, network_options, run_options, steps
+from inexact.cli._group import Group
 from inexact.cli._options import JSON, THREADS, block, images_option
 from inexact.core.files import atomic_path, ensure_folder, write_text
 
@@ -25,7 +26,7 @@ COUNTED = 64
 """Validation images whose operand pairs are counted."""
 
 
-@click.group("trojan")
+@click.group("trojan", cls=Group)
 def attack_trojan() -> None:
     """Hardware Trojans that stay below the approximation error: insert one, and find out who notices."""
 

@@ -10,6 +10,7 @@ import click
 
 from inexact.cli._network import own_weights
 from inexact.cli._options import CONTINUED, JSON, THREADS, WEIGHTS, block
+from inexact.cli._plans import plan_of
 
 if TYPE_CHECKING:
     from inexact.explore.designs import Design
@@ -79,11 +80,9 @@ def _of_design(design: Design, network: str, data: str, plain: tuple[Path, ...])
 
 def _subject(network: str, data: str, plans: tuple[str, ...], weights: tuple[Path, ...], out: Path) -> Subject:
     """about: network, data, and hashes of plan and weights, so that a record is known again wherever its files lie."""
-    from inexact.cli._attack_build import unit_plan
     from inexact.explore.records import EXACT, digest
-    from inexact.nn import Plan
 
-    known = [Plan.load(name) if name.endswith(".toml") else unit_plan(name) for name in plans]
+    known = [plan_of(name) for name in plans]
     own = own_weights(weights) if plans else None
     plain = [path for path in weights if path != own]
     about = {

@@ -73,8 +73,11 @@ def _show_card(card: ExitCard, out: Path) -> None:
         click.echo(f"{split}, top-1 % after {each}")
 
 
-def given(original: torch_nn.Module, plan: Plan, path: Path, *, trained: bool) -> torch_nn.Module:
-    """The network with the exits its plan asks for; itself when it asks for none. trained: read their classifiers from the plan's file."""
+def given(original: torch_nn.Module, plan: Plan, folder: Path, *, trained: bool) -> torch_nn.Module:
+    """The network with the exits its plan asks for; itself when it asks for none. trained: read their classifiers.
+
+    folder: where the plan lies, from which it names the classifiers' file.
+    """
     from inexact.nn import with_exits
     from inexact.zoo.training import with_trained_exits
 
@@ -82,7 +85,7 @@ def given(original: torch_nn.Module, plan: Plan, path: Path, *, trained: bool) -
         return original
     if not trained:
         return with_exits(original, plan.exits.after, pool=plan.exits.pool)
-    return with_trained_exits(original, plan.exits, folder=path.parent)
+    return with_trained_exits(original, plan.exits, folder=folder)
 
 
 def settle(emulated: ApproxModel, original: torch_nn.Module, validation: Dataset) -> None:

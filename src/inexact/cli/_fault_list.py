@@ -17,7 +17,7 @@ from inexact.cli._options import DATA, JSON, PLAN, WEIGHTS
 @PLAN
 @WEIGHTS
 @JSON
-def list_faults(network: str | None, data: str, plan: Path | None, weights: tuple[Path, ...], as_json: bool) -> None:
+def list_faults(network: str | None, data: str, plan: str | None, weights: tuple[Path, ...], as_json: bool) -> None:
     """List the faults that `inexact fault run` knows."""
     from inexact.reliability import ChipFault, faults
 
@@ -35,7 +35,7 @@ def list_faults(network: str | None, data: str, plan: Path | None, weights: tupl
             click.echo(f"{'':25} {row['note'] or str(row['sites']) + ' sites in ' + str(row['strata']) + ' strata'}")
 
 
-def _subject(network: str, data: str, plan: Path | None, weights: tuple[Path, ...]) -> Any:
+def _subject(network: str, data: str, plan: str | None, weights: tuple[Path, ...]) -> Any:
     from inexact.cli._faulty_network import opened
     from inexact.reliability import Subject
 

@@ -30,7 +30,7 @@ def map_faults(
     network: str,
     data: str,
     threads: int | None,
-    plan: Path | None,
+    plan: str | None,
     weights: tuple[Path, ...],
     calibrate: str | None,
     as_json: bool,

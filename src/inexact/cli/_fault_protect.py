@@ -28,7 +28,7 @@ def protect(
     network: str,
     data: str,
     threads: int | None,
-    plan: Path | None,
+    plan: str | None,
     weights: tuple[Path, ...],
     calibrate: str | None,
     as_json: bool,

@@ -44,7 +44,7 @@ def run_faults(
     study: Path | None,
     trial: str,
     threads: int | None,
-    plan: Path | None,
+    plan: str | None,
     weights: tuple[Path, ...],
     out: Path | None,
     as_json: bool,
@@ -57,18 +57,16 @@ def run_faults(
     """
     use_threads(threads or 1)
     if study is None:
-        subject = named(network, data, () if plan is None else (str(plan),), weights, out)
+        subject = named(network, data, () if plan is None else (plan,), weights, out)
         report = campaign(subject, plan, asked)
         _answer(report, subject.out / PAGE, as_json=as_json)
         return
     given = {"network": network, "data": data, "plan": plan, "weights": weights, "out": out, "calibrate": asked["calibrate"]}
     subjects = of_study(study, trial, into="faults", exact=True, given=given)
-    _answer_study(
-        study, {subject.about["design"]: campaign(subject, Path(subject.plans[0]), asked) for subject in subjects}, as_json=as_json
-    )
+    _answer_study(study, {subject.about["design"]: campaign(subject, subject.plans[0], asked) for subject in subjects}, as_json=as_json)
 
 
-def campaign(subject: Subject, plan: Path | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+def campaign(subject: Subject, plan: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
     """Run or continue the campaign of one network in its folder, and write its page; the report."""
     from inexact.cli._faulty_network import opened
     from inexact.reliability import CAMPAIGN, Campaign, Settings, Store

@@ -55,7 +55,7 @@ def voltage(
     network: str,
     data: str,
     threads: int | None,
-    plan: Path | None,
+    plan: str | None,
     weights: tuple[Path, ...],
     calibrate: str | None,
     as_json: bool,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from inexact.reliability import Opened
 
 
-def emulated(network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None) -> ApproxModel:
+def emulated(network: str, data: str, plan: str | None, weights: tuple[Path, ...], calibrate: str | None) -> ApproxModel:
     """The planned network, calibrated and repaired; exact signed 8-bit products without a plan."""
     from inexact import nn, zoo
     from inexact.cli import _network
@@ -28,7 +28,7 @@ def emulated(network: str, data: str, plan: Path | None, weights: tuple[Path, ..
 
 
 def opened(
-    network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, limit: int, protect: str = "none"
+    network: str, data: str, plan: str | None, weights: tuple[Path, ...], calibrate: str | None, limit: int, protect: str = "none"
 ) -> Opened:
     """The network, under a mitigation or "none", and the first `limit` test images."""
     import torch

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inexact.cli._options import DATA, JSON, NETWORK, PLAN_HELP, THREADS
 from inexact.core.errors import OutputError
 from inexact.core.files import ensure_folder, write_text
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 
 @click.command("finetune")
-@click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
-@click.option("--plan", type=click.Path(path_type=Path), required=True, help="Plan (TOML): what is approximated in which layer.")
+@NETWORK
+@DATA
+@click.option("--plan", required=True, help=PLAN_HELP)
 @click.option("--weights", type=click.Path(path_type=Path), multiple=True, help="Weights to start from: float32, emulated, or both.")
 @click.option("--calibrate", help="Data that fixes activation ranges at first (default: the validation split of --data).")
 @click.option("--training", default="finetune", show_default=True, help="All settings as a spec, as 'finetune(epochs=2,batch=128)'.")
@@ -41,13 +42,13 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of order, shifts and noise.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file, .safetensors; its card is written beside.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@THREADS
+@JSON
 def finetune_network(
     *,
     network: str,
     data: str,
-    plan: Path,
+    plan: str,
     weights: tuple[Path, ...],
     calibrate: str | None,
     training: str,

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from inexact.cli._network import network_options, progress_bar, use_threads
+from inexact.cli._options import JSON
 
 
 @click.command("train")
@@ -18,7 +19,7 @@ from inexact.cli._network import network_options, progress_bar, use_threads
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file, .safetensors; its card is written beside.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many training images.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def train_network(
     network: str, data: str, epochs: int, seed: int, out: Path, limit: int | None, threads: int | None, resume: bool, as_json: bool
 ) -> None:
@@ -55,7 +56,7 @@ def train_network(
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights of the classifiers, .safetensors; a card beside.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many training images.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def train_exits(**options: Any) -> None:
     """Train early exits of a trained network, which stays as it is; a plan names them in [plan.exits]."""
     from inexact.cli import _exits

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from inexact.cli._options import CALIBRATE, DATA, JSON, PLAN, THREADS, WEIGHTS, block
+from inexact.cli._options import CALIBRATE, DATA, JSON, NETWORK, PLAN, THREADS, WEIGHTS, block
+from inexact.cli._plans import plan_of
 
 if TYPE_CHECKING:
     from inexact.zoo import Dataset
@@ -19,18 +19,14 @@ if TYPE_CHECKING:
 CALIBRATION_SIZE = 512
 """Images that fix the activation ranges when a plan is applied."""
 
-network_options = block(
-    click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function."),
-    DATA,
-    THREADS,
-)
+network_options = block(NETWORK, DATA, THREADS)
 """--network, --data, --threads."""
 plan_options = block(PLAN, WEIGHTS, CALIBRATE, JSON)
 """--plan, --weights, --calibrate, --json."""
 
 
 def networks(
-    network: str, data: str, images: Dataset, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None
+    network: str, data: str, images: Dataset, plan: str | None, weights: tuple[Path, ...], calibrate: str | None
 ) -> tuple[Any, Any]:
     """The float32 network and, with a plan, the emulated one: calibrated and repaired, or with its own weights when those are given."""
     from inexact import nn, recovery, zoo
@@ -42,8 +38,8 @@ def networks(
     zoo.check_compatible(original, images)
     if plan is None:
         return original, None
-    chosen = nn.Plan.load(plan)
-    planned = _exits.given(original, chosen, plan, trained=own is None)
+    chosen = plan_of(plan)
+    planned = _exits.given(original, chosen, Path(plan).parent, trained=own is None)
     if own is not None:
         emulated = nn.approximate(planned, chosen)
         zoo.load_into(emulated, zoo.read_weights(own), where=str(own))

@@ -13,8 +13,10 @@ Option = Callable[[Command], Command]
 
 THREADS: Option = click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
 JSON: Option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+NETWORK: Option = click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
 DATA: Option = click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
-PLAN: Option = click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): what is approximated in which layer.")
+PLAN_HELP = "Plan (TOML): what is approximated in which layer; or the spec of a multiplier for all."
+PLAN: Option = click.option("--plan", help=PLAN_HELP)
 WEIGHTS: Option = click.option(
     "--weights",
     type=click.Path(path_type=Path),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from inexact.cli._options import JSON
 from inexact.core.workload import CODINGS
 
 
@@ -36,7 +37,7 @@ from inexact.core.workload import CODINGS
 @click.option(
     "--histograms", type=click.Path(path_type=Path), metavar="FILE.npz", help="Operands by arrays a and b, counts by bit pattern."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def evolve_units(  # noqa: PLR0917  one parameter an option
     seed_spec: str,
     metric: str,

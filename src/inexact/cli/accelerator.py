@@ -7,14 +7,18 @@ from pathlib import Path
 
 import click
 
+from inexact.cli._group import Group
+from inexact.cli._options import JSON
+from inexact.cli._plans import plan_of
 
-@click.group()
+
+@click.group(cls=Group)
 def accelerator() -> None:
     """Accelerators that networks are costed on: presets, and descriptions in TOML."""
 
 
 @accelerator.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def list_accelerators(as_json: bool) -> None:
     """The presets: size, clock, peak rate, memories."""
     from rich.console import Console
@@ -55,7 +59,7 @@ def list_accelerators(as_json: bool) -> None:
 @accelerator.command("show")
 @click.argument("name")
 @click.option("--toml", "as_toml", is_flag=True, help="Print the description itself, to start one of your own.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def show_accelerator(name: str, as_toml: bool, as_json: bool) -> None:
     """Every number of one accelerator, a preset or a TOML file, with unit, source and spread."""
     from rich.console import Console
@@ -99,18 +103,16 @@ def show_accelerator(name: str, as_toml: bool, as_json: bool) -> None:
 @click.option("--network", required=True, help="Network of the zoo, module:function, or an ONNX file.")
 @click.option("--data", default="fashion-mnist", show_default=True, help="Data set whose images the network takes.")
 @click.option("--input-shape", help="Of one input without the batch, as 3,224,224, in place of --data.")
-@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML): also what it saves on each.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def compare_accelerators(
-    names: tuple[str, ...], network: str, data: str, input_shape: str | None, plan: Path | None, as_json: bool
-) -> None:
+@click.option("--plan", help="Plan (TOML) or spec of a multiplier: also what it saves on each.")
+@JSON
+def compare_accelerators(names: tuple[str, ...], network: str, data: str, input_shape: str | None, plan: str | None, as_json: bool) -> None:
     """One network on several accelerators, exact 8 bit: time, energy, area, and how much of it multipliers are."""
-    from inexact import hardware, nn
+    from inexact import hardware
     from inexact.cli._estimate import compared, show_compared, workload_from
 
     machines = [hardware.load(name) for name in names]
     exact = workload_from(network, data, input_shape)
-    rows = compared(machines, exact, None if plan is None else nn.Plan.load(plan))
+    rows = compared(machines, exact, None if plan is None else plan_of(plan))
     if as_json:
         click.echo(json.dumps({"network": network, "accelerators": rows}))
         return

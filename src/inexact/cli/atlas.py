@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli._atlas_field import FIELD_COMMANDS, print_table, table
+from inexact.cli._group import Group
+from inexact.cli._options import JSON
 from inexact.cli.cite import cite
 
 if TYPE_CHECKING:
     from inexact.atlas.works import Work
 
 
-@click.group()
+@click.group(cls=Group)
 def atlas() -> None:
     """The field's works: what each did, on what, and what of it runs here."""
 
@@ -42,7 +44,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @atlas.command("list")
 @_filters
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def list_works(as_json: bool, **wanted: Any) -> None:
     """Works, all or those that options choose, in the catalogue's order."""
     from inexact.atlas.search import Filter
@@ -54,7 +56,7 @@ def list_works(as_json: bool, **wanted: Any) -> None:
 @atlas.command("search")
 @click.argument("words", nargs=-1, required=True)
 @_filters
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def search_works(words: tuple[str, ...], as_json: bool, **wanted: Any) -> None:
     """Works whose texts hold all WORDS, or words that begin so; best first."""
     from inexact.atlas.search import Filter, search
@@ -81,7 +83,7 @@ def _show(found: Iterable[Work], as_json: bool) -> None:
 
 @atlas.command("show")
 @click.argument("key")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def show_work(key: str, as_json: bool) -> None:
     """What is known of one work, what of it runs here, and the commands that run it."""
     from inexact.atlas.describe import full, text
@@ -94,7 +96,7 @@ def show_work(key: str, as_json: bool) -> None:
 @atlas.command("recipe")
 @click.argument("key")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the plan or space file; printed otherwise.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def write_recipe(key: str, out: Path | None, as_json: bool) -> None:
     """The plan or search space that runs a work's technique on a network of the zoo, and the commands."""
     from inexact.atlas.describe import commands
@@ -117,7 +119,7 @@ def write_recipe(key: str, out: Path | None, as_json: bool) -> None:
 
 @atlas.command("bibtex")
 @click.argument("keys", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def print_bibtex(keys: tuple[str, ...], as_json: bool) -> None:
     """BibTeX of some works, or of all."""
     from inexact.atlas.bibtex import bibtex
@@ -128,7 +130,7 @@ def print_bibtex(keys: tuple[str, ...], as_json: bool) -> None:
 
 
 @atlas.command("coverage")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def show_coverage(as_json: bool) -> None:
     """How many of the field's works run here, by family, and what that means."""
     from inexact.atlas.coverage import coverage

@@ -9,9 +9,10 @@ from inexact.cli._attack_extract import attack_copies
 from inexact.cli._attack_run import list_attacks, paper_table, report_attacks, run_attacks
 from inexact.cli._attack_sidechannel import attack_traces
 from inexact.cli._attack_trojan import attack_trojan
+from inexact.cli._group import Group
 
 
-@click.group()
+@click.group(cls=Group)
 def attack() -> None:
     """Attacks on approximate accelerators, and who notices them."""
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from inexact.cli._group import Group
+from inexact.cli._options import DATA, JSON
 
 if TYPE_CHECKING:
     from inexact.cli._speed_cases import Case
 
 
-@click.group()
+@click.group(cls=Group)
 def bench() -> None:
     """Measure speed and memory on this machine."""
 
 
 @bench.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 @click.option("--quick", is_flag=True, help="Few cases, few repeats.")
 @click.option(
     "--threads", type=click.IntRange(1, 1024), multiple=True, help="Threads of both sides; repeatable (default: those the engines use)."
@@ -42,7 +44,7 @@ def emulation(as_json: bool, quick: bool, threads: tuple[int, ...], engine: str,
 
 
 @bench.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def accelerator(as_json: bool) -> None:
     """Time the accounts of ResNet-50 on every preset: with its mappings searched, and again after a change of unit."""
     from inexact.cli._accelerator_speed import measure as measure_accelerator
@@ -57,7 +59,7 @@ def accelerator(as_json: bool) -> None:
 
 
 @bench.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 @click.option("--threads", type=click.IntRange(1, 1024), default=None, help="Threads of both sides (default: those the engines use).")
 @click.option("--case", "part", default="", metavar="TEXT", help="Only networks whose name contains TEXT.")
 @click.option("--unit", default="arbitrary", show_default=True, metavar="SPEC", help="Unit of the emulated network.")
@@ -75,7 +77,7 @@ def memory(as_json: bool, threads: int | None, part: str, unit: str) -> None:
 
 
 @bench.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def silicon(as_json: bool) -> None:
     """Time synthesis, power and evolution of the exact 8x8 multiplier."""
     from inexact.cli import _silicon_speed
@@ -86,12 +88,12 @@ def silicon(as_json: bool) -> None:
 
 @bench.command("forecast")
 @click.option("--network", default="resnet8", show_default=True, help="Network of the zoo or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@DATA
 @click.option("--plans", type=click.IntRange(min=10), default=120, show_default=True, help="Random plans that judge.")
 @click.option("--calibration-plans", type=click.IntRange(min=18), default=60, show_default=True, help="Other random plans that calibrate.")
 @click.option("--images", type=click.IntRange(min=1), default=2000, show_default=True, help="Validation images drops are measured on.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the plans.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def bench_forecast(network: str, data: str, plans: int, calibration_plans: int, images: int, seed: int, as_json: bool) -> None:
     """Simulate random plans of the default search space and compare forecasts with what they lose.
 
@@ -105,11 +107,11 @@ def bench_forecast(network: str, data: str, plans: int, calibration_plans: int, 
 
 @bench.command("faults")
 @click.option("--network", default="resnet8", show_default=True, help="Network of the zoo or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
-@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML); default: exact signed 8-bit products.")
+@DATA
+@click.option("--plan", help="Plan (TOML) or spec of a multiplier; default: exact signed 8-bit products.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Chunks of 2048 faults to time.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def bench_faults(network: str, data: str, plan: Path | None, runs: int, as_json: bool) -> None:
+@JSON
+def bench_faults(network: str, data: str, plan: str | None, runs: int, as_json: bool) -> None:
     """Time transient faults, one fault on one image each, against one full forward pass a fault."""
     from inexact.cli import _faults_speed
 

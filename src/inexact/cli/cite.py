@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 
+from inexact.cli._options import JSON
+
 
 @click.command()
-@click.option("--plan", type=click.Path(path_type=Path), help="Plan (TOML).")
+@click.option("--plan", help="Plan (TOML) or spec of a multiplier.")
 @click.option("--network", help="Network of the zoo.")
 @click.option("--data", help="Data set.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def cite(plan: Path | None, network: str | None, data: str | None, as_json: bool) -> None:
+@JSON
+def cite(plan: str | None, network: str | None, data: str | None, as_json: bool) -> None:
     """BibTeX of the techniques and number formats a plan uses, of a network and of a data set.
 
     Each entry is preceded by a line that says what it stands for.

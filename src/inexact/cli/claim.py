@@ -12,6 +12,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from inexact.cli._group import Group
+
 if TYPE_CHECKING:
     from inexact.atlas.claims import Claim, Results
 
@@ -19,7 +21,7 @@ VERDICTS = ("reproduced", "contradicted", "inconclusive", "not runnable here", "
 COSTS = ("fast", "slow", "network")
 
 
-@click.group()
+@click.group(cls=Group)
 def claim() -> None:
     """Published numbers as executable checks: list, show, run, report."""
 

@@ -10,14 +10,17 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from inexact.cli._group import Group
+from inexact.cli._options import JSON
 
-@click.group()
+
+@click.group(cls=Group)
 def data() -> None:
     """List and fetch data sets."""
 
 
 @data.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def list_data(as_json: bool) -> None:
     """Known data sets, their splits on this machine, licence."""
     found = _known()
@@ -34,7 +37,7 @@ def list_data(as_json: bool) -> None:
 
 @data.command("fetch")
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def fetch_data(name: str, as_json: bool) -> None:
     """Bring all files of NAME (fashion-mnist, mnist) into the cache, checked by SHA-256."""
     from inexact.zoo.datasets import entry, fetch

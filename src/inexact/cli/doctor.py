@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from inexact.cli._options import JSON
+
 PACKAGES = {
     "optuna": "more samplers for `inexact study` (extra: optuna)",
     "efficientnet_lite_pytorch": "EfficientNet-Lite0 on ImageNet (extra: imagenet)",
@@ -30,7 +32,7 @@ TOOLS = {
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def doctor(as_json: bool) -> None:
     """Versions, instruction set, engines and optional tools found."""
     found = report()

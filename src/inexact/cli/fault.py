@@ -8,11 +8,12 @@ import pkgutil
 import click
 
 from inexact import cli
+from inexact.cli._group import Group
 
 _PREFIX = "_fault_"
 
 
-class FaultGroup(click.Group):
+class FaultGroup(Group):
     """Finds its commands by the names of their modules."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inexact.cli._options import DATA, JSON, NETWORK, THREADS
+
 if TYPE_CHECKING:
     from inexact.explore.forecast import Forecaster
     from inexact.explore.network_problem import NetworkProblem
 
 
 @click.command()
-@click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@NETWORK
+@DATA
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights instead of those that come with the package.")
-@click.option("--plan", "plans", type=click.Path(path_type=Path), multiple=True, required=True, help="Plan (TOML); repeatable.")
+@click.option("--plan", "plans", multiple=True, required=True, help="Plan (TOML) or spec of a multiplier for all layers; repeatable.")
 @click.option(
     "--calibration", "file", type=click.Path(path_type=Path), help="File that keeps the calibration: written, or read when it exists."
 )
@@ -26,14 +28,14 @@ if TYPE_CHECKING:
 )
 @click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images drops are counted on.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random plans.")
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@THREADS
+@JSON
 def forecast(
     *,
     network: str,
     data: str,
     weights: Path | None,
-    plans: tuple[Path, ...],
+    plans: tuple[str, ...],
     file: Path | None,
     count: int,
     images: int,
@@ -46,14 +48,14 @@ def forecast(
     Calibration simulates random plans once; it is the slow part, and --calibration keeps it.
     """
     from inexact.cli._network import use_threads
+    from inexact.cli._plans import plan_of
     from inexact.cli.study import _progress
     from inexact.explore import Settings
     from inexact.explore.forecast_trials import forecaster_of
     from inexact.explore.stored import open_problem
-    from inexact.nn import Plan
 
     use_threads(threads)
-    wanted = {str(path): Plan.load(path) for path in plans}
+    wanted = {name: plan_of(name) for name in plans}
     settings = Settings(network=network, data=data, weights=None if weights is None else str(weights))
     with _progress() as watch:
         watch.stage("load network and data", 0)

@@ -9,8 +9,11 @@ from typing import Any
 
 import click
 
+from inexact.cli._group import Group
+from inexact.cli._options import JSON
 
-@click.group()
+
+@click.group(cls=Group)
 def metrics() -> None:
     """Error metrics: which of them tells what a unit costs a network."""
 
@@ -25,7 +28,7 @@ def metrics() -> None:
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes of one thread each.")
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the correlations as a picture.")
 @click.option("--summary", type=click.Path(path_type=Path), metavar="FILE.json", help="Also write the correlations, with date and command.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def study_metrics(
     *,
     out: Path,

@@ -12,9 +12,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from inexact.cli._group import Group
 from inexact.cli._net_finetune import finetune_network
 from inexact.cli._net_train import train_exits, train_network
 from inexact.cli._network import calibration_set, network_options, networks, plan_options, progress_bar, use_threads
+from inexact.cli._options import JSON
+from inexact.cli._plans import plan_of
 from inexact.core.errors import MissingDependencyError
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from inexact.reduction import Work
 
 
-@click.group()
+@click.group(cls=Group)
 def net() -> None:
     """Train, evaluate and cost networks."""
 
@@ -35,7 +38,7 @@ for command in (train_network, train_exits, finetune_network):
 
 
 @net.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def list_networks(as_json: bool) -> None:
     """Networks, their size, and the accuracy of the weights that come with the package."""
     from inexact.zoo import IMAGENET_NETWORK
@@ -66,7 +69,7 @@ def list_networks(as_json: bool) -> None:
 def evaluate_network(
     network: str,
     data: str,
-    plan: Path | None,
+    plan: str | None,
     weights: tuple[Path, ...],
     calibrate: str | None,
     split: str,
@@ -135,7 +138,7 @@ def estimate_network(
     *,
     network: str,
     data: str,
-    plan: Path | None,
+    plan: str | None,
     weights: tuple[Path, ...],
     calibrate: str | None,
     accelerator: str,
@@ -166,7 +169,7 @@ def estimate_network(
         exact, planned, measured, works = _measured(network, data, plan, weights, calibrate, machine)
     elif plan is None or input_shape is not None or network.lower().endswith(".onnx"):
         exact = _estimate.workload_from(network, data, input_shape)
-        planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, nn.Plan.load(plan))
+        planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, plan_of(plan))
     else:
         images = zoo.data(data, "test", 1)
         original, emulated = networks(network, data, images, plan, weights, calibrate)
@@ -193,7 +196,7 @@ def estimate_network(
 
 
 def _measured(
-    network: str, data: str, plan: Path | None, weights: tuple[Path, ...], calibrate: str | None, machine: Accelerator
+    network: str, data: str, plan: str | None, weights: tuple[Path, ...], calibrate: str | None, machine: Accelerator
 ) -> tuple[Workload, Workload, Workload, Mapping[str, Work]]:
     """The exact, the planned and the leanest exact design, both with the operands their layers meet on calibration images; works."""
     from inexact import hardware, nn, zoo

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inexact.cli._options import DATA, JSON, NETWORK, PLAN_HELP, THREADS
+from inexact.cli._plans import plan_of
 from inexact.core.errors import DataError, OutputError
 from inexact.core.files import ensure_folder
 
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 
 
 @click.command("recover")
-@click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
-@click.option("--plan", type=click.Path(path_type=Path), required=True, help="Plan (TOML): what is approximated in which layer.")
+@NETWORK
+@DATA
+@click.option("--plan", required=True, help=PLAN_HELP)
 @click.option("--weights", type=click.Path(path_type=Path), help="Float32 weights of the network (default: those of the package).")
 @click.option("--method", default="auto", show_default=True, help="Recovery or chain; auto: the cheap first; modes: those of pn and lvrm.")
 @click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points that may be lost; auto stops there.")
@@ -28,13 +30,13 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Weights file, .safetensors; its plan is written beside, .toml."
 )
-@click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@THREADS
+@JSON
 def recover(
     *,
     network: str,
     data: str,
-    plan: Path,
+    plan: str,
     weights: Path | None,
     method: str,
     max_drop: float,
@@ -68,7 +70,7 @@ def recover(
     seen, deciding = Subset(held, range(calibration)), Subset(held, range(calibration, len(held)))
     original = zoo.network(network, data=data, weights=weights)
     zoo.check_compatible(original, held)
-    emulated = nn.approximate(original, nn.Plan.load(plan), calibrate=seen)
+    emulated = nn.approximate(original, plan_of(plan), calibrate=seen)
     exact = nn.approximate(original, nn.Plan(precision="int(granularity=per_channel)", coding="signed"), calibrate=seen)
     record = out.with_suffix(".trials.json")
     with _network.progress_bar() as bar:

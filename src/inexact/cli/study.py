@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from inexact.cli._group import Group
 from inexact.cli._network import use_threads
+from inexact.cli._options import ACCELERATOR, DATA, JSON, NETWORK, THREADS, block
 from inexact.core.errors import NoDesignError
 
 if TYPE_CHECKING:
@@ -22,26 +24,20 @@ SAMPLERS = ("assisted", "nsga2", "optuna_nsga2", "optuna_tpe", "random")
 """Named in the help only; any spec of a registered sampler is accepted."""
 
 
-@click.group()
+@click.group(cls=Group)
 def study() -> None:
     """Search for the accelerator that saves most within an accuracy budget."""
 
 
-def _common(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--threads", type=click.IntRange(min=1), help="Threads to use (default: all cores)."),
-        click.option("--no-report", is_flag=True, help="Do not write report.html."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object."),
-    ):
-        command = option(command)
-    return command
+_ends = block(JSON, click.option("--no-report", is_flag=True, help="Do not write report.html."), THREADS)
+"""--json, --no-report, --threads."""
 
 
 @study.command("run")
-@click.option("--network", required=True, help="Network of the zoo (resnet8, …) or module:function.")
-@click.option("--data", default="fashion-mnist", show_default=True, help="Data set, folder, .npz file or module:function.")
+@NETWORK
+@DATA
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights instead of those that come with the package.")
-@click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
+@ACCELERATOR
 @click.option("--max-drop", type=float, default=1.0, show_default=True, help="Largest validation drop against float32, in points.")
 @click.option("--trials", type=click.IntRange(min=1), default=60, show_default=True, help="Plans to try.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same trials.")
@@ -60,7 +56,7 @@ def _common(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--attack-images", type=click.IntRange(min=1), default=100, show_default=True, help="Of robust_accuracy: images a plan sees.")
 @click.option("--fault", default="accumulator_flip", show_default=True, help="Of sdc_rate: a fault (`inexact fault list`).")
 @click.option("--fault-count", type=click.IntRange(min=1), default=2048, show_default=True, help="Of sdc_rate: faults a plan meets.")
-@_common
+@_ends
 def run_study(
     out: Path, weights: Path | None, space: Path | None, as_json: bool, no_report: bool, threads: int | None, **settings: Any
 ) -> int:
@@ -86,7 +82,7 @@ def run_study(
 @study.command("resume")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--trials", type=click.IntRange(min=1), help="Plans to try in all (default: as the study was started).")
-@_common
+@_ends
 def resume_study(out: Path, trials: int | None, as_json: bool, no_report: bool, threads: int | None) -> int:
     """Go on with an interrupted study, or extend a finished one with --trials. Finished trials are not repeated."""
     import dataclasses
@@ -103,7 +99,7 @@ def resume_study(out: Path, trials: int | None, as_json: bool, no_report: bool, 
 
 @study.command("front")
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def show_front(out: Path, as_json: bool) -> None:
     """Show the non-dominated trials of a study, finished or not."""
     from inexact.explore.plot import plot_front
@@ -132,7 +128,7 @@ def show_front(out: Path, as_json: bool) -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--faults", type=click.Path(path_type=Path), multiple=True, help="Folder of `inexact fault run` elsewhere; repeatable.")
 @click.option("--attacks", type=click.Path(path_type=Path), multiple=True, help="Folder of `inexact attack run` elsewhere; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def write_study_report(out: Path, faults: tuple[Path, ...], attacks: tuple[Path, ...], as_json: bool) -> None:
     """Write report.html again, from study.db alone, with the fault campaigns and attacks of its folder and of those named."""
     path = rewritten(out, faults, attacks)

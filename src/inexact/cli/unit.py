@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from inexact.cli._group import Group
+from inexact.cli._options import JSON
 from inexact.cli._unit_breed import evolve_units
 from inexact.cli._unit_catalogue import listed as listed_units
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
@@ -17,7 +19,7 @@ from inexact.core.workload import CODINGS
 CLAIM_HELP = "What is claimed of the unit, as in mae=53; said when its table contradicts (repeatable)."
 
 
-@click.group()
+@click.group(cls=Group)
 def unit() -> None:
     """Approximate arithmetic units: list, show, compare, import, synthesise, evolve."""
 
@@ -26,7 +28,7 @@ unit.add_command(evolve_units)
 
 
 @unit.command("list")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the table of the documentation.")
 @click.option("--functions", "of_functions", is_flag=True, help="Non-linear units (softmax, GELU, exp, rsqrt …) instead.")
 @click.option("--floats", "of_floats", is_flag=True, help="Multipliers of small floats (fp8 …) instead.")
@@ -78,7 +80,7 @@ def list_units(
 @click.option("--claim", "claims", multiple=True, metavar="METRIC=VALUE", help=CLAIM_HELP)
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the error's heat map and histogram.")
 @click.option("--exhaustive/--sampled", "exhaustive", default=None, help="Wide units: all pairs, or a sample (default: all up to 24 bits).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def show(
     spec: str,
     layer: str | None,
@@ -139,7 +141,7 @@ def show(
 @click.option("--trust", is_flag=True, help="Allow FILE, which is code, to run on this machine.")
 @click.option("--claim", "claims", multiple=True, metavar="METRIC=VALUE", help=CLAIM_HELP)
 @click.option("--limit", default=60.0, show_default=True, metavar="SECONDS", help="Time limit for code.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def import_unit(
     source: str,
     out: str | None,
@@ -191,7 +193,7 @@ def import_unit(
 @click.option("--limit", default=120.0, show_default=True, metavar="SECONDS", help="Time limit of one synthesis.")
 @click.option("--cache/--no-cache", default=True, help="Keep results, and use those kept.")
 @click.option("--netlist", type=click.Path(path_type=Path), metavar="FILE.v", help="Also write the mapped netlist of the one unit given.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def synth(  # noqa: PLR0917  one parameter an option
     specs: tuple[str, ...],
     liberty: Path | None,
@@ -245,7 +247,7 @@ def synth(  # noqa: PLR0917  one parameter an option
 
 @unit.command()
 @click.argument("specs", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@JSON
 def compare(specs: Sequence[str], as_json: bool) -> None:
     """Units side by side, cheapest first; those none of the same width and coding beats in energy, MAE and bias are marked."""
     from inexact.cli._unit_facts import compared

@@ -23,6 +23,12 @@ class Estimate:
     spread: tuple[float, float] | None = None
     verified: bool = True
 
+    def __str__(self) -> str:
+        """Value, unit, spread, source and node on one line, as `5.5e+06 pJ [4.7e+06, 1.8e+07] (source; 45 nm)`."""
+        spread = "" if self.spread is None else f" [{self.spread[0]:.4g}, {self.spread[1]:.4g}]"
+        origin = "; ".join((self.source, *([self.node] if self.node else []), *([] if self.verified else ["unverified"])))
+        return f"{self.value:.4g} {self.unit}{spread} ({origin})"
+
     def to_json(self) -> dict[str, Any]:
         """A JSON object with value, unit, source, node, spread, verified."""
         return {

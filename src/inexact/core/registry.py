@@ -79,11 +79,14 @@ class Family(Generic[T]):
     def get(self, spec: str | T) -> T:
         """The member a spec describes; a member is returned as it is.
 
-        Raises SpecError for malformed specs and unknown parameters, UnknownNameError for unknown names.
+        Raises SpecError for malformed specs, unknown parameters and what is neither member nor spec, UnknownNameError for unknown names.
         """
-        if not isinstance(spec, str):
-            return spec
-        return self._build(parse_call(spec), spec)
+        if isinstance(spec, str):
+            return self._build(parse_call(spec), spec)
+        if not dataclasses.is_dataclass(spec) or isinstance(spec, type):
+            shown = spec.__name__ if isinstance(spec, type) else repr(spec)
+            raise SpecError(f"a {self.noun} must be given as an object or as a spec such as 'name(key=value)', not {shown}")
+        return spec
 
     def _build(self, node: ast.Call, spec: str) -> T:
         name = _called_name(node, spec)

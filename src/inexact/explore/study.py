@@ -67,6 +67,12 @@ class Study:
         claim(store, settings, command)
         self._check_fingerprint()
 
+    def __repr__(self) -> str:
+        if self.result is None:
+            return f"Study({self.store.path}, not run)"
+        best = "no design meets max_drop" if self.result.best is None else f"best trial {self.result.best.trial}"
+        return f"Study({self.store.path}, {len(self.result.trials)} trials, {len(self.result.front)} on the front, {best})"
+
     def _check_fingerprint(self) -> None:
         fingerprint = self.problem.fingerprint()
         if self.store.settings().get("fingerprint", fingerprint) != fingerprint:

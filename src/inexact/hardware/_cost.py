@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -62,12 +62,17 @@ class Cost:
     node: str
     network: str
     period_ns: float
-    layers: tuple[LayerCost, ...]
-    area: dict[str, Triple]
-    multiplier_leakage: Triple
-    multiplier_model: tuple[float, float]
-    sources: dict[str, str]
-    unverified: frozenset[str]
+    layers: tuple[LayerCost, ...] = field(repr=False)
+    area: dict[str, Triple] = field(repr=False)
+    multiplier_leakage: Triple = field(repr=False)
+    multiplier_model: tuple[float, float] = field(repr=False)
+    sources: dict[str, str] = field(repr=False)
+    unverified: frozenset[str] = field(repr=False)
+
+    def __str__(self) -> str:
+        """What one run costs, a line each, with sources."""
+        figures = {"cycles": self.cycles, "latency": self.latency_ms, "energy": self.energy_pj.total, "area": self.area_um2.total}
+        return "\n".join([f"{self.network} on {self.accelerator}", *(f"  {name:8}{figure}" for name, figure in figures.items())])
 
     @property
     def macs(self) -> int:

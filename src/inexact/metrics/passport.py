@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inexact.core.errors import DataError
 from inexact.metrics._rank import error_rank
-from inexact.units import Adder, Multiplier
+from inexact.units import Adder, Multiplier, multipliers
 
 __all__ = ["CONVENTIONS", "Profile", "error_rank", "profile"]
 
@@ -91,13 +91,16 @@ class Profile:
         return "\n".join(lines)
 
 
-def profile(unit: Multiplier | Adder, a: ArrayLike | None = None, b: ArrayLike | None = None) -> Profile:
+def profile(unit: Multiplier | Adder | str, a: ArrayLike | None = None, b: ArrayLike | None = None) -> Profile:
     """All error metrics of a unit, exhaustively.
 
+    unit: a multiplier or adder, or the spec of a multiplier.
     a, b: operand histograms over bit patterns, `2**wa` and `2**wb` non-negative weights (any scale; None = uniform); operands are
     taken as independent. Raises DataError for histograms of the wrong size, with negative or non-finite entries, or all zero, SpecError
     for operands too wide for a table.
     """
+    if not isinstance(unit, Multiplier | Adder):
+        unit = multipliers.get(unit)
     approx, exact = unit.table().astype(np.int64), unit.exact_table().astype(np.int64)
     p = np.outer(operand_weights("a", a, unit.width[0]), operand_weights("b", b, unit.width[1]))
     error = approx - exact

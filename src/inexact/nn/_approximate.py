@@ -125,6 +125,8 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     plan = Plan(multiplier=plan) if isinstance(plan, str) else plan
     if not isinstance(model, nn.Module) or isinstance(model, ApproxModel):
         raise PlanError("model must be the float32 network; a plan cannot be applied on top of another")
+    if not isinstance(plan, Plan):
+        raise PlanError(f"plan must be a Plan or the spec of a unit, not {type(plan).__name__}; a file is read by Plan.load")
     _check_exits(model, plan)
     inputs = None if calibrate is None else first_inputs(calibrate, calibration_size).to(device_of(model))
     parts = dissect(model, inputs)

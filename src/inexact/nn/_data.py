@@ -20,6 +20,8 @@ def batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None
         for start in range(0, len(data), batch_size):
             yield data[start : start + batch_size], None
         return
+    if isinstance(data, str) or not isinstance(data, Dataset | Iterable):
+        raise DataError(f"data must be a tensor of inputs, a data set or batches, not {data!r}; data sets by name: zoo.data")
     loader: Iterable[Any] = DataLoader(data, batch_size=batch_size) if isinstance(data, Dataset) else data
     for item in loader:
         if isinstance(item, Tensor):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Evaluation:
     top1: float
     top1_ci: tuple[float, float]
     n: int
-    correct: Correct
+    correct: Correct = field(repr=False)
     drop: float | None = None
     drop_ci: tuple[float, float] | None = None
     p_value: float | None = None
@@ -93,7 +93,7 @@ def correct_answers(model: nn.Module, data: Data, *, batch_size: int = 250, prog
     try:
         for inputs, labels in batches(data, batch_size):
             if labels is None:
-                raise DataError("accuracy needs labels: give batches of (inputs, labels)")
+                raise DataError("accuracy needs labels: give a data set of (input, label) or batches, as [(inputs, labels)]")
             scores = model(inputs.to(device))
             _check_labels(labels, scores.shape[1])
             found.append(scores.argmax(1).cpu() == labels.cpu())

@@ -49,6 +49,10 @@ class Plan:
         modes: str | None = None,
         exits: Exits | None = None,
     ) -> None:
+        if rules is not None and not isinstance(rules, Mapping):
+            raise PlanError(
+                f"rules must map layers to rules, as {{'conv*': 'exact'}}, not {type(rules).__name__}; one unit for all: multiplier="
+            )
         self.exits = exits
         given: dict[str, Any] = {"multiplier": multiplier, "precision": precision, "coding": coding}
         given |= {"padding": padding, "recovery": recovery, "accumulator": accumulator, "gradient": gradient, "reduction": reduction}
@@ -122,8 +126,10 @@ class Plan:
         """Read a plan file. Raises PlanError when it cannot be read."""
         try:
             text = Path(path).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise PlanError(f"plan file {path} cannot be read: {error}") from error
+        except UnicodeDecodeError as error:
+            raise PlanError(f"plan file {path} must be text in UTF-8: {error}") from error
+        except OSError as error:
+            raise PlanError(f"plan file {path} cannot be read: {error.strerror}") from error
         return cls.from_toml(text)
 
     @property

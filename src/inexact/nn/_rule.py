@@ -91,6 +91,8 @@ class Rule:
     def _canonical_multiplier(self) -> str:
         """The spec; a unit of another kind of operands than the format's is refused."""
         if not isinstance(self.multiplier, str):
+            if not isinstance(self.multiplier, Multiplier | FloatMultiplier):
+                raise PlanError(f"a multiplier must be a unit or its spec such as 'trunc(cut=4)', not {self.multiplier!r}")
             return self.multiplier.spec
         name = getattr(parse_call(self.multiplier).func, "id", "")
         system = self.format.system

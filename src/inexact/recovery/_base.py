@@ -107,8 +107,10 @@ class Recoveries(Family[Recovery]):
 
         Raises SpecError for malformed specs, unknown parameters and stages that cannot be combined, UnknownNameError for unknown names.
         """
-        if not isinstance(spec, str):
+        if isinstance(spec, Recovery):
             return spec
+        if not isinstance(spec, str):
+            raise SpecError(f"a recovery must be given as an object or as a spec such as 'bias_correction(gain=true)', not {spec!r}")
         calls = calls_of(spec)
         stages = tuple(self._build(call, ast.unparse(call) if len(calls) > 1 else spec) for call in calls)
         return stages[0] if len(stages) == 1 else Chain(stages)

@@ -31,6 +31,8 @@ def network(name: str, data: str = DEFAULT_DATA, weights: str | Path | None = No
     A zoo network carries `input_shape`, (channels, height, width), or (tokens,) for minilm.
     Raises UnknownNameError, CheckpointError (no shipped weights, or weights that do not fit), MissingDependencyError.
     """
+    if not isinstance(name, str):
+        raise UnknownNameError(f"a network is asked for by name, such as 'resnet8' or 'module:function', not by {name!r}")
     if is_object_name(name):
         return _user_network(name, weights)
     if name == _efficientnet.NAME:

@@ -31,6 +31,7 @@ def test_a_drop_is_that_of_evaluate() -> None:
     net = planned(ix.Plan(multiplier="trunc(cut=8)", coding="unsigned", recovery="shared_column"))
     expected = ix.evaluate(net, zoo.data("fashion-mnist", "test", 300), reference=zoo.network("lenet5"))
     found = measured("network_drop", rules=TRUNCATED, images=300)
+    assert expected.drop_ci is not None
     assert (found.value, found.low, found.high) == pytest.approx((expected.drop, *expected.drop_ci))
     assert measured("network_drop", rules=TRUNCATED, images=300, shows="top1").value == pytest.approx(expected.top1)
 

@@ -32,8 +32,8 @@ def data(name: str, split: str = "test", limit: int | None = None, *, normalise:
     """
     if split not in SPLITS:
         raise DataError(f"split must be one of {', '.join(SPLITS)}, not {split!r}{near(split, SPLITS)}")
-    if limit is not None and limit < 1:
-        raise DataError(f"limit must be at least 1 image, not {limit}")
+    if limit is not None and not (isinstance(limit, int) and limit >= 1):
+        raise DataError(f"limit must be at least 1 image, not {limit!r}")
     shaken = named_jitter(name)
     if shaken is not None:
         jitter, inner = shaken

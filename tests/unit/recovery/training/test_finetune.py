@@ -218,7 +218,7 @@ def test_text_and_other_data_sets_are_read() -> None:
 def test_what_cannot_be_trained_is_refused() -> None:
     net = emulated()
     with pytest.raises(PlanError, match=re.escape("fine-tuning needs an emulated network: call approximate() first")):
-        ix.finetune(trained(), data())
+        ix.finetune(trained(), data())  # type: ignore[arg-type]
     with pytest.raises(PlanError, match="needs a plan with an approximate layer; this one has exact 8-bit layers only: give a rule a mult"):
         ix.finetune(emulated(Plan(precision="int8")), data())
     with pytest.raises(PlanError, match="this one has float32 layers only"):

@@ -1,0 +1,74 @@
+"""What all commands share: near names for misspelt commands, whole sentences in lists, plans by file or by unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inexact.cli import run
+from inexact.cli._plans import plan_of
+from inexact.core.errors import PlanError, SpecError
+from inexact.nn import Plan
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fautl"], "no command of inexact is called 'fautl'; did you mean 'fault' or 'atlas'?"),
+        (["unit", "shw"], "no command of inexact unit is called 'shw'; did you mean 'show'?"),
+        (["fault", "protekt"], "no command of inexact fault is called 'protekt'; did you mean 'protect'?"),
+        (["attack", "trojan", "zzz"], "no command of inexact attack trojan is called 'zzz'."),
+        (["--hepl"], "No such option"),
+    ],
+)
+def test_misspelt_commands(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_lists_of_commands_are_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    for group in ("accelerator", "fault"):
+        assert run([group, "--help"]) == 0
+        assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
+
+
+def test_a_plan_is_a_file_or_a_unit(tmp_path: Path) -> None:
+    file = tmp_path / "plan"
+    Plan(multiplier="drum(k=4)", coding="sign_magnitude").save(file)
+    assert plan_of(str(file)) == Plan(multiplier="drum(k=4)", coding="sign_magnitude")
+    assert plan_of("drum(k=4)") == Plan(multiplier="drum(k=4)", coding="unsigned")
+    assert plan_of("trunc(cut=4,signed=true)") == Plan(multiplier="trunc(cut=4,signed=true)", coding="signed")
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ("absent.toml", PlanError, "plan file absent.toml cannot be read: No such file or directory"),
+        (
+            "dumr",
+            PlanError,
+            "a plan must be a TOML file or the spec of a multiplier, and 'dumr' is no file: no multiplier is called 'dumr'; did",
+        ),
+        ("plan.tml", PlanError, "a plan must be a TOML file or the spec of a multiplier, and 'plan.tml' is no file: a spec must look like"),
+        ("drum(q=4)", SpecError, "drum has no parameter 'q'. Parameters: k"),
+    ],
+)
+def test_neither_a_file_nor_a_unit(given: str, error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as refused:
+        plan_of(given)
+    assert str(refused.value).startswith(message)
+
+
+def test_a_unit_is_cited_like_a_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["cite", "--plan", "drum(k=4)"]) == 0
+    assert "@inproceedings{drum2015," in capsys.readouterr().out
+    assert run(["cite", "--plan", "dumr"]) == 1
+    assert "no multiplier is called 'dumr'; did you mean 'drum'?" in capsys.readouterr().err
+
+
+def test_plans_that_are_no_text(tmp_path: Path) -> None:
+    file = tmp_path / "plan.toml"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(PlanError, match=r"plan\.toml must be text in UTF-8"):
+        plan_of(str(file))
