@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from inexact.cli import _tables
 from inexact.cli._options import JSON
 
 if TYPE_CHECKING:
@@ -119,6 +120,10 @@ def _write(field: Field, mine: tuple[int, int] | None, folder: Path) -> None:
         write_text(target / f"{name}.svg", bubble_map(field, mine) if draw is bubble_map else draw(field))
 
 
+WHOLE = frozenset({"key", "work", "year", "runs here", "MACs", "parameters", "tiers", "E"})
+"""Heads of columns that are never broken."""
+
+
 def _show_field(field: Field, gaps: list[str]) -> None:
     from inexact.atlas.pictures import listed
 
@@ -151,21 +156,20 @@ def _show_mine(found: Mapping[str, Any]) -> None:
 
 
 def table(*columns: str) -> Table:
-    """A table for the terminal; keys are never broken."""
+    """A table for the terminal; keys and sizes are never broken, nothing is left out."""
     from rich import box
     from rich.table import Table
 
-    found = Table(box=box.SIMPLE)
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        found.add_column(column, no_wrap=column in ("key", "work"))
+        found.add_column(column, overflow="fold", no_wrap=column in WHOLE, min_width=min(8, len(column)))
     return found
 
 
 def print_table(content: Table) -> None:
     """Print it without colours for numbers."""
-    from rich.console import Console
 
-    Console(highlight=False).print(content)
+    _tables.console().print(content)
 
 
 FIELD_COMMANDS = (taxonomy, clusters, complexity)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.cli._plans import unit_plan
 
 GRID = "grid.json"
@@ -48,7 +48,7 @@ def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed
         known = row["columns"]
         cells_of = [f"{known[c]['exact']:.1f} / {known[c]['approximate']:.1f}" if c in known else "" for c in paper.COLUMNS.values()]
         table.add_row(f"{row['attack']}, {row['measure']} {row['epsilon']:g}", *cells_of)
-    Console().print(table)
+    _tables.console().print(table)
     _claims(content)
 
 
@@ -81,12 +81,12 @@ def transfer_grid(folder: Path, images: int, units: tuple[str, ...], seed: int, 
         click.echo(json.dumps(content))
         return
     names = list(content["clean"])
-    Console().print(_clean(content, names))
+    _tables.console().print(_clean(content, names))
     for spec, rows in content["grids"].items():
         table = Table("epsilon", *map(str, range(len(names))), title=f"{spec}: robust accuracy, %, {images} images")
         for row in rows:
             table.add_row(f"{row['epsilon']:g}", *(f"{row['networks'][name]['robust']:.1f}" for name in names))
-        Console().print(table)
+        _tables.console().print(table)
     _claims(content)
 
 

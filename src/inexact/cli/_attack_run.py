@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.cli._campaign import named, of_study, subject_options
 from inexact.cli._network import progress_bar, use_threads
 from inexact.cli._options import CONTINUED, JSON, SEED, THREADS, images_option
@@ -36,11 +36,11 @@ def list_attacks(as_json: bool) -> None:
     table = Table("attack", "needs", "epsilon", "what it does")
     for row in found:
         table.add_row(row["name"], row["needs"], row["measure"] if row["bounded"] else f"{row['measure']}, smallest change", row["about"])
-    Console().print(table)
+    _tables.console().print(table)
     knowledge = Table("threat", "the attacker knows")
     for threat in THREATS.values():
         knowledge.add_row(threat.name, threat.knows)
-    Console().print(knowledge)
+    _tables.console().print(knowledge)
 
 
 @click.command("run")
@@ -186,7 +186,7 @@ def show(content: dict[str, Any], folder: Path, *, as_json: bool, page: Path | N
         cells = [f"{row[name]['robust']:.1f}" for name in names]
         difference = f"{row['difference']['points']:+.1f} [{low:+.1f}, {high:+.1f}]"
         table.add_row(row["attack"], row["threat"], f"{row['measure']} {row['epsilon']:g}", *cells, difference)
-    Console().print(table)
+    _tables.console().print(table)
     for sentence in content["verdict"]:
         click.echo(sentence)
     click.echo(f"{content['seconds']:.0f} s of attacks; report in {page}")

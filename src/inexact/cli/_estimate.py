@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _points(machine: Accelerator, planned: Workload, baseline: Workload, referen
 
 def show(found: Mapping[str, Any], *, layers: bool) -> None:
     """Print the account."""
-    console = Console(highlight=False)
+    console = _tables.console()
     sources: dict[str, int] = {}
 
     def cells(figure: Mapping[str, Any], digits: int = 4) -> list[str]:
@@ -94,7 +93,7 @@ def show(found: Mapping[str, Any], *, layers: bool) -> None:
         spread = "" if figure["spread"] is None else " … ".join(f"{end:,.{digits}g}" for end in figure["spread"])
         return [f"{figure['value']:,.{digits}g}", spread, figure["unit"], escape(f"[{number}]")]
 
-    table = _table("figure", "value", "spread", "unit", "source")
+    table = _tables.figures("figure", "value", "spread", "unit", "source")
     for name in ("cycles", "latency_ms"):
         table.add_row(name.removesuffix("_ms"), *cells(found[name]))
     if "worst_latency_ms" in found:
@@ -123,7 +122,7 @@ def show(found: Mapping[str, Any], *, layers: bool) -> None:
 
 def _show_savings(console: Console, found: Mapping[str, Any], cells: Any) -> None:
     console.print(f"Against the exact 8-bit design in its leanest coding ({found['baseline']['coding'].replace('_', ' ')}):")
-    table = _table("boundary", "saved %", "spread", "multipliers alone could save %", "share of multipliers and adders %")
+    table = _tables.figures("boundary", "saved %", "spread", "multipliers alone could save %", "share of multipliers and adders %")
     for name, title in TITLES.items():
         saving, limit = found["savings"][name], found["ceiling"][name]
         share = found["mac_share"].get(name)
@@ -134,7 +133,7 @@ def _show_savings(console: Console, found: Mapping[str, Any], cells: Any) -> Non
 
 
 def _show_points(console: Console, points: Sequence[Mapping[str, Any]]) -> None:
-    table = _table("operating point", "clock MHz", "array V", "latency ms", "energy uJ", "saved with DRAM %")
+    table = _tables.figures("operating point", "clock MHz", "array V", "latency ms", "energy uJ", "saved with DRAM %")
     for point in points:
         figures = [point["clock_mhz"], point["voltage_v"], point["latency_ms"]["value"], point["energy_pj"]["value"] / 1e6]
         table.add_row(point["name"], *(f"{value:.4g}" for value in figures), f"{point['savings']['with_dram']['value']:.1f}")
@@ -142,7 +141,7 @@ def _show_points(console: Console, points: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _show_layers(console: Console, found: Mapping[str, Any]) -> None:
-    table = _table("layer", "runs as", "cycles", "stalls", "utilisation %", "energy uJ", "tile", "loops")
+    table = _tables.figures("layer", "runs as", "cycles", "stalls", "utilisation %", "energy uJ", "tile", "loops")
     for layer in found["layers"]:
         share = "" if layer["utilisation"] is None else f"{100 * layer['utilisation']:.1f}"
         tile = _tile(layer.get("tile"))
@@ -160,67 +159,62 @@ def _tile(tile: Mapping[str, int] | None) -> str:
     return f"{pixels}, {tile['channels']} to {tile['filters']}"
 
 
-def _table(first: str, *rest: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, overflow="fold", no_wrap=first not in {"layer", "figure"}, min_width=10)
-    for name in rest:
-        table.add_column(name, justify="right" if name not in {"unit", "source", "runs as", "tile", "loops"} else "left", overflow="fold")
-    return table
-
-
-def compared(machines: Sequence[Accelerator], exact: Workload, plan: Any) -> list[dict[str, Any]]:
-    """One row of figures a machine: the exact 8-bit design, and the plan's savings where there is one."""
+def compared(machine: Accelerator, exact: Workload, plan: Any) -> dict[str, Any]:
+    """The figures of a machine: the exact 8-bit design, and the plan's savings where there is one."""
     from inexact import hardware, nn
 
-    rows = []
-    for machine in machines:
-        baseline = hardware.leanest_baseline(machine, exact)
-        cost = machine.evaluate(baseline)
-        row: dict[str, Any] = {
-            "accelerator": machine.name,
-            "node": machine.technology.node,
-            "coding": baseline.multiplying[0].arithmetic.coding,
-            "cycles": cost.cycles.to_json(),
-            "latency_ms": cost.latency_ms.to_json(),
-            "energy_pj": cost.energy_pj.total.to_json(),
-            "energy_per_mac": dataclasses.replace(
-                cost.energy_pj.total, value=cost.energy_pj.total.value / cost.macs, spread=None, unit="pJ/MAC"
-            ).to_json(),
-            "area_um2": cost.area_um2.total.to_json(),
-            "tops_per_watt": cost.tops_per_watt.to_json(),
-            "energy_delay_product": cost.energy_delay_product.to_json(),
-            "mac_share": {name: share.to_json() for name, share in cost.mac_share.items()},
-        }
-        if plan is not None:
-            planned = machine.evaluate(nn.planned_workload(exact, plan))
-            row["savings"] = {name: saving.to_json() for name, saving in hardware.savings(planned, cost).items()}
-        rows.append(row)
-    return rows
+    baseline = hardware.leanest_baseline(machine, exact)
+    cost = machine.evaluate(baseline)
+    total = cost.energy_pj.total
+    row: dict[str, Any] = {
+        "accelerator": machine.name,
+        "node": machine.technology.node,
+        "coding": baseline.multiplying[0].arithmetic.coding,
+        "cycles": cost.cycles.to_json(),
+        "latency_ms": cost.latency_ms.to_json(),
+        "energy_pj": total.to_json(),
+        "energy_per_mac": dataclasses.replace(total, value=total.value / cost.macs, spread=None, unit="pJ/MAC").to_json(),
+        "area_um2": cost.area_um2.total.to_json(),
+        "tops_per_watt": cost.tops_per_watt.to_json(),
+        "energy_delay_product": cost.energy_delay_product.to_json(),
+        "mac_share": {name: share.to_json() for name, share in cost.mac_share.items()},
+    }
+    if plan is not None:
+        planned = machine.evaluate(nn.planned_workload(exact, plan))
+        row["savings"] = {name: saving.to_json() for name, saving in hardware.savings(planned, cost).items()}
+    return row
 
 
 def show_compared(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print the rows of `compared`."""
-    heads = ["node", "cycles", "latency ms", "energy uJ", "pJ/MAC", "TOPS/W", "area mm2", "MAC share, chip %", "with DRAM %"]
-    saved = "savings" in rows[0]
-    table = _table("accelerator", *heads, *(["saved, array %", "chip %", "with DRAM %"] if saved else []))
-    for row in rows:
-        figures = [
-            row["node"],
-            f"{row['cycles']['value']:,.0f}",
-            f"{row['latency_ms']['value']:.4g}",
-            f"{row['energy_pj']['value'] / 1e6:,.4g}",
-            f"{row['energy_per_mac']['value']:.3g}",
-            f"{row['tops_per_watt']['value']:.3g}",
-            f"{row['area_um2']['value'] / 1e6:.3g}",
-            f"{row['mac_share']['on_chip']['value']:.1f}",
-            f"{row['mac_share']['with_dram']['value']:.1f}",
-        ]
-        if saved:
-            figures += [f"{row['savings'][name]['value']:.1f}" for name in ("array", "on_chip", "with_dram")]
-        table.add_row(row["accelerator"], *figures)
-    console = Console(highlight=False)
-    console.print(table)
+    """Print what `compared` found, a machine a column, as many machines side by side as the terminal has room for."""
+    console = _tables.console()
+    columns = [_compared(row) for row in rows]
+    width = max(len(row["accelerator"]) for row in rows) + 2
+    beside = max(1, (console.width - max(map(len, columns[0])) - 2) // width)
+    for start in range(0, len(rows), beside):
+        chosen = range(start, min(start + beside, len(rows)))
+        table = _tables.figures("exact 8 bit", *(rows[place]["accelerator"] for place in chosen))
+        for name in columns[0]:
+            table.add_row(name, *(columns[place][name] for place in chosen))
+        console.print(table)
     console.print("The exact 8-bit design in its leanest coding; every figure with source and spread: --json, or `inexact net estimate`.")
+
+
+def _compared(row: Mapping[str, Any]) -> dict[str, str]:
+    """Figure -> what is shown of it, for one machine."""
+    figures = {
+        "node": row["node"],
+        "cycles": f"{row['cycles']['value']:,.0f}",
+        "latency, ms": f"{row['latency_ms']['value']:.4g}",
+        "energy, uJ": f"{row['energy_pj']['value'] / 1e6:,.4g}",
+        "energy, pJ/MAC": f"{row['energy_per_mac']['value']:.3g}",
+        "efficiency, TOPS/W": f"{row['tops_per_watt']['value']:.3g}",
+        "area, mm2": f"{row['area_um2']['value'] / 1e6:.3g}",
+        "MACs, % of chip": f"{row['mac_share']['on_chip']['value']:.1f}",
+        "MACs, % with DRAM": f"{row['mac_share']['with_dram']['value']:.1f}",
+    }
+    saved = {"array": "saved, % of array", "on_chip": "saved, % of chip", "with_dram": "saved, % with DRAM"}
+    return figures | {title: f"{row['savings'][name]['value']:.1f}" for name, title in saved.items() if "savings" in row}
 
 
 def workload_from(network: str, data: str, input_shape: str | None) -> Workload:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from inexact.cli import _tables
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -124,6 +125,6 @@ def show(result: Mapping[str, Any]) -> None:
         table.add_column(title, justify="left" if title == "exit after" else "right")
     for row in result["exits"]["leave"]:
         table.add_row(row["after"], f"{100 * row['share']:.1f}", "" if row["top1"] is None else f"{row['top1']:.2f}")
-    console = Console(highlight=False)
+    console = _tables.console()
     console.print(table)
     console.print(f"threshold of the softmax probability: {result['exits']['tau']:g}")

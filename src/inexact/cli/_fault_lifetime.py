@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
+from inexact.cli import _tables
 from inexact.cli._fault_voltage import numbers, plain_table
 from inexact.cli._network import calibration_set, network_options, progress_bar, use_threads
 from inexact.cli._options import JSON, LIMIT, PICTURE
@@ -147,7 +147,7 @@ def _show(found: Mapping[str, Any], images: int) -> None:
             "" if late is None else f"{late['top1']:.2f}",
             "" if late is None else f"{age['late_share']:.1e}",
         )
-    console = Console(highlight=False)
+    console = _tables.console()
     console.print(table)
     console.print(
         f"clock {found['clock_ns']:.3f} ns without guard band; safe at the last age it is {100 * found['guardband']:.1f} % longer and the "

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.cli._network import calibration_set, network_options, networks, plan_options, progress_bar, use_threads
 from inexact.cli._options import LIMIT, PICTURE
 from inexact.core.errors import DataError
@@ -211,11 +211,11 @@ def _show_bits(bits: Sequence[Mapping[str, Any]], places: Sequence[float]) -> No
     for bit in bits:
         late = (f"{share:.1e}" if share else "0" for share in bit["late"])
         table.add_row(bit["unit"], str(bit["bit"]), f"{bit['static_ns']:.3f}", f"{bit['latest_ns']:.3f}", *late)
-    Console(highlight=False).print(table)
+    _tables.console().print(table)
 
 
 def _print(table: Table, points: Sequence[Mapping[str, Any]]) -> None:
-    console = Console(highlight=False)
+    console = _tables.console()
     console.print(table)
     figure = points[0]["energy_pj"]["lowered"]
     console.print(f"energy: {figure['source']}" + ("" if figure["verified"] else " (unverified: a declared overhead)"), markup=False)

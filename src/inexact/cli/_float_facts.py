@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.cli._unit_catalogue import SILICON, SILICON_NOTE, silicon_cells
 from inexact.cli._unit_facts import silicon_facts, stated
 from inexact.cli._unit_silicon import held
@@ -61,13 +61,13 @@ def list_table() -> None:
     for unit in catalogue():
         cells = _cells(summary(unit))
         table.add_row(*map(escape, (*(cells[place] for place in SHOWN), *silicon_cells(unit.spec))))
-    Console().print(table)
-    Console(highlight=False).print(SILICON_NOTE, style="dim")
+    _tables.console().print(table)
+    _tables.console().print(SILICON_NOTE, style="dim")
 
 
 def show_text(found: dict[str, Any]) -> None:
     """Print one unit."""
-    console, layout = Console(), found["format"]
+    console, layout = _tables.console(), found["format"]
     console.print(f"[bold]{escape(found['spec'])}[/bold]  small-float multiplier, {layout['name']}: {layout['fields']}", highlight=False)
     for name in ("sha256", "reference"):
         if found[name]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
+
+from inexact.cli import _tables
 
 
 def show(found: Mapping[str, Mapping[str, float]]) -> None:
     """Print one table for each set of shares, in percent; nothing when no layer has such a format."""
-    console = Console(highlight=False)
+    console = _tables.console()
     for names in dict.fromkeys(tuple(shares) for shares in found.values()):
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption="% of its kind, counted on calibration inputs")
         table.add_column("layer", no_wrap=True)

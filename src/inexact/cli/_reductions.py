@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.reduction import Work
 
 COLUMNS = {
@@ -48,6 +48,6 @@ def show(found: Mapping[str, Mapping[str, float]]) -> None:
         table.add_column(COLUMNS[field], justify="right")
     for name, work in found.items():
         table.add_row(name, *(f"{100 * work[field]:.1f}" for field in fields))
-    console = Console(highlight=False)
+    console = _tables.console()
     console.print(table)
     console.print(CAPTION)

@@ -18,6 +18,7 @@ from rich.table import Table
 from inexact.circuits import to_blif, to_verilog
 from inexact.circuits.cells import library
 from inexact.circuits.evolution import Costs, Evolved, Goal, Settings, evolve
+from inexact.cli import _tables
 from inexact.cli._operands import operands_of
 from inexact.cli._unit_subject import circuit_of, resolve
 from inexact.core.errors import SpecError
@@ -127,7 +128,7 @@ def show(rows: Sequence[dict[str, Any]], folder: Path) -> None:
         table.add_column(head, justify="left" if head in {"name", "goal"} else "right")
     for row in rows:
         table.add_row(*(f"{row[head]:.5g}" if isinstance(row[head], float) else str(row[head]) for head in heads))
-    console = Console(highlight=False)
+    console = _tables.console()
     console.print(table)
     console.print(
         f"cells_um2: sum of cell areas before synthesis; `inexact unit synth` tells the rest. Written to {folder}: {FILE}, .v, .blif"
@@ -136,4 +137,5 @@ def show(rows: Sequence[dict[str, Any]], folder: Path) -> None:
 
 def _bar() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -78,7 +78,8 @@ def contradictions(unit: Multiplier | Adder, claims: Sequence[str], name: str | 
 def _claim(text: str, metrics: dict[str, Any]) -> tuple[str, float]:
     name, equals, value = text.partition("=")
     if not equals or name not in metrics:
-        raise SpecError(f"a claim must be METRIC=VALUE, as in mae=53, not {text!r}{near(name, metrics)} Metrics: {', '.join(metrics)}")
+        close = "." if name in metrics else near(name, metrics)
+        raise SpecError(f"a claim must be METRIC=VALUE, as in mae=53, not {text!r}{close} Metrics: {', '.join(metrics)}")
     try:
         return name, float(value)
     except ValueError as error:

@@ -30,8 +30,9 @@ def imported(
     """Import `source`, write the unit to `out`, and return what `unit import --json` prints."""
     found = import_unit(source, Statement(width=_widths(width), signed=signed, first=first, index=index), trust=trust, limit_s=limit_s)
     origin = Path(re.sub(r":\w+$", "", source))
+    called = source.rpartition(":")[2] if origin.suffix == ".npz" and str(origin) != source else origin.stem
     suffix = ".npy" if isinstance(found.unit, TableUnit) else ".blif"
-    target = Path(out) if out else Path(f"{origin.stem}{suffix}")
+    target = Path(out) if out else Path(f"{called}{suffix}")
     target = target if target.suffix == suffix else target.with_name(f"{target.name}{suffix}")
     if target.exists() and origin.exists() and target.samefile(origin):
         raise OutputError(f"the unit must not replace the file it came from ({origin}); name another with --out")
@@ -39,7 +40,7 @@ def imported(
     return {
         "path": str(target),
         "assumptions": list(found.assumptions),
-        "unit": passport(unit, claims=claims, name=origin.stem),
+        "unit": passport(unit, claims=claims, name=called),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 from inexact.circuits import Circuit, Serial
 from inexact.core.errors import SpecError
 from inexact.core.registry import parse_call
+from inexact.importers import SUFFIXES
 from inexact.units import Adder, FloatMultiplier, Function, Multiplier, adders, float_multipliers, functions, multipliers
 from inexact.units.exact import Exact
 from inexact.units.exact_adder import ExactAdder
@@ -35,20 +37,30 @@ class Subject:
         return self.unit.spec
 
 
+def _called(spec: str) -> str:
+    """The name a spec begins with. Raises SpecError for what is no spec, and says what to do with a file."""
+    try:
+        return getattr(parse_call(spec).func, "id", "")
+    except SpecError as error:
+        if Path(spec).suffix.lower() in SUFFIXES:
+            raise SpecError(f"a unit must be given by its spec; {spec} is a file: `inexact unit import {spec}` tells the spec") from error
+        raise
+
+
 def resolve(spec: str) -> Multiplier | Adder:
     """The multiplier or adder a spec describes; unknown names are reported with the multipliers' names."""
-    name = getattr(parse_call(spec).func, "id", "")
+    name = _called(spec)
     return adders.get(spec) if name in adders and name not in multipliers else multipliers.get(spec)
 
 
 def is_function(spec: str) -> bool:
     """Whether a spec names a non-linear unit."""
-    return getattr(parse_call(spec).func, "id", "") in functions
+    return _called(spec) in functions
 
 
 def is_float(spec: str) -> bool:
     """Whether a spec names a small-float multiplier."""
-    return getattr(parse_call(spec).func, "id", "") in float_multipliers
+    return _called(spec) in float_multipliers
 
 
 def subject_of(spec: str, *, serial: bool = False) -> Subject:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -25,6 +24,7 @@ from inexact.circuits.synthesis import (
     synthesise,
     synthesise_serial,
 )
+from inexact.cli import _tables
 from inexact.cli._network import progress_bar
 from inexact.cli._operands import operands_of
 from inexact.cli._unit_subject import Subject, circuit_of, subject_of
@@ -139,7 +139,7 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         ratio = {name: f" ({value:.2f})" for name, value in row["ratios"].items()}
         shown = [f"{figures[name].value:.4g}{ratio.get(name, '')}" for name in QUANTITIES]
         table.add_row(escape(row["spec"]), *([row["silicon"].conditions.recipe] if several else []), *shown)
-    console = Console(width=None, highlight=False)
+    console = _tables.console()
     console.print(table)
     console.print(
         "In brackets: relative to the exact unit of the same width and sign, or number format. Energy per operation, with glitches; "

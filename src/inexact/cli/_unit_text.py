@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.units.catalogue import conditions
 
 COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP", "rank E")
@@ -61,9 +62,9 @@ def list_table(shown: list[dict[str, Any]], total: int) -> None:
     _print(table, SILICON_LEGEND if held else LEGEND)
     if held:
         text = ", ".join(held[name] for name in ("library", "corner", "recipe", "tool", "operands"))
-        Console(highlight=False).print(f"Silicon: {escape(text)}.", style="dim")
+        _tables.console().print(f"Silicon: {escape(text)}.", style="dim")
     if len(shown) < total:
-        Console(highlight=False).print(f"{total - len(shown)} more of {total}: --limit 0 shows all, --where chooses.", style="dim")
+        _tables.console().print(f"{total - len(shown)} more of {total}: --limit 0 shows all, --where chooses.", style="dim")
 
 
 def comparison_table(rows: list[dict[str, Any]]) -> None:
@@ -76,14 +77,12 @@ def comparison_table(rows: list[dict[str, Any]]) -> None:
     _print(table, SILICON_LEGEND if measured else LEGEND)
     wide = [row["spec"] for row in rows if row["sha256"] is None]
     if wide:
-        Console(highlight=False).print(
-            f"Too wide for a table, from a million drawn pairs (WCE: the largest drawn): {escape(', '.join(wide))}."
-        )
+        _tables.console().print(f"Too wide for a table, from a million drawn pairs (WCE: the largest drawn): {escape(', '.join(wide))}.")
 
 
 def show_text(found: dict[str, Any]) -> None:
     """Print one passport."""
-    console = Console()
+    console = _tables.console()
     coding = "signed" if found["signed"] else "unsigned"
     console.print(
         f"[bold]{escape(found['spec'])}[/bold]  {found['kind']}, {found['width'][0]}x{found['width'][1]} {coding}", highlight=False
@@ -154,6 +153,6 @@ def _table(title: str) -> Table:
 
 
 def _print(table: Table, legend: str = LEGEND) -> None:
-    console = Console()
+    console = _tables.console()
     console.print(table)
     console.print(legend, highlight=False)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
+from inexact.cli import _tables
 from inexact.cli._group import Group
+from inexact.cli._network import progress_bar
 from inexact.cli._options import JSON
 from inexact.cli._plans import plan_of
 
@@ -21,13 +24,11 @@ def accelerator() -> None:
 @JSON
 def list_accelerators(as_json: bool) -> None:
     """The presets: size, clock, peak rate, memories."""
-    from rich.console import Console
 
     from inexact import hardware
-    from inexact.cli._estimate import _table
 
     machines = [hardware.load(name) for name in hardware.presets()]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": machine.name,
             "description": machine.summary,
@@ -47,12 +48,15 @@ def list_accelerators(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"accelerators": rows}))
         return
-    table = _table("accelerator", "PEs", "style", "node", "clock MHz", "peak GMAC/s, 8 bit", "on chip KiB", "DRAM GB/s")
+    table = _tables.figures("accelerator", "PEs", "style", "node", "clock\nMHz", "peak\nGMAC/s\n8 bit", "chip\nKiB", "DRAM\nGB/s")
+    table.padding, table.show_edge = (0, 1, 0, 0), False  # all of it in 80 columns
+    for column in table.columns:
+        column.no_wrap = True
     for row in rows:
         figures = [f"{row['rows']}x{row['columns']}", str(row["style"]).replace("_", " "), str(row["node"])]
         numbers = [row["clock_mhz"], row["peak_gmacs_8bit"], row["on_chip_kib"], row["dram_gb_s"]]
-        table.add_row(str(row["name"]), *figures, *(f"{value:,.4g}" for value in numbers))
-    Console(highlight=False).print(table)
+        table.add_row(str(row["name"]), *figures, *(f"{value:,.0f}" if value >= 1000 else f"{value:.4g}" for value in numbers))
+    _tables.console().print(table)
     click.echo("`inexact accelerator show NAME` gives every number with its source; a TOML file of your own serves wherever a name does.")
 
 
@@ -62,11 +66,9 @@ def list_accelerators(as_json: bool) -> None:
 @JSON
 def show_accelerator(name: str, as_toml: bool, as_json: bool) -> None:
     """Every number of one accelerator, a preset or a TOML file, with unit, source and spread."""
-    from rich.console import Console
     from rich.markup import escape
 
     from inexact import hardware
-    from inexact.cli._estimate import _table
 
     machine = hardware.load(name)
     if as_toml:
@@ -85,13 +87,13 @@ def show_accelerator(name: str, as_toml: bool, as_json: bool) -> None:
         }
         click.echo(json.dumps(found))
         return
-    console = Console(highlight=False)
+    console = _tables.console()
     console.print(f"[bold]{escape(machine.name)}[/bold]: {escape(machine.summary)}")
     console.print(escape(machine.source))
     console.print(f"dataflows: {', '.join(flow.replace('_', ' ') for flow in machine.dataflows)}")
     for memory in machine.memories.values():
         console.print(f"memory {memory.name}: {memory.bits / 8192:g} KiB in {memory.banks} banks, holds {', '.join(memory.holds)}")
-    table = _table("number", "value", "spread", "unit", "source")
+    table = _tables.figures("number", "value", "spread", "unit", "source")
     for key, estimate in constants.items():
         spread = "" if estimate.spread is None else " … ".join(f"{end:g}" for end in estimate.spread)
         table.add_row(key, f"{estimate.value:g}", spread, estimate.unit, escape(estimate.source))
@@ -112,7 +114,9 @@ def compare_accelerators(names: tuple[str, ...], network: str, data: str, input_
 
     machines = [hardware.load(name) for name in names]
     exact = workload_from(network, data, input_shape)
-    rows = compared(machines, exact, None if plan is None else plan_of(plan))
+    chosen = None if plan is None else plan_of(plan)
+    with progress_bar() as bar:
+        rows = [compared(machine, exact, chosen) for machine in bar.track(machines, description="searching mappings")]
     if as_json:
         click.echo(json.dumps({"network": network, "accelerators": rows}))
         return

@@ -72,11 +72,10 @@ def _show(found: Iterable[Work], as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"works": [brief(work) for work in rows]}))
         return
-    shown = table("key", "year", "family", "sub-class", "runs here", "title")
+    shown = table("key", "year", "runs here", "sub-class", "title")
     for work in rows:
         row = brief(work)
-        names = [str(row[name]).replace("_", " ") for name in ("family", "subclass")]
-        shown.add_row(work.key, str(work.year), *names, row["here"]["status"], work.title)
+        shown.add_row(work.key, str(work.year), row["here"]["status"], str(row["subclass"]).replace("_", " "), work.title)
     print_table(shown)
     click.echo(f"{len(rows)} works. `inexact atlas show KEY` says what is known of one.")
 

@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 from inexact.cli._group import Group
 
@@ -174,14 +171,11 @@ def _row(found: Claim, kept: Results) -> dict[str, Any]:
 def _show_table(known: Sequence[Claim], kept: Results) -> None:
     from inexact.atlas.claims import expected_text, shown, verdicts
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("claim", "cost", "published", "measured", "verdict"):
-        table.add_column(title, no_wrap=title in {"claim", "verdict"})
+    names, judged = max(len(found.id) for found in known), max(len(_verdict(found, kept)) for found in known)
     for found in known:
         result = kept.of(found)
-        measured = "" if result is None else shown(result.measured, found.unit)
-        table.add_row(found.id, found.cost, expected_text(found), measured, _verdict(found, kept))
-    Console(highlight=False).print(table)
+        measured = "" if result is None or result.measured is None else f"; measured {shown(result.measured, found.unit)}"
+        click.echo(f"{_verdict(found, kept):{judged}}  {found.id:{names}}  {found.cost:7}  published {expected_text(found)}{measured}")
     click.echo(f"{len(known)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts(known, kept).items()))
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.cli._group import Group
 from inexact.cli._options import JSON
 
@@ -30,7 +31,7 @@ def list_data(as_json: bool) -> None:
     table = Table("data", "splits here", "classes", "image", "licence")
     for row in found:
         table.add_row(row["name"], ", ".join(row["splits"]) or "none: fetch", str(row["classes"]), row["image"], row["licence"])
-    console = Console()
+    console = _tables.console()
     console.print(table)
     console.print("Your own: a folder of class sub-folders, an .npz file, or module:function.", highlight=False)
 
@@ -39,11 +40,12 @@ def list_data(as_json: bool) -> None:
 @click.argument("name")
 @JSON
 def fetch_data(name: str, as_json: bool) -> None:
-    """Bring all files of NAME (fashion-mnist, mnist) into the cache, checked by SHA-256."""
+    """Bring all files of NAME (fashion-mnist, mnist, spamassassin) into the cache, checked by SHA-256."""
     from inexact.zoo.datasets import entry, fetch
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("looking in the cache", total=None)
         folder = fetch(name, progress=lambda source, _done, _all: bar.update(task, description=f"fetching {name}: {source}"))
     if as_json:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
+from rich import box
 from rich.table import Table
 
+from inexact.cli import _tables
 from inexact.cli._group import Group
 from inexact.cli._net_finetune import finetune_network
 from inexact.cli._net_train import train_exits, train_network
@@ -47,14 +48,17 @@ def list_networks(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"networks": found}))
         return
-    table = Table("network", "parameters", "MACs", "weights", "top-1 % [95 %]", caption="top-1 on the test images, 95 % Wilson interval")
+    table = Table("network", "parameters", "MACs", "weights", "top-1 % [95 %]", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.caption, table.caption_justify = "top-1 on the test images, 95 % Wilson interval", "left"
+    for column in table.columns:
+        column.no_wrap = True
     for row in found:
         accuracies = [(name, weights["accuracy"]["test"]) for name, weights in row["weights"].items()]
         absent = "package" if row["name"] == IMAGENET_NETWORK else "train it"
         top1 = "\n".join(f"{a['top1']:.2f} [{a['low']:.2f}, {a['high']:.2f}]" for _, a in accuracies)
         size = f"{row['parameters']:,}", f"{row['macs'] / 1e6:.2f} M"
         table.add_row(row["name"], *size, "\n".join(name for name, _ in accuracies) or absent, top1)
-    Console().print(table)
+    _tables.console().print(table)
 
 
 @net.command("evaluate")
@@ -84,14 +88,16 @@ def evaluate_network(
     from inexact.cli import _exits, _mixed, _reductions
 
     use_threads(threads)
-    images = zoo.data(data, split, limit)
-    original, emulated = networks(network, data, images, plan, weights, calibrate)
-    exact = (
-        None
-        if emulated is None
-        else nn.approximate(original, nn.Plan(precision="int8", coding="signed"), calibrate=calibration_set(data, calibrate))
-    )
     with progress_bar() as bar:
+        opening = bar.add_task(f"opening {network}", total=None)
+        images = zoo.data(data, split, limit)
+        original, emulated = networks(network, data, images, plan, weights, calibrate)
+        exact = (
+            None
+            if emulated is None
+            else nn.approximate(original, nn.Plan(precision="int8", coding="signed"), calibrate=calibration_set(data, calibrate))
+        )
+        bar.remove_task(opening)
         task = bar.add_task(f"evaluating on {len(images)} images", total=len(images) * (1 if exact is None else 3))
 
         def run(model: torch_nn.Module, **references: Any) -> nn.Evaluation:
@@ -165,19 +171,21 @@ def estimate_network(
     measured: Workload | None = None
     works: Mapping[str, Work] = {}
     mixed: dict[str, dict[str, float]] = {}
-    if operands == "measured":
-        exact, planned, measured, works = _measured(network, data, plan, weights, calibrate, machine)
-    elif plan is None or input_shape is not None or network.lower().endswith(".onnx"):
-        exact = _estimate.workload_from(network, data, input_shape)
-        planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, plan_of(plan))
-    else:
-        images = zoo.data(data, "test", 1)
-        original, emulated = networks(network, data, images, plan, weights, calibrate)
-        exact = nn.workload(original, images.image_shape, name=network)
-        planned = nn.workload(emulated, images.image_shape, name=network)
-        works = {} if emulated is None else emulated.works()
-        mixed = {} if emulated is None else emulated.mixtures()
-    result = _estimate.account(machine, exact, planned, baseline=measured, points=points, carbon=carbon)
+    with progress_bar() as bar:
+        bar.add_task(f"accounting for {network} on {machine.name}", total=None)
+        if operands == "measured":
+            exact, planned, measured, works = _measured(network, data, plan, weights, calibrate, machine)
+        elif plan is None or input_shape is not None or network.lower().endswith(".onnx"):
+            exact = _estimate.workload_from(network, data, input_shape)
+            planned = hardware.leanest_baseline(machine, exact) if plan is None else nn.planned_workload(exact, plan_of(plan))
+        else:
+            images = zoo.data(data, "test", 1)
+            original, emulated = networks(network, data, images, plan, weights, calibrate)
+            exact = nn.workload(original, images.image_shape, name=network)
+            planned = nn.workload(emulated, images.image_shape, name=network)
+            works = {} if emulated is None else emulated.works()
+            mixed = {} if emulated is None else emulated.mixtures()
+        result = _estimate.account(machine, exact, planned, baseline=measured, points=points, carbon=carbon)
     result |= {"reductions": _reductions.to_json(works), "mixed": mixed}
     if picture is not None:
         from inexact.report import account
@@ -243,7 +251,7 @@ def _show_evaluation(result: dict[str, Any], *, as_json: bool) -> None:
     low, high = result["top1_ci"]
     click.echo(f"top-1 {result['top1']:.2f} % [{low:.2f}, {high:.2f}] on {result['n']} images ({result['data']}, {result['split']})")
     for key, against in (("drop", "float32"), ("drop_int8", "the exact 8-bit network")):
-        if result[key] is not None:
+        if result[key] is not None and "plan_sha256" in result:
             low, high = result[f"{key}_ci"]
             click.echo(f"drop {result[key]:+.2f} points [{low:+.2f}, {high:+.2f}] against {against}, paired, 95 % interval")
     if "agreement" in result:

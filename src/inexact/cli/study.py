@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from inexact.cli import _tables
 from inexact.cli._group import Group
 from inexact.cli._network import use_threads
 from inexact.cli._options import ACCELERATOR, DATA, JSON, NETWORK, THREADS, block
@@ -179,7 +180,7 @@ def _run(store: Store, settings: Settings, folder: Path, command: str, *, as_jso
 def _show(content: dict[str, Any], files: list[Path]) -> None:
     from inexact.report import summary_table
 
-    Console().print(summary_table(content))
+    _tables.console().print(summary_table(content))
     click.echo(f"{len(content['trials'])} trials in {content['seconds']:.0f} s; written: {', '.join(str(path) for path in files)}")
 
 

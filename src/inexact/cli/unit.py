@@ -156,7 +156,7 @@ def import_unit(
 ) -> None:
     """Make a unit of a table (.npy .npz .csv .txt .h .bin), a netlist (.v .sv .blif), a C file or a Python function.
 
-    NAME chooses a function or module of the file.
+    NAME chooses a function or module of the file, or an array of an .npz file.
 
     Widths, sign, index order and operand order are found by evidence unless stated. What was assumed is said, and a table that could be
     read in two ways is refused. The unit is written as .npy or .blif; its spec can be used wherever a unit is asked for.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inexact.importers._import import import_unit
+from inexact.importers._import import SUFFIXES, import_unit
 from inexact.importers._statement import Imported, Statement
 
-__all__ = ["Imported", "Statement", "import_unit"]
+__all__ = ["SUFFIXES", "Imported", "Statement", "import_unit"]

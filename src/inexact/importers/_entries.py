@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from inexact.core.errors import FormatError
+from inexact.core.errors import FormatError, near
 
 MAX_BYTES = 64 << 20
 """Largest table file read: 2**20 entries as text of generous width."""
+
+FEW = 8
+"""Names of arrays that a message lists."""
 
 NUMPY, TEXT, HEADER, BINARY = (".npy", ".npz"), (".csv", ".txt", ".dat", ".lut"), (".h", ".hpp", ".inc"), (".bin", ".raw")
 
@@ -29,8 +32,8 @@ class Entries:
     signed_operands: bool | None = None
 
 
-def read_entries(path: Path) -> list[Entries]:
-    """The entries of a table file, in every way its bytes can be read (one, except for raw binary).
+def read_entries(path: Path, array: str | None = None) -> list[Entries]:
+    """The entries of a table file, in every way its bytes can be read (one, except for raw binary). array: which one of an .npz file.
 
     FormatError when the file is missing, too large, empty, no table, or holds anything but integers.
     """
@@ -42,7 +45,7 @@ def read_entries(path: Path) -> list[Entries]:
         raise FormatError(f"{path} must hold 1 byte to {MAX_BYTES >> 20} MB, not {size} bytes")
     suffix = path.suffix.lower()
     if suffix in NUMPY:
-        return [_numpy(path)]
+        return [_numpy(path, array)]
     if suffix in HEADER:
         return [_header(path)]
     if suffix in BINARY:
@@ -50,15 +53,12 @@ def read_entries(path: Path) -> list[Entries]:
     return [_text(path)]
 
 
-def _numpy(path: Path) -> Entries:
+def _numpy(path: Path, name: str | None) -> Entries:
     try:
         found = np.load(path, allow_pickle=False)
         if path.suffix.lower() == ".npz":
             with found:
-                names = list(found.keys())
-                if "lut" not in names and len(names) != 1:
-                    raise FormatError(f"{path} must hold one array or one called 'lut', but holds {', '.join(names) or 'none'}")
-                found = found["lut" if "lut" in names else names[0]]
+                found = found[_chosen(path, list(found.keys()), name)]
     except (OSError, ValueError, EOFError) as error:
         if isinstance(error, FormatError):
             raise
@@ -69,6 +69,22 @@ def _numpy(path: Path) -> Entries:
     if array.dtype.kind not in "iu" or array.ndim not in (1, 2):
         raise FormatError(f"{path} must hold a flat or two-dimensional array of integers, not {array.dtype} of shape {array.shape}")
     return Entries(values=array)
+
+
+def _chosen(path: Path, names: list[str], name: str | None) -> str:
+    """The array that is meant: the one named, else `lut`, else the only one."""
+    if name is not None:
+        if name not in names:
+            raise FormatError(f"{path} must hold an array {name!r}; it holds none{near(name, names)} Arrays: {_few(names)}")
+        return name
+    if "lut" not in names and len(names) != 1:
+        raise FormatError(f"{path} must hold one array or one called 'lut', or be given as {path}:NAME; it holds {_few(names)}")
+    return "lut" if "lut" in names else names[0]
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(names[:FEW]) + more or "none"
 
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|^\s*#[^\n]*", re.DOTALL | re.MULTILINE)

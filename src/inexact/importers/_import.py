@@ -11,12 +11,12 @@ from inexact.importers._netlist_file import import_netlist
 from inexact.importers._statement import Imported, Statement
 from inexact.importers._table_file import import_function, import_table
 
-CODE, NETLIST = (".py", ".c"), (".v", ".sv", ".blif")
+CODE, NETLIST, ARCHIVE = (".py", ".c"), (".v", ".sv", ".blif"), ".npz"
 SUFFIXES = (*NUMPY, *TEXT, *HEADER, *BINARY, *CODE, *NETLIST)
 
 
 def import_unit(source: str | Path, stated: Statement | None = None, *, trust: bool = False, limit_s: float = LIMIT_S) -> Imported:
-    """The unit in a file; `source` may end in :FUNCTION for code and in :MODULE for netlists.
+    """The unit in a file; `source` may end in :FUNCTION for code, :MODULE for netlists, :ARRAY for .npz files.
 
     Netlists: BLIF, structural Verilog, and behavioural Verilog through Yosys (extra `synth`). Tables: .npy, .npz, .csv, .txt, .dat,
     .lut, a C header with one array, raw .bin. Code, only with `trust`: a Python function (FILE.py:FUNCTION) or a C file, evaluated
@@ -35,15 +35,15 @@ def import_unit(source: str | Path, stated: Statement | None = None, *, trust: b
     if suffix in NETLIST:
         return import_netlist(path, stated, top=name, limit_s=limit_s)
     if suffix not in CODE:
-        return import_table(path, stated)
+        return import_table(path, stated, name)
     if not trust:
         raise FormatError(f"{path} is code that would run on this machine; read it, then allow it with --trust")
     return import_function(path, name, stated, limit_s)
 
 
 def _split(source: str) -> tuple[Path, str | None]:
-    """FILE.py:FUNCTION as (FILE.py, FUNCTION), likewise for netlists; any other name as it is."""
+    """FILE.py:FUNCTION as (FILE.py, FUNCTION), likewise for netlists and .npz files; any other name as it is."""
     head, colon, tail = source.rpartition(":")
-    if colon and tail.isidentifier() and Path(head).suffix.lower() in (*CODE, *NETLIST):
+    if colon and tail.isidentifier() and Path(head).suffix.lower() in (*CODE, *NETLIST, ARCHIVE):
         return Path(head), tail
     return Path(source), None

@@ -15,9 +15,9 @@ from inexact.importers._statement import Imported, Side, Statement
 from inexact.units import from_table
 
 
-def import_table(path: Path, stated: Statement) -> Imported:
-    """A unit from a table file (.npy, .npz, .csv, .txt, C header, raw .bin). FormatError as `import_unit`."""
-    entries = read_entries(path)
+def import_table(path: Path, stated: Statement, array: str | None = None) -> Imported:
+    """A unit from a table file (.npy, .npz with its `array`, .csv, .txt, C header, raw .bin). FormatError as `import_unit`."""
+    entries = read_entries(path, array)
     signed = stated.signed if stated.signed is not None else entries[0].signed_operands
     index: tuple[Index, ...] = INDICES if stated.index is None else (stated.index,)
     if entries[0].signed_operands is not None:

@@ -131,7 +131,8 @@ def _read(path: str) -> NDArray[np.generic]:
         with found:
             names = list(found.keys())
             if "lut" not in names and len(names) != 1:
-                raise FormatError(f"{path} must hold one array or one called 'lut', but holds {', '.join(names) or 'none'}")
+                came = ", ".join(names) or "none"
+                raise FormatError(f"{path} must hold one array or one called 'lut', but holds {came}; `inexact unit import` takes one out")
             return np.asarray(found["lut" if "lut" in names else names[0]])
     except FormatError:
         raise

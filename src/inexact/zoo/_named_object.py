@@ -40,6 +40,7 @@ def _from_current_folder(module_name: str, error: type[InexactError]) -> Any:
         importlib.invalidate_caches()
         return importlib.import_module(module_name)
     except ModuleNotFoundError as missing:
-        raise error(f"there must be a module {module_name!r} on the Python path or in {folder}: {missing}") from missing
+        hint = f"; the module of the file {module_name} is {module_name.removesuffix('.py')!r}" if module_name.endswith(".py") else ""
+        raise error(f"there must be a module {module_name!r} on the Python path or in {folder}: {missing}{hint}") from missing
     finally:
         sys.path.remove(folder)

@@ -188,3 +188,15 @@ def _written(path: Path, text: str) -> Path:
 def _bytes(path: Path, count: int) -> Path:
     path.write_bytes(bytes(range(128, 256)) * 3 if count == 300 else b"\xff" * count)
     return path
+
+
+def test_arrays_of_a_file_are_named(tmp_path: Path) -> None:
+    codes = np.arange(16)
+    tables = {f"mul4u_{n}": np.outer(codes, codes) & ~n for n in range(10)}
+    np.savez(tmp_path / "many.npz", **tables)  # type: ignore[arg-type]
+    found = import_unit(f"{tmp_path / 'many.npz'}:mul4u_3")
+    np.testing.assert_array_equal(found.unit.table(), tables["mul4u_3"])
+    with pytest.raises(FormatError, match=r"be given as .*many.npz:NAME; it holds mul4u_0, .*, mul4u_7 and 2 more$"):
+        import_unit(tmp_path / "many.npz")
+    with pytest.raises(FormatError, match=r"must hold an array 'mul4u_33'; it holds none; did you mean 'mul4u_3'.* Arrays: mul4u_0"):
+        import_unit(f"{tmp_path / 'many.npz'}:mul4u_33")

@@ -63,7 +63,13 @@ def test_folder_of_two_sizes(tmp_path: Path) -> None:
 
 
 def test_empty_folder(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must hold class sub-folders with images .* it is empty"):
+    with pytest.raises(DataError, match=r"must hold class sub-folders with images .*; it holds nothing"):
+        zoo.data(str(tmp_path))
+    (tmp_path / "read.me").touch()
+    with pytest.raises(DataError, match=r"; it holds no sub-folder"):
+        zoo.data(str(tmp_path))
+    (tmp_path / "cats").mkdir()
+    with pytest.raises(DataError, match=r"; it holds none in cats"):
         zoo.data(str(tmp_path))
 
 
@@ -148,7 +154,7 @@ def test_too_few_for_a_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"just text"])
 def test_damaged_npz(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(DataError, match=r"a.npz must be a readable .npz file of plain arrays"):
+    with pytest.raises(DataError, match=r"a.npz must be a readable .npz file of plain arrays; it is damaged or of another kind"):
         zoo.data(str(tmp_path / "a.npz"))
 
 

@@ -113,7 +113,8 @@ def select(
         present = {_facet(claim, name) for claim in found}
         for value in values:
             if value not in present:
-                raise ClaimError(f"no claim has the {name} {value!r}{near(value, present)} `inexact claim list` shows all")
+                listed = "" if name in ("id", "work") else f" Known: {', '.join(sorted(present))}."
+                raise ClaimError(f"no claim has the {name} {value!r}{near(value, present)}{listed} `inexact claim list` shows all")
     return [claim for claim in found if all(not values or _facet(claim, name) in values for name, values in wanted.items())]
 
 

@@ -44,9 +44,8 @@ def load_folder(path: Path, split: str, normalise: Normalise) -> Dataset:
         (file, label) for label, name in enumerate(classes) for file in sorted((root / name).iterdir()) if file.suffix.lower() in SUFFIXES
     ]
     if not files:
-        raise DataError(
-            f"data folder {root} must hold class sub-folders with images ({', '.join(sorted(SUFFIXES))}); it holds none: it is empty"
-        )
+        held = f"none in {', '.join(classes[:8])}" if classes else "no sub-folder" if any(root.iterdir()) else "nothing"
+        raise DataError(f"data folder {root} must hold class sub-folders with images ({', '.join(sorted(SUFFIXES))}); it holds {held}")
     if not own:
         files = [files[i] for i in share(len(files), split, str(path))]
     images = _same_shape([(file, _read_image(file)) for file, _ in files])
@@ -65,10 +64,14 @@ def load_npz(path: Path, split: str, normalise: Normalise) -> Dataset:
 
     images: uint8 [N, H, W] or [N, H, W, C], normalised here; or floating point [N, C, H, W], taken as they are.
     """
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise DataError(f"{path} must be a readable .npz file of plain arrays; it is damaged or of another kind")
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except OSError as error:
+        raise DataError(f"{path} must be a readable .npz file of plain arrays: {error.strerror or error}") from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path} must be a readable .npz file of plain arrays: {error}") from error
     return _from_arrays(arrays, str(path), split, normalise)
 

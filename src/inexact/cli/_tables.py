@@ -1,0 +1,30 @@
+"""Tables and text on standard output: as wide as the terminal, and whole where a file or a program reads them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+WIDE = 200
+"""Columns where no terminal says how many there are: rows stay on one line for `grep`."""
+WORDS = frozenset({"unit", "source", "style", "runs as", "tile", "loops"})
+"""Heads of columns that hold words, which stand left; numbers stand right."""
+
+
+def console() -> Console:
+    """Standard output; COLUMNS of the environment goes before the width of the terminal."""
+    known = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if known else WIDE)
+
+
+def figures(first: str, *rest: str) -> Table:
+    """A table of numbers: names of `first` are not broken, unless they are a layer's or a figure's; nothing is left out."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, overflow="fold", no_wrap=first not in {"layer", "figure"}, min_width=10)
+    for name in rest:
+        table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
+    return table
