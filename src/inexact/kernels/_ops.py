@@ -11,9 +11,10 @@ from inexact.core.errors import FormatError
 from inexact.kernels import _choice, _dispatch, _lowrank, _reference, _table, _torch
 from inexact.kernels._check import check_codes, check_overflow, check_range, checked_table
 from inexact.kernels._geometry import Geometry, gemm_output
+from inexact.kernels._operator import operator, shaped
 
 
-@torch.library.custom_op("inexact::table_gemm", mutates_args=())
+@operator("table_gemm")
 def table_gemm(a: Tensor, b: Tensor, lut: Tensor, engine: str = "auto") -> Tensor:
     """uint8 codes a [M, K], b [N, K] through lut int32 -> int32 [M, N]."""
     shape = gemm_output(a.shape, b.shape)
@@ -33,12 +34,12 @@ def table_gemm(a: Tensor, b: Tensor, lut: Tensor, engine: str = "auto") -> Tenso
     return _table.gemm(a, b, lut, _path(engine))
 
 
-@table_gemm.register_fake
+@shaped("table_gemm")
 def _(a: Tensor, b: Tensor, lut: Tensor, engine: str = "auto") -> Tensor:
     return a.new_empty(gemm_output(a.shape, b.shape), dtype=torch.int32)
 
 
-@torch.library.custom_op("inexact::table_conv2d", mutates_args=())
+@operator("table_conv2d")
 def table_conv2d(
     a: Tensor,
     w: Tensor,
@@ -71,7 +72,7 @@ def table_conv2d(
     return _table.conv2d(a, w, lut, geometry, pad_code, _path(engine))
 
 
-@table_conv2d.register_fake
+@shaped("table_conv2d")
 def _(
     a: Tensor,
     w: Tensor,

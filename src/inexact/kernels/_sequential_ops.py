@@ -12,6 +12,7 @@ from inexact.core.errors import FormatError, MissingDependencyError, UnknownName
 from inexact.kernels import _dispatch, _sequential_torch
 from inexact.kernels._check import ACCUMULATOR, check_codes, check_range, checked_table, limits
 from inexact.kernels._geometry import Geometry, gemm_output
+from inexact.kernels._operator import operator, shaped
 
 ENGINES = ("reference", "sequential", "torch")
 
@@ -32,7 +33,7 @@ def _ruled(_a: object, _b: object) -> object:
     raise AssertionError("an adder with a bit rule is never called as a function")
 
 
-@torch.library.custom_op("inexact::sequential_gemm", mutates_args=())
+@operator("sequential_gemm")
 def sequential_gemm(a: Tensor, b: Tensor, lut: Tensor, accumulation: Sequence[int], engine: str = "auto") -> Tensor:
     """uint8 codes a [M, K], b [N, K] through lut int32 and the accumulator -> int32 [M, N]."""
     shape = gemm_output(a.shape, b.shape)
@@ -48,12 +49,12 @@ def sequential_gemm(a: Tensor, b: Tensor, lut: Tensor, accumulation: Sequence[in
     return out
 
 
-@sequential_gemm.register_fake
+@shaped("sequential_gemm")
 def _(a: Tensor, b: Tensor, lut: Tensor, accumulation: Sequence[int], engine: str = "auto") -> Tensor:
     return a.new_empty(gemm_output(a.shape, b.shape), dtype=torch.int32)
 
 
-@torch.library.custom_op("inexact::sequential_conv2d", mutates_args=())
+@operator("sequential_conv2d")
 def sequential_conv2d(
     a: Tensor,
     w: Tensor,
@@ -83,7 +84,7 @@ def sequential_conv2d(
     return out
 
 
-@sequential_conv2d.register_fake
+@shaped("sequential_conv2d")
 def _(
     a: Tensor,
     w: Tensor,

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inexact import kernels
 from inexact.core.errors import FormatError, MissingDependencyError, UnknownNameError
-from inexact.kernels import _dispatch, _ops
+from inexact.kernels import _dispatch, _ops, _sequential_ops
 
 LUT = np.random.default_rng(3).integers(-65025, 65026, (256, 256), dtype=np.int32)
 
@@ -178,3 +178,11 @@ def test_a_forked_child_computes_with_threads(monkeypatch: pytest.MonkeyPatch) -
     found = np.frombuffer(answers.get(timeout=60), np.int32).reshape(400, 90)
     child.join(60)
     np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "operator", [_ops.table_gemm, _ops.table_conv2d, _sequential_ops.sequential_gemm, _sequential_ops.sequential_conv2d]
+)
+def test_operators_do_not_load_the_compiler_of_torch(operator: object) -> None:
+    assert not isinstance(operator, torch._library.custom_ops.CustomOpDef)  # whose first call does
+    assert isinstance(operator, torch._ops.OpOverload)
