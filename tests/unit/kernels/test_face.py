@@ -151,9 +151,9 @@ def test_engine_for() -> None:
 @pytest.mark.parametrize("engine", ["table", "torch"])
 def test_operators_pass_opcheck(engine: str) -> None:
     a, b, lut = (torch.from_numpy(x) for x in (codes(4, 6), codes(5, 6), LUT))
-    torch.library.opcheck(_ops.table_gemm, (a, b, lut, engine))
+    torch.library.opcheck(torch.ops.inexact.table_gemm, (a, b, lut, engine))
     x, w = torch.from_numpy(codes(1, 4, 6, 6)), torch.from_numpy(codes(6, 2, 3, 3))
-    torch.library.opcheck(_ops.table_conv2d, (x, w, lut, [2, 1], [1, 0], [1, 1], 2, 9, engine))
+    torch.library.opcheck(torch.ops.inexact.table_conv2d, (x, w, lut, [2, 1], [1, 0], [1, 1], 2, 9, engine))
 
 
 def test_an_emulated_layer_exports() -> None:

@@ -266,10 +266,10 @@ def test_bad_calls_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_operators_pass_opcheck(engine: str) -> None:
     accumulation = _sequential_ops.encoded(Accumulator(adder="gear(r=4,p=4)", width=20, overflow="saturate").accumulation)
     a, b, lut = (torch.from_numpy(x) for x in (codes(4, 6), codes(5, 6), LUT))
-    torch.library.opcheck(_sequential_ops.sequential_gemm, (a, b, lut, accumulation, engine))
+    torch.library.opcheck(torch.ops.inexact.sequential_gemm, (a, b, lut, accumulation, engine))
     x, w = torch.from_numpy(codes(1, 4, 6, 6)), torch.from_numpy(codes(6, 2, 3, 3))
     arguments = (x, w, lut, accumulation, [2, 1], [1, 1, 0, 0], [1, 1], 2, 9, engine)
-    torch.library.opcheck(_sequential_ops.sequential_conv2d, arguments)
+    torch.library.opcheck(torch.ops.inexact.sequential_conv2d, arguments)
 
 
 @pytest.mark.parametrize("name", list(adders))
