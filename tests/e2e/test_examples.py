@@ -7,19 +7,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 
-def _marked(example: Path) -> Any:
-    """The first example runs every time, the longer ones with --slow."""
-    return pytest.param(example, id=example.stem, marks=[] if example.stem.startswith("01_") else pytest.mark.slow)
-
-
-@pytest.mark.parametrize("example", [_marked(example) for example in EXAMPLES])
+@pytest.mark.slow
+@pytest.mark.parametrize("example", EXAMPLES, ids=[example.stem for example in EXAMPLES])
 def test_example_runs(example: Path, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(example)], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -66,6 +66,7 @@ def test_an_interrupted_run_goes_on(plan: Path, capsys: pytest.CaptureFixture[st
         return whole(net, spec, **settings)
 
     monkeypatch.setattr(automatic, "recover", stop_at_third)
+    monkeypatch.setattr(automatic, "LADDER", ("none", "bias_correction", "bias_correction(gain=true)"))
     assert run(arguments(plan, "--max-drop", "15")) == 130
     assert not (plan.parent / "r.safetensors").exists()
     assert run(arguments(plan, "--max-drop", "15")) == 0

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import pytest
 
 from inexact import nn, zoo
 from inexact.cli import run
+from inexact.zoo.training._checkpoint import save
 
 
 @pytest.fixture(autouse=True)
@@ -167,36 +165,24 @@ def test_train(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     )
 
 
-WAITS_AFTER_AN_EPOCH = """
-import signal, sys, time
-from inexact.cli import main
-from inexact.zoo.training import _train
-write = _train.save
-def write_and_wait(*args, **kwargs):
-    write(*args, **kwargs)
-    time.sleep(50)  # a signal ends it
-_train.save = write_and_wait
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
-main(sys.argv[1:])
-"""
-"""The command line, which cannot end before it is interrupted, however busy the machine."""
-
-
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_interrupted_training_leaves_a_checkpoint_that_resumes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     data, out = save_small(tmp_path / "small.npz"), tmp_path / "w.safetensors"
     words = ["net", "train", "--network", "lenet5", "--data", data, "--epochs", "2", "--threads", "1", "--out", str(out)]
-    child = subprocess.Popen(
-        [sys.executable, "-c", WAITS_AFTER_AN_EPOCH, *words], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
     checkpoint = out.with_name("w.safetensors.checkpoint")
-    for _ in range(600):
-        if checkpoint.exists() or child.poll() is not None:
-            break
-        time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
-    printed, errors = child.communicate(timeout=60)
-    assert child.returncode == 130, errors
+
+    def write_and_interrupt(*args: Any, **about: Any) -> None:
+        save(*args, **about)
+        signal.raise_signal(signal.SIGINT)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in the background
+    try:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("inexact.zoo.training._train.save", write_and_interrupt)
+            assert run(words) == 130
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    printed, errors = capsys.readouterr()
     assert not printed
     assert "interrupted; nothing half-written was left behind" in errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["small.npz", "w.safetensors.checkpoint"]

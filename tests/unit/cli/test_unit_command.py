@@ -160,6 +160,7 @@ def test_bad_specs_give_one_sentence(capsys: pytest.CaptureFixture[str], argumen
     assert printed.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_documented_catalogue_is_current() -> None:
     """Between its markers docs/units.md holds what `inexact unit list --markdown` prints."""
     page = (Path(__file__).parents[3] / "docs" / "units.md").read_text(encoding="utf-8")

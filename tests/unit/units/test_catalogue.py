@@ -33,6 +33,7 @@ def test_size_and_widths() -> None:
     } <= widths
 
 
+@pytest.mark.slow
 def test_the_plan_is_what_was_built() -> None:
     assert [unit.spec for unit in catalogue.planned()] == list(catalogue.entries())
 
