@@ -225,7 +225,7 @@ def test_python_face(images: Path, tmp_path: Path) -> None:
         ix.explore(model, candidates)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(first=True)  # it takes two minutes: the other core runs the rest meanwhile
 def test_the_main_job(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     arguments = ["study", "run", "--network", "resnet8", "--data", "fashion-mnist", "--accelerator", "edge-16x16", "--max-drop", "1.0"]

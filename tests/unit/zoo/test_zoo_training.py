@@ -60,7 +60,7 @@ def test_it_learns() -> None:
     assert zoo.measure(model, zoo.data("fashion-mnist", limit=500)).top1 > 40
 
 
-@pytest.mark.parametrize("name", ["lenet5", "mobilenetv2s", "vit_tiny"])
+@pytest.mark.parametrize("name", ["lenet5", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mobilenetv2s", "vit_tiny"))])
 def test_resumed_training_ends_with_the_same_weights(tmp_path: Path, name: str) -> None:
     architecture = zoo.architecture_of(name)
     images = some(140)
