@@ -22,7 +22,7 @@ FOUR = "control_variate(columns=4,gain=true,target=network)"
 TWO = "control_variate(columns=2,gain=true,target=network)"
 SEGMENTS = ("mitchell", "kulkarni", "drum(k=4)", "drum(k=3)", "mul8u_2HH", "mul8u_1CMB", "mul8u_L40")
 COLUMNS = ("trunc(cut=8)", "mul8u_17KS", "trunc(cut=9)", "mul8u_1AGV")
-TUNED = ("drum(k=4)", "mul8u_L40", "trunc(cut=8)")
+TUNING = ("none", "weight_tuning", "weight_tuning(weighted=true)")
 PARTS = ("type:Product", "re:.*(query|key)", "re:.*(value|proj)", "*.mlp1", "*.mlp2", "head")
 
 # magnitudes: symmetric codes of both operands, whose magnitudes the unit multiplies, so that activations of both signs keep zero at code 0.
@@ -35,22 +35,18 @@ IMAGES = [
     *((unit, "sign_magnitude", "ranges", "all") for unit in ("mul8u_L40", "mul8u_1CMB", "drum(k=4)", "drum(k=3)")),
     *((unit, "unsigned", "ranges", "all") for unit in (*COLUMNS, "mul8u_JV3")),
     *((unit, "sign_magnitude", "ranges + reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)")),
-    *((unit, "sign_magnitude", method, "all") for unit in TUNED for method in ("none", "weight_tuning", "weight_tuning(weighted=true)")),
-    ("trunc(cut=8)", "sign_magnitude", f"weight_tuning(weighted=true) + {NETWORK}", "all"),
-    *((unit, "sign_magnitude", "batch_norm", "all") for unit in ("drum(k=4)", "trunc(cut=8)")),
-    *((unit, "sign_magnitude", "reconstruction", "all") for unit in ("drum(k=4)", "mul8u_L40")),
-    *(("trunc(cut=8)", coding, SHARED, "all") for coding in ("unsigned", "sign_magnitude")),
-    *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (NETWORK, FOUR)),
+    *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (*TUNING, f"{TUNING[-1]} + {NETWORK}", NETWORK, "batch_norm", FOUR)),
+    *(("drum(k=4)", "sign_magnitude", method, "all") for method in (*TUNING, "batch_norm", "reconstruction")),
+    *(("mul8u_L40", "sign_magnitude", method, "all") for method in (*TUNING, "reconstruction")),
 ]
 MAILS = [
     *((unit, "sign_magnitude", NETWORK, "all") for unit in SEGMENTS),
-    *((unit, "magnitudes", NETWORK, "all") for unit in SEGMENTS),
+    *((unit, "magnitudes", NETWORK, "all") for unit in ("drum(k=4)", "mul8u_L40", "mul8u_1CMB", "drum(k=3)", "mul8u_2HH")),
     *((unit, "unsigned", FOUR, "all") for unit in COLUMNS),
-    *((unit, "unsigned", FOUR, "all") for unit in ("drum(k=4)", "mul8u_L40")),
-    *((unit, "unsigned", SHARED, "all") for unit in COLUMNS),
     *(("drum(k=4)", "sign_magnitude", NETWORK, part) for part in PARTS),
-    *((unit, "magnitudes", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "mul8u_1CMB")),
-    *((unit, "sign_magnitude", "ranges", "all") for unit in ("drum(k=4)", "drum(k=3)", "mul8u_L40", "mul8u_1CMB")),
+    *((unit, "unsigned", SHARED, "all") for unit in ("trunc(cut=9)", "mul8u_1AGV")),
+    *((unit, "magnitudes", "ranges", "all") for unit in ("drum(k=3)", "mul8u_L40")),
+    *((unit, "magnitudes", NETWORK, "all") for unit in ("mitchell", "kulkarni")),
 ]
 
 out, name, count, tables, wanted = (sys.argv[1:] + ["recovery.jsonl", "lenet5", "300", "", ""][len(sys.argv) - 1 :])[:5]
