@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 import inexact as ix
 from inexact.nn import ApproxModel
@@ -35,6 +36,7 @@ IMAGES = [
     *((unit, "sign_magnitude", "ranges", "all") for unit in ("mul8u_L40", "mul8u_1CMB", "drum(k=4)", "drum(k=3)")),
     *((unit, "unsigned", "ranges", "all") for unit in (*COLUMNS, "mul8u_JV3")),
     *((unit, "sign_magnitude", "ranges + reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)")),
+    *((unit, "unsigned", f"ranges + {FOUR}", "all") for unit in ("mul8u_17KS", "mul8u_1AGV")),
     *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (*TUNING, f"{TUNING[-1]} + {NETWORK}", NETWORK, "batch_norm", FOUR)),
     *(("drum(k=4)", "sign_magnitude", method, "all") for method in (*TUNING, "batch_norm", "reconstruction")),
     *(("mul8u_L40", "sign_magnitude", method, "all") for method in (*TUNING, "reconstruction")),
@@ -58,6 +60,7 @@ calibration = ix.zoo.data(data, split="validation", limit=512)
 inputs = ix.zoo.data(data, split="test", limit=int(count))
 precision = "int(granularity=per_channel)"
 exactly = ix.Rule(coding="signed", precision=precision)
+ranges: dict[str, dict[str, Tensor]] = {}
 
 
 @lru_cache(maxsize=1)
@@ -70,8 +73,13 @@ def emulated(unit: str, coding: str, layers: str, recovery: str) -> ApproxModel:
     if coding == "magnitudes":
         multiplier, coding = ix.units.get(f"sign_magnitude(multiplier={ix.units.get(multiplier).spec})"), "signed"
     rule = ix.Rule(multiplier=multiplier, coding=coding, precision=precision, recovery=recovery)
-    plan = ix.Plan({"default": rule} if layers == "all" else {"default": exactly, layers: rule})
-    return ix.approximate(model, plan, calibrate=calibration)
+    if layers != "all":
+        return ix.approximate(model, ix.Plan({"default": exactly, layers: rule}), calibrate=calibration)
+    if coding not in ranges:  # codes do not depend on the unit
+        ranges[coding] = ix.approximate(model, ix.Plan({"default": rule}), calibrate=calibration).state_dict()
+    net = ix.approximate(model, ix.Plan({"default": rule}))
+    net.load_state_dict(ranges[coding])
+    return net
 
 
 reference = ix.evaluate(ix.approximate(model, ix.Plan({"default": exactly}), calibrate=calibration), inputs, batch_size=batch)

@@ -9,8 +9,9 @@ from typing import ClassVar, final
 
 from inexact.core.errors import SpecError
 from inexact.core.registry import Family, calls_of, spec_of
-from inexact.nn import Correction, Probe
+from inexact.nn import ApproxLayer, Correction, Probe
 from inexact.recovery._facts import Facts
+from inexact.recovery._weights import probe_now
 
 _FOLD = Facts(changes=frozenset({"gain", "bias"}))
 
@@ -94,8 +95,16 @@ class Chain(Recovery):
         """What the last stage leaves."""
         for stage in self.parts:
             correction = stage.correct(probe)
-            probe = (probe.renewed() if "modes" in stage.facts.changes else probe).after(correction)
+            probe = _as_it_is_now(probe, stage).after(correction)
         return probe.correction
+
+
+def _as_it_is_now(probe: Probe, stage: Recovery) -> Probe:
+    """The probe after a stage has changed modes, or scales and zero points, in its layer."""
+    layer = probe.layer
+    if "ranges" in stage.facts.changes and isinstance(layer, ApproxLayer) and probe.x is not None:
+        return probe_now(layer, probe.x, probe.reference)
+    return probe.renewed() if "modes" in stage.facts.changes else probe
 
 
 @final

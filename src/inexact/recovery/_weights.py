@@ -1,6 +1,9 @@
-"""Layers whose weight codes may be chosen."""
+"""Layers whose weight codes, and scales, may be chosen."""
 
 from __future__ import annotations
+
+import torch
+from torch import Tensor
 
 from inexact.core.errors import PlanError
 from inexact.nn import ApproxLayer, Probe
@@ -19,3 +22,9 @@ def with_weights(probe: Probe, name: str) -> ApproxLayer | None:
             f"{name} in layer {layer.name} needs integers of one width and scale, not {layer.rule.precision}: take bias_correction there"
         )
     return layer
+
+
+def probe_now(layer: ApproxLayer, x: Tensor, reference: Tensor | None) -> Probe:
+    """The layer under its present scales and zero points, uncorrected: x and reference as those of a probe."""
+    a, b = layer.a_codes(x), layer.b_codes().detach()
+    return Probe(layer, a, b, layer.approximate_sums(a, b).to(torch.int64), x=x, reference=reference)

@@ -15,7 +15,7 @@ from inexact.precision import Quantiser
 from inexact.recovery._base import Recovery, recoveries
 from inexact.recovery._facts import Facts
 from inexact.recovery._fold import check_target, fold
-from inexact.recovery._weights import with_weights
+from inexact.recovery._weights import probe_now, with_weights
 
 LOOKED_AT = 128
 """Inputs that candidates are compared on, if more came; bias and gain are found on all."""
@@ -113,8 +113,7 @@ class _Trials:
 
     def probe(self) -> Probe:
         """The layer as it is under the present scales."""
-        a, b = self.layer.a_codes(self.x), self.layer.b_codes().detach()
-        return Probe(self.layer, a, b, self.layer.approximate_sums(a, b).to(torch.int64), x=self.x, reference=self.goal)
+        return probe_now(self.layer, self.x, self.goal)
 
     def errors(self) -> Tensor:
         """float64 [O], mean squared error of the output after bias and gain."""

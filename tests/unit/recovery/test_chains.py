@@ -41,6 +41,15 @@ def test_later_stages_see_what_earlier_ones_did() -> None:
     assert int(first.fold.abs().sum()) > 0
 
 
+def test_stages_after_ranges_see_codes_under_the_new_ones() -> None:
+    net = approximate(network(), Plan(multiplier="drum(k=3)"), calibrate=X - 0.5)
+    alone = recover(net, "ranges(factors=(0.8,2.5,4.0))", data=X - 0.5)
+    chained = recover(net, "ranges(factors=(0.8,2.5,4.0)) + bias_correction(gain=true,target=network)", data=X - 0.5)
+    assert not torch.equal(alone.state_dict()["model.0.a_scale"], net.state_dict()["model.0.a_scale"])
+    for name, value in alone.state_dict().items():
+        assert torch.equal(value, chained.state_dict()[name]), name
+
+
 def test_a_recovered_network_is_its_plan_and_its_state() -> None:
     net = approximate(network(), Plan({"0": Rule(multiplier="trunc(cut=7)"), "2": None, "4": "trunc(cut=6)"}), calibrate=X)
     fixed = recover(net, "weight_tuning + control_variate(columns=2)", data=X)
