@@ -70,10 +70,12 @@ class Stack {
  public:
   virtual ~Stack() = default;
 
-  static constexpr int64_t kPlaces = 64;  // most places that by_output takes at once
+  static constexpr int64_t kPlaces = 64;        // most places that by_output takes at once
+  static constexpr int64_t kMostWaiting = 256;  // most taps that `add` may be given between two calls of `settle`
 
   virtual int64_t lanes() const = 0;  // outputs of a block; a place has as many totals
   virtual int64_t bytes(int64_t taps) const = 0;
+  virtual int64_t waiting_bytes() const { return 0; }  // of sums that a place keeps beside its totals until they are settled
 
   // Stacks taps [0, taps.count). `rows`: bytes(taps.count), aligned to 64 bytes.
   virtual void build(const Taps& taps, uint8_t* rows) const = 0;
@@ -82,8 +84,15 @@ class Stack {
   virtual void begin(const Taps& window, int32_t* totals) const = 0;
 
   // totals[p][..] += the row of code codes[offsets[k] + places[p]] at every tap k < taps; modulo 2^32. Aligned to 64 bytes.
+  // `waiting`, [waiting_bytes()] a place, is zero at first; what it holds belongs to the totals.
   virtual void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places,
-                   int64_t count, int32_t* totals) const = 0;
+                   int64_t count, uint8_t* waiting, int32_t* totals) const = 0;
+
+  // Moves what waits to the totals, and leaves zeros.
+  virtual void settle(uint8_t* /*waiting*/, int64_t /*count*/, int32_t* /*totals*/) const {}
+
+  // totals[p][..] += sums[p * lanes() + o]; modulo 2^32.
+  virtual void take(const int32_t* sums, int64_t count, int32_t* totals) const = 0;
 
   // The totals of `count` <= kPlaces places: out[o * kPlaces + p], or out[p * lanes() + o]. Aligned to 64 bytes.
   virtual void by_output(const int32_t* totals, int64_t count, int32_t* out) const = 0;

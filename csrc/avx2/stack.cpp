@@ -110,11 +110,20 @@ class Avx2Stack final : public Stack {
   }
 
   void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
-           int32_t* totals) const override {
+           uint8_t*, int32_t* totals) const override {
     const int64_t step = tap_bytes(pitch_);
     int64_t p = 0;
     for (; p + 2 <= count; p += 2) add_places<2>(rows, step, taps, codes, offsets, places + p, totals + p * kLanes);
     for (; p < count; ++p) add_places<1>(rows, step, taps, codes, offsets, places + p, totals + p * kLanes);
+  }
+
+  void take(const int32_t* sums, int64_t count, int32_t* totals) const override {
+    for (int64_t p = 0; p < count; ++p) {
+      for (int64_t o = 0; o < kLanes; ++o) {
+        int32_t& total = totals[p * kLanes + lane_of(o)];
+        total = static_cast<int32_t>(static_cast<uint32_t>(total) + static_cast<uint32_t>(sums[p * kLanes + o]));
+      }
+    }
   }
 
   void by_output(const int32_t* totals, int64_t count, int32_t* out) const override {

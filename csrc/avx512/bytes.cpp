@@ -1,8 +1,8 @@
 // AVX-512 path, products stacked by code (inexact.hpp), for tables whose columns span less than 256.
 //
 // A row is 64 bytes: the products of one code with 64 outputs, less the least product of the output's weight. Half the bytes of rows of
-// words pass through the L2 cache. Rows are added as words, one sum of even byte + 256 * odd byte, another of the odd bytes, modulo 2^16;
-// after at most 256 taps both are taken apart. A total is two words: the upper ones are touched only when a lower one overflows.
+// words pass through the L2 cache. Rows are added as words, one sum of even byte + 256 * odd byte, another of the odd bytes, modulo 2^16.
+// Both wait beside the totals; after at most 256 taps they are taken apart and widened.
 #include <immintrin.h>
 
 #include <algorithm>
@@ -18,28 +18,20 @@
 namespace inexact {
 namespace {
 
-constexpr int64_t kMostTaps = 256;  // whose bytes a word holds
+constexpr int64_t kWaiting = 128;  // bytes of a place's two sums
 
-// Byte of a row that belongs to output o: so placed that unpacking the words of a total gives outputs 16 at a time in order.
-constexpr int64_t byte_of(int64_t o) { return 16 * (o % 16 / 4) + 8 * (o / 16 % 2) + 2 * (o % 4) + o / 32; }
-
-// Word of a total, low words of even bytes, of odd bytes, high words of even, of odd ones: that of byte b.
-constexpr int64_t word_of(int64_t b) { return b % 2 * 32 + b / 2; }
-
-// Adds words to the low words of a total, and what they overflow by to the high ones.
-inline void carry(uint8_t* low, uint8_t* high, __m512i words) {
-  const __m512i sum = _mm512_add_epi16(_mm512_load_si512(low), words);
-  _mm512_store_si512(low, sum);
-  const __mmask32 over = _mm512_cmplt_epu16_mask(sum, words);
-  if (over) _mm512_store_si512(high, _mm512_mask_add_epi16(_mm512_load_si512(high), over, _mm512_load_si512(high), _mm512_set1_epi16(1)));
-}
+// Byte of a row that belongs to output o: the even bytes are the first 32 outputs.
+constexpr int64_t byte_of(int64_t o) { return o % 32 * 2 + o / 32; }
 
 template <int N>
 inline void add_bytes(const uint8_t* rows, int64_t step, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places,
-                      int32_t* totals) {
+                      uint8_t* waiting) {
   __m512i both[N], odd[N];
 #pragma GCC unroll 4
-  for (int n = 0; n < N; ++n) both[n] = odd[n] = _mm512_setzero_si512();
+  for (int n = 0; n < N; ++n) {
+    both[n] = _mm512_load_si512(waiting + n * kWaiting);
+    odd[n] = _mm512_load_si512(waiting + n * kWaiting + 64);
+  }
 #pragma GCC unroll 2
   for (int64_t k = 0; k < taps; ++k) {
     const uint8_t* tap = codes + offsets[k];
@@ -52,17 +44,16 @@ inline void add_bytes(const uint8_t* rows, int64_t step, int64_t taps, const uin
   }
 #pragma GCC unroll 4
   for (int n = 0; n < N; ++n) {
-    auto* total = reinterpret_cast<uint8_t*>(totals + n * kBytes);
-    carry(total, total + 128, _mm512_sub_epi16(both[n], _mm512_slli_epi16(odd[n], 8)));
-    carry(total + 64, total + 192, odd[n]);
+    _mm512_store_si512(waiting + n * kWaiting, both[n]);
+    _mm512_store_si512(waiting + n * kWaiting + 64, odd[n]);
   }
 }
 
-// Outputs 16 v .. 16 v + 15 of a total.
-inline __m512i unpacked(const int32_t* total, int v) {
-  const auto* words = reinterpret_cast<const uint8_t*>(total) + v / 2 * 64;
-  const __m512i low = _mm512_load_si512(words), high = _mm512_load_si512(words + 128);
-  return v % 2 ? _mm512_unpackhi_epi16(low, high) : _mm512_unpacklo_epi16(low, high);
+// Adds 32 words to 32 totals.
+inline void add_words(__m512i words, int32_t* totals) {
+  const __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(words)), high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(words, 1));
+  _mm512_store_si512(totals, _mm512_add_epi32(_mm512_load_si512(totals), low));
+  _mm512_store_si512(totals + 16, _mm512_add_epi32(_mm512_load_si512(totals + 16), high));
 }
 
 class ByteStack final : public Stack {
@@ -82,16 +73,15 @@ class ByteStack final : public Stack {
   int64_t lanes() const override { return kBytes; }
   int64_t bytes(int64_t taps) const override { return taps * tap_bytes(codes_); }
 
+  int64_t waiting_bytes() const override { return kWaiting; }
+
   void begin(const Taps& window, int32_t* totals) const override {
-    auto* words = reinterpret_cast<uint8_t*>(totals);
     for (int64_t o = 0; o < kBytes; ++o) {
       uint32_t sum = 0;
       for (int64_t k = 0; o < window.outputs && k < window.count; ++k) {
         sum += static_cast<uint32_t>(least_[window.weights[o * window.step + k]]);
       }
-      const auto low = static_cast<uint16_t>(sum), high = static_cast<uint16_t>(sum >> 16);
-      std::memcpy(words + 2 * word_of(byte_of(o)), &low, 2);
-      std::memcpy(words + 128 + 2 * word_of(byte_of(o)), &high, 2);
+      totals[o] = static_cast<int32_t>(sum);
     }
   }
 
@@ -106,31 +96,30 @@ class ByteStack final : public Stack {
   }
 
   void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
-           int32_t* totals) const override {
+           uint8_t* waiting, int32_t*) const override {
     const int64_t step = tap_bytes(codes_);
-    for (int64_t k = 0; k < taps; k += kMostTaps) {
-      const int64_t some = std::min(kMostTaps, taps - k);
-      int64_t p = 0;
-      for (; p + 4 <= count; p += 4) add_bytes<4>(rows + k * step, step, some, codes, offsets + k, places + p, totals + p * kBytes);
-      for (; p < count; ++p) add_bytes<1>(rows + k * step, step, some, codes, offsets + k, places + p, totals + p * kBytes);
+    int64_t p = 0;
+    for (; p + 4 <= count; p += 4) add_bytes<4>(rows, step, taps, codes, offsets, places + p, waiting + p * kWaiting);
+    for (; p < count; ++p) add_bytes<1>(rows, step, taps, codes, offsets, places + p, waiting + p * kWaiting);
+  }
+
+  void settle(uint8_t* waiting, int64_t count, int32_t* totals) const override {
+    for (int64_t p = 0; p < count; ++p, waiting += kWaiting, totals += kBytes) {
+      const __m512i both = _mm512_load_si512(waiting), odd = _mm512_load_si512(waiting + 64);
+      add_words(_mm512_sub_epi16(both, _mm512_slli_epi16(odd, 8)), totals);
+      add_words(odd, totals + 32);
+      _mm512_store_si512(waiting, _mm512_setzero_si512());
+      _mm512_store_si512(waiting + 64, _mm512_setzero_si512());
     }
   }
+
+  void take(const int32_t* sums, int64_t count, int32_t* totals) const override { add_lanes(sums, count * kBytes, totals); }
 
   void by_output(const int32_t* totals, int64_t count, int32_t* out) const override {
-    for (int64_t p = 0; p < count; p += 16) {
-      for (int v = 0; v < 4; ++v) {
-        __m512i row[16];
-        for (int64_t i = 0; i < 16; ++i) row[i] = unpacked(totals + std::min(p + i, count - 1) * kBytes, v);
-        transpose_16x16(row, out + 16 * v * kPlaces + p, kPlaces);
-      }
-    }
+    for (int64_t v = 0; v < kBytes; v += 16) transpose_lanes(totals, kBytes, v, count, out + v * kPlaces, kPlaces);
   }
 
-  void by_place(const int32_t* totals, int64_t count, int32_t* out) const override {
-    for (int64_t p = 0; p < count; ++p) {
-      for (int v = 0; v < 4; ++v) _mm512_store_si512(out + p * kBytes + 16 * v, unpacked(totals + p * kBytes, v));
-    }
-  }
+  void by_place(const int32_t* totals, int64_t count, int32_t* out) const override { std::copy(totals, totals + count * kBytes, out); }
 
  private:
   template <int Q>

@@ -23,6 +23,13 @@ inline __m512i look_up(const __m512i* plane, __m512i weights, __mmask64 upper) {
   return _mm512_mask_blend_epi8(upper, below, _mm512_permutex2var_epi8(plane[2], weights, plane[3]));
 }
 
+// totals[i] += sums[i], modulo 2^32; count: a multiple of 16.
+inline void add_lanes(const int32_t* sums, int64_t count, int32_t* totals) {
+  for (int64_t i = 0; i < count; i += 16) {
+    _mm512_store_si512(totals + i, _mm512_add_epi32(_mm512_load_si512(totals + i), _mm512_load_si512(sums + i)));
+  }
+}
+
 // Transposes 16 x 16 int32: rows[i] of vectors to out[i * step].
 inline void transpose_16x16(__m512i* row, int32_t* out, int64_t step) {
   __m512i t[16];

@@ -115,11 +115,21 @@ class WordStack final : public Stack {
   }
 
   void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
-           int32_t* totals) const override {
+           uint8_t*, int32_t* totals) const override {
     const int64_t step = tap_bytes(codes_);
     int64_t p = 0;
     for (; p + 4 <= count; p += 4) add_words<4>(rows, step, taps, codes, offsets, places + p, totals + p * kWords);
     for (; p < count; ++p) add_words<1>(rows, step, taps, codes, offsets, places + p, totals + p * kWords);
+  }
+
+  void take(const int32_t* sums, int64_t count, int32_t* totals) const override {
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_add_epi32(even, _mm512_set1_epi32(1));
+    for (int64_t p = 0; p < count; ++p, sums += kWords, totals += kWords) {
+      const __m512i first = _mm512_load_si512(sums), second = _mm512_load_si512(sums + 16);
+      _mm512_store_si512(totals, _mm512_add_epi32(_mm512_load_si512(totals), _mm512_permutex2var_epi32(first, even, second)));
+      _mm512_store_si512(totals + 16, _mm512_add_epi32(_mm512_load_si512(totals + 16), _mm512_permutex2var_epi32(first, odd, second)));
+    }
   }
 
   void by_output(const int32_t* totals, int64_t count, int32_t* out) const override {
@@ -197,13 +207,14 @@ class WideStack final : public Stack {
   }
 
   void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
-           int32_t* totals) const override {
+           uint8_t*, int32_t* totals) const override {
     const int64_t step = tap_bytes(codes_);
     int64_t p = 0;
     for (; p + 4 <= count; p += 4) add_wides<4>(rows, step, taps, codes, offsets, places + p, totals + p * kWides);
     for (; p < count; ++p) add_wides<1>(rows, step, taps, codes, offsets, places + p, totals + p * kWides);
   }
 
+  void take(const int32_t* sums, int64_t count, int32_t* totals) const override { add_lanes(sums, count * kWides, totals); }
   void by_output(const int32_t* totals, int64_t count, int32_t* out) const override { transpose_lanes(totals, kWides, 0, count, out, kPlaces); }
   void by_place(const int32_t* totals, int64_t count, int32_t* out) const override { std::copy(totals, totals + count * kWides, out); }
 

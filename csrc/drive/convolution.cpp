@@ -3,32 +3,20 @@
 #include <memory>
 #include <vector>
 
+#include "drive/convolution.hpp"
 #include "drive/layout.hpp"
 #include "drive/parallel.hpp"
 #include "drive/runs.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "drive/spans.hpp"
-#include "drive/stacked.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
 namespace {
 
-struct Job {
-  const Convolution& s;
-  const Layout& l;
-  const uint8_t* planes;   // laid out as `l` says
-  const uint8_t* weights;  // [out_channels, window]
-  int threads;
-  const Sink& out;
-
-  // Byte 0 of a group in one run.
-  const uint8_t* group(int64_t run, int64_t g) const { return planes + run * l.run_step + g * s.group_in() * l.channel_step; }
-};
-
 // Weight fixed, vector along the pixels. A task takes the same positions of many channels, whatever their groups.
-void along_pixels(const Job& job, const RowTable& table, int64_t block_length) {
+void along_pixels(const ConvolutionJob& job, const RowTable& table, int64_t block_length) {
   const Convolution& s = job.s;
   const int64_t length = std::min(job.l.run, block_length);
   const int64_t blocks = ceil_div(job.l.run, length), outer = job.l.runs * blocks;
@@ -51,7 +39,7 @@ void along_pixels(const Job& job, const RowTable& table, int64_t block_length) {
 }
 
 // Activation fixed, vector along the output channels: for planes of few pixels.
-void along_channels(const Job& job, const RowTable& table, int64_t length) {
+void along_channels(const ConvolutionJob& job, const RowTable& table, int64_t length) {
   const Convolution& s = job.s;
   const int64_t k = s.window(), outs = s.group_out();
   const std::unique_ptr<uint8_t[]> stream(new uint8_t[static_cast<size_t>(s.groups * k * outs)]);
@@ -83,38 +71,12 @@ void along_channels(const Job& job, const RowTable& table, int64_t length) {
 }
 
 // Pixels [first, first + count) of all images, image after image, as bytes from the start of the planes.
-void find_pixels(const Job& job, int64_t first, int64_t count, int64_t* places) {
+void find_pixels(const ConvolutionJob& job, int64_t first, int64_t count, int64_t* places) {
   const Convolution& s = job.s;
   for (int64_t i = 0; i < count; ++i) {
     const int64_t image = (first + i) / s.pixels(), q = (first + i) % s.pixels();
     const int64_t start = image * (job.l.in_place ? job.l.run_step : job.l.image_positions());
     places[i] = start + q / s.out_w * job.l.pitch_w + q % s.out_w;
-  }
-}
-
-// Products of all activation codes stacked, outputs side by side: for many pixels and many channels.
-void by_stack(const Job& job, const Stack& stack, const StackCost& cost, int64_t table_codes) {
-  const Convolution& s = job.s;
-  for (int64_t g = 0; g < s.groups; ++g) {
-    StackedJob work{};
-    work.codes = job.planes + g * s.group_in() * job.l.channel_step;
-    work.offsets = job.l.offsets.data();
-    work.places = [&](int64_t first, int64_t count, int64_t* places) { find_pixels(job, first, count, places); };
-    work.place_count = s.batch * s.pixels();
-    work.weights = {job.weights + g * s.group_out() * s.window(), s.window(), s.group_out(), s.window()};
-    work.table_codes = table_codes;
-    work.threads = job.threads;
-    work.by_output = true;
-    work.hand_over = [&](int64_t o0, int64_t o_count, int64_t p0, int64_t p_count, const int32_t* sums) {
-      for (int64_t o = 0; o < o_count; ++o) {
-        for (int64_t p = p0; p < p0 + p_count;) {
-          const int64_t image = p / s.pixels(), end = std::min(p0 + p_count, (image + 1) * s.pixels());
-          job.out.plane(image, g * s.group_out() + o0 + o, p - image * s.pixels(), end - p, sums + o * Stack::kPlaces + p - p0);
-          p = end;
-        }
-      }
-    };
-    stacked_sums(stack, cost, work);
   }
 }
 
@@ -138,6 +100,30 @@ Scheme choose(const Convolution& s, const Layout& l, const Path& path, const Spa
 
 }  // namespace
 
+void stacked_group(const ConvolutionJob& job, int64_t g, const Stack& stack, const StackCost& cost, int64_t table_codes, const OtherSums& other) {
+  const Convolution& s = job.s;
+  StackedJob work{};
+  work.codes = job.planes + g * s.group_in() * job.l.channel_step;
+  work.offsets = job.l.offsets.data();
+  work.places = [&](int64_t first, int64_t count, int64_t* places) { find_pixels(job, first, count, places); };
+  work.place_count = s.batch * s.pixels();
+  work.weights = {job.weights + g * s.group_out() * s.window(), s.window(), s.group_out(), s.window()};
+  work.table_codes = table_codes;
+  work.threads = job.threads;
+  work.other = other;
+  work.by_output = true;
+  work.hand_over = [&](int64_t o0, int64_t o_count, int64_t p0, int64_t p_count, const int32_t* sums) {
+    for (int64_t o = 0; o < o_count; ++o) {
+      for (int64_t p = p0; p < p0 + p_count;) {
+        const int64_t image = p / s.pixels(), end = std::min(p0 + p_count, (image + 1) * s.pixels());
+        job.out.plane(image, g * s.group_out() + o0 + o, p - image * s.pixels(), end - p, sums + o * Stack::kPlaces + p - p0);
+        p = end;
+      }
+    }
+  };
+  stacked_sums(stack, cost, work);
+}
+
 void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, const Path& path, Scheme scheme,
                 const Sink& out) {
   const Layout l = layout_of(s, a.codes() != nullptr);
@@ -147,13 +133,14 @@ void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolu
     packed.reset(new uint8_t[static_cast<size_t>(s.channels * l.channel_step)]);
     a.pack(s, l, threads, packed.get());
   }
-  const Job job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};
+  const ConvolutionJob job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};
   const Spans spans = spans_of(lut);
   if (scheme == Scheme::choose) scheme = choose(s, l, path, spans, lut.rows);
   if (scheme == Scheme::fix_activation) {
     along_channels(job, *path.rows(lut), path.row_cost(spans.row).block);
   } else if (scheme == Scheme::stack_activation) {
-    by_stack(job, *path.stack(lut, s.group_out()), path.stack_cost(spans.column, s.group_out()), lut.rows);
+    const std::unique_ptr<Stack> stack = path.stack(lut, s.group_out());
+    for (int64_t g = 0; g < s.groups; ++g) stacked_group(job, g, *stack, path.stack_cost(spans.column, s.group_out()), lut.rows, {});
   } else {
     along_pixels(job, *path.rows(lut.transposed()), path.row_cost(spans.column).block);
   }

@@ -1,14 +1,12 @@
 // Matrix product through the table: one operand fixed, the other transposed so that the vector runs along its outputs.
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <numeric>
 #include <vector>
 
+#include "drive/matrix.hpp"
 #include "drive/parallel.hpp"
 #include "drive/sink.hpp"
-#include "drive/spans.hpp"
-#include "drive/stacked.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -46,22 +44,12 @@ double row_cycles(const RowCost& cost, int64_t fixed, int64_t streamed, int64_t 
   return static_cast<double>(fixed * k * ceil_div(streamed, length)) * cost.call(length);
 }
 
-struct Shape {
-  int64_t m, n, k;
-};
-
-Scheme choose(const Shape& s, const Lut& lut, const Path& path, const Spans& spans) {
-  struct Offer {
-    Scheme scheme;
-    double cycles;
-  };
-  const Offer offers[] = {
-      {Scheme::fix_activation, row_cycles(path.row_cost(spans.row), s.m, s.n, s.k)},
-      {Scheme::fix_weight, row_cycles(path.row_cost(spans.column), s.n, s.m, s.k)},
-      {Scheme::stack_activation, stacked_cycles(path.stack_cost(spans.column, s.n), s.m, s.n, s.k, lut.rows)},
-      {Scheme::stack_weight, stacked_cycles(path.stack_cost(spans.row, s.m), s.n, s.m, s.k, lut.columns)},
-  };
-  return std::min_element(std::begin(offers), std::end(offers), [](const Offer& x, const Offer& y) { return x.cycles < y.cycles; })->scheme;
+Scheme choose(const MatrixJob& s, const Lut& lut, const Path& path, const Spans& spans) {
+  const double activations = row_cycles(path.row_cost(spans.row), s.m, s.n, s.k);
+  const double weights = row_cycles(path.row_cost(spans.column), s.n, s.m, s.k);
+  const Stacking stacked = cheaper_stacking(s, lut, path, spans);
+  if (stacked.cycles < std::min(activations, weights)) return stacked.of_weights ? Scheme::stack_weight : Scheme::stack_activation;
+  return weights < activations ? Scheme::fix_weight : Scheme::fix_activation;
 }
 
 // Sums of codes [places, k] with weights [outputs, k] by stacked products of the codes of the former.
@@ -77,35 +65,47 @@ StackedJob stacked_job(const uint8_t* codes, const uint8_t* weights, const int64
   return job;
 }
 
-void by_stack(const uint8_t* a, const uint8_t* b, const Lut& lut, const Shape& s, int threads, const Path& path, const Spans& spans,
-              bool of_weights, const Sink& out) {
+Stacking stacking_of(const MatrixJob& s, const Lut& lut, const Path& path, const Spans& spans, bool of_weights) {
+  const int64_t places = of_weights ? s.n : s.m, outputs = of_weights ? s.m : s.n;
+  const StackCost cost = path.stack_cost(of_weights ? spans.row : spans.column, outputs);
+  return {of_weights, cost, stacked_cycles(cost, places, outputs, s.k, of_weights ? lut.columns : lut.rows)};
+}
+
+}  // namespace
+
+Stacking cheaper_stacking(const MatrixJob& job, const Lut& lut, const Path& path, const Spans& spans) {
+  const Stacking of_activations = stacking_of(job, lut, path, spans, false), of_weights = stacking_of(job, lut, path, spans, true);
+  return of_weights.cycles < of_activations.cycles ? of_weights : of_activations;
+}
+
+void stacked_product(const MatrixJob& s, const Lut& lut, const Path& path, const Stacking& stacking, const OtherSums& other) {
   std::vector<int64_t> offsets(static_cast<size_t>(s.k));
   std::iota(offsets.begin(), offsets.end(), int64_t{0});
-  const int64_t outputs = of_weights ? s.m : s.n;
-  const StackCost cost = path.stack_cost(of_weights ? spans.row : spans.column, outputs);
-  const std::unique_ptr<Stack> stack = path.stack(of_weights ? lut.transposed() : lut, outputs);
-  StackedJob job = of_weights ? stacked_job(b, a, offsets.data(), s.n, s.m, s.k) : stacked_job(a, b, offsets.data(), s.m, s.n, s.k);
-  job.table_codes = of_weights ? lut.columns : lut.rows;
-  job.threads = threads;
+  const bool of_weights = stacking.of_weights;
+  const Lut table = of_weights ? lut.transposed() : lut;
+  const std::unique_ptr<Stack> stack = path.stack(table, of_weights ? s.m : s.n);
+  StackedJob job = of_weights ? stacked_job(s.b, s.a, offsets.data(), s.n, s.m, s.k) : stacked_job(s.a, s.b, offsets.data(), s.m, s.n, s.k);
+  job.table_codes = table.rows;
+  job.threads = s.threads;
+  job.other = other;
   job.by_output = of_weights;  // a run of the result is a row of columns: places here, outputs there
   job.hand_over = [&](int64_t o0, int64_t o_count, int64_t p0, int64_t p_count, const int32_t* sums) {
     const int64_t rows = of_weights ? o_count : p_count, first_row = of_weights ? o0 : p0;
     const int64_t columns = of_weights ? p_count : o_count, first_column = of_weights ? p0 : o0;
     const int64_t step = of_weights ? Stack::kPlaces : stack->lanes();
-    for (int64_t r = 0; r < rows; ++r) out.row(first_row + r, first_column, columns, sums + r * step);
+    for (int64_t r = 0; r < rows; ++r) s.out.row(first_row + r, first_column, columns, sums + r * step);
   };
-  stacked_sums(*stack, cost, job);
+  stacked_sums(*stack, stacking.cost, job);
 }
-
-}  // namespace
 
 void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, const Path& path,
                 Scheme scheme, const Sink& out) {
   threads = useful_threads(m * n * k, threads);
   const Spans spans = spans_of(lut);
-  if (scheme == Scheme::choose) scheme = choose({m, n, k}, lut, path, spans);
+  const MatrixJob job{a, b, m, n, k, threads, out};
+  if (scheme == Scheme::choose) scheme = choose(job, lut, path, spans);
   if (scheme == Scheme::stack_activation || scheme == Scheme::stack_weight) {
-    by_stack(a, b, lut, {m, n, k}, threads, path, spans, scheme == Scheme::stack_weight, out);
+    stacked_product(job, lut, path, stacking_of(job, lut, path, spans, scheme == Scheme::stack_weight), {});
     return;
   }
   const bool fix_a = scheme == Scheme::fix_activation;

@@ -51,35 +51,4 @@ class Int32Sink final : public Sink {
   int64_t pixels_;  // elements from one channel to the next
 };
 
-// Adds to int32 sums that an Int32Sink left in memory: two products that share their sums. `then`, if any, gets the totals; what it
-// writes may lie in the same memory.
-class AddSink final : public Sink {
- public:
-  static AddSink of_planes(int32_t* sums, int64_t channels, int64_t pixels, const Sink* then) { return {sums, channels * pixels, pixels, then}; }
-  static AddSink of_rows(int32_t* sums, int64_t columns, const Sink* then) { return {sums, columns, 0, then}; }
-
-  void plane(int64_t image, int64_t channel, int64_t first, int64_t count, const int32_t* sums) const override {
-    int32_t* const total = sums_ + image * step_ + channel * pixels_ + first;
-    add(sums, count, total);
-    if (then_) then_->plane(image, channel, first, count, total);
-  }
-  void row(int64_t row, int64_t first, int64_t count, const int32_t* sums) const override {
-    int32_t* const total = sums_ + row * step_ + first;
-    add(sums, count, total);
-    if (then_) then_->row(row, first, count, total);
-  }
-
- private:
-  AddSink(int32_t* sums, int64_t step, int64_t pixels, const Sink* then) : sums_(sums), step_(step), pixels_(pixels), then_(then) {}
-
-  // Modulo 2^32.
-  static void add(const int32_t* sums, int64_t count, int32_t* total) {
-    for (int64_t i = 0; i < count; ++i) total[i] = static_cast<int32_t>(static_cast<uint32_t>(total[i]) + static_cast<uint32_t>(sums[i]));
-  }
-
-  int32_t* sums_;
-  int64_t step_, pixels_;  // as in Int32Sink
-  const Sink* then_;
-};
-
 }  // namespace inexact

@@ -1,6 +1,7 @@
 #include "drive/stacked.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 #include "drive/memory.hpp"
@@ -36,13 +37,30 @@ struct Task {
   int64_t o0, o1, p0, p1;
 };
 
-void hand_over(const Stack& stack, const StackedJob& job, const Task& task, const int32_t* totals) {
+// Sums of all places of a task.
+struct Sums {
+  Sums(const Stack& stack, int64_t count)
+      : memory(aligned_bytes(count * stack.lanes() * static_cast<int64_t>(sizeof(int32_t)))), waiting(aligned_bytes(count * stack.waiting_bytes())) {
+    totals = reinterpret_cast<int32_t*>(memory.get());
+    std::memset(waiting.get(), 0, static_cast<size_t>(count * stack.waiting_bytes()));
+  }
+
+  Bytes memory, waiting;
+  int32_t* totals;
+};
+
+void hand_over(const Stack& stack, const StackedJob& job, const Task& task, const int64_t* places, const Sums& all) {
   const int64_t lanes = stack.lanes();
   const Bytes memory = aligned_bytes(lanes * Stack::kPlaces * static_cast<int64_t>(sizeof(int32_t)));
   auto* sums = reinterpret_cast<int32_t*>(memory.get());
   for (int64_t p = task.p0; p < task.p1; p += Stack::kPlaces) {
-    const int64_t count = std::min(Stack::kPlaces, task.p1 - p);
-    const int32_t* const from = totals + (p - task.p0) * lanes;
+    const int64_t count = std::min(Stack::kPlaces, task.p1 - p), first = p - task.p0;
+    int32_t* const from = all.totals + first * lanes;
+    stack.settle(all.waiting.get() + first * stack.waiting_bytes(), count, from);
+    if (job.other) {
+      job.other(task.o0, places + first, count, sums);
+      stack.take(sums, count, from);
+    }
     if (job.by_output) {
       stack.by_output(from, count, sums);
     } else {
@@ -54,21 +72,26 @@ void hand_over(const Stack& stack, const StackedJob& job, const Task& task, cons
 
 void run(const Stack& stack, const StackedJob& job, const Task& task) {
   const int64_t lanes = stack.lanes(), count = task.p1 - task.p0, taps = job.weights.count;
-  const int64_t together = std::max<int64_t>(1, std::min(taps, kRowsBytes / stack.bytes(1)));
+  const int64_t together = std::max<int64_t>(1, std::min({taps, kRowsBytes / stack.bytes(1), Stack::kMostWaiting}));
   const Bytes rows = aligned_bytes(stack.bytes(together));
-  const Bytes memory = aligned_bytes(count * lanes * static_cast<int64_t>(sizeof(int32_t)));
-  auto* totals = reinterpret_cast<int32_t*>(memory.get());
+  const Sums sums(stack, count);
+  int32_t* const totals = sums.totals;
   std::vector<int64_t> places(static_cast<size_t>(count));
   job.places(task.p0, count, places.data());
   Taps window{job.weights.weights + task.o0 * job.weights.step, job.weights.step, task.o1 - task.o0, taps};
   stack.begin(window, totals);
   for (int64_t p = 1; p < count; ++p) std::copy(totals, totals + lanes, totals + p * lanes);
-  for (int64_t k = 0; k < taps; k += together) {
+  for (int64_t k = 0, waiting = 0; k < taps; k += together) {
     const int64_t some = std::min(together, taps - k);
+    if (waiting + some > Stack::kMostWaiting) {
+      stack.settle(sums.waiting.get(), count, totals);
+      waiting = 0;
+    }
     stack.build({window.weights + k, window.step, window.outputs, some}, rows.get());
-    stack.add(rows.get(), some, job.codes, job.offsets + k, places.data(), count, totals);
+    stack.add(rows.get(), some, job.codes, job.offsets + k, places.data(), count, sums.waiting.get(), totals);
+    waiting += some;
   }
-  hand_over(stack, job, task, totals);
+  hand_over(stack, job, task, places.data(), sums);
 }
 
 }  // namespace

@@ -8,6 +8,10 @@
 
 namespace inexact {
 
+// Fills sums[count][lanes] of a block of outputs from o0 at some places, at most Stack::kPlaces, found as StackedJob::places does: they are
+// added to the totals. May be empty.
+using OtherSums = std::function<void(int64_t o0, const int64_t* places, int64_t count, int32_t* sums)>;
+
 // One product of codes found at offsets[k] + place(i), 0 <= i < places, with `outputs` rows of weights.
 struct StackedJob {
   const uint8_t* codes;
@@ -17,6 +21,8 @@ struct StackedJob {
   Taps weights;                                                         // all outputs, all taps
   int64_t table_codes;                                                  // codes that a row exists for
   int threads;
+
+  OtherSums other;
 
   // Called with the sums of outputs [o0, o0 + o_count) at places [p0, p0 + p_count), p_count <= Stack::kPlaces: sums[o][kPlaces] if
   // `by_output`, else sums[p][lanes].

@@ -145,9 +145,6 @@ struct Call {
   }
 };
 
-// The memory of the outputs as that of their sums.
-int32_t* sums_in(void* out) { return static_cast<int32_t*>(out); }
-
 lowrank::Split split_of(const lowrank::Factors* product, const Array<const int32_t, 2>& error, const std::string& isa) {
   require(product != nullptr, "an error needs the product it belongs to");
   return {*product, lut_of(error), isa};
@@ -174,7 +171,7 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   const CodeSource codes(call.codes.get());
   const FinishSink sink(call.epilogue, loops, out.data());
   if (error) {
-    lowrank::split_conv(codes, w.data(), split_of(factors, *error, isa), s, threads, sums_in(out.data()), &sink);
+    lowrank::split_conv(codes, w.data(), split_of(factors, *error, isa), s, threads, sink);
   } else if (factors) {
     lowrank::conv(codes, w.data(), *factors, s, threads, lowrank::path_in(isa), sink);
   } else {
@@ -198,7 +195,7 @@ bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int3
   if (!call.prepare(x.data(), Order::planes, q, s, around, loops, threads)) return false;
   const FinishSink sink(call.epilogue, loops, out.data());
   if (error) {
-    lowrank::split_gemm(call.codes.get(), w.data(), split_of(factors, *error, isa), m, n, k, threads, sums_in(out.data()), &sink);
+    lowrank::split_gemm(call.codes.get(), w.data(), split_of(factors, *error, isa), m, n, k, threads, sink);
   } else if (factors) {
     lowrank::gemm(call.codes.get(), w.data(), *factors, m, n, k, threads, lowrank::path_in(isa), sink);
   } else {

@@ -67,7 +67,7 @@ void multiply_split(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, const 
   require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
   const Lut errors = lut_of(error);
   const nb::gil_scoped_release unlocked;
-  split_gemm(a.data(), b.data(), {product, errors, isa}, m, n, k, threads, out.data(), nullptr);
+  split_gemm(a.data(), b.data(), {product, errors, isa}, m, n, k, threads, Int32Sink::of_rows(out.data(), n));
 }
 
 void convolve_split(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Factors& product, Array<const int32_t, 2> error,
@@ -77,7 +77,8 @@ void convolve_split(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const 
   require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
   const Lut errors = lut_of(error);
   const nb::gil_scoped_release unlocked;
-  split_conv(CodeSource(a.data()), w.data(), {product, errors, isa}, shape, threads, out.data(), nullptr);
+  split_conv(CodeSource(a.data()), w.data(), {product, errors, isa}, shape, threads,
+             Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 
 std::vector<std::string> isas() {

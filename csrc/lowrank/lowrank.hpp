@@ -82,6 +82,9 @@ struct Path {
   // out[r * out_step + p] for r < rows <= kMostRows and p < positions rounded up to 16, positions <= kPositions.
   void (*sum)(const Block& block, int64_t rows, int64_t positions, int32_t* out, int64_t out_step);
 
+  // The same sums for positions that lie anywhere: out[i * rows + r] of position places[i], in bytes. rows: a multiple of 16, at most 64.
+  void (*scattered)(const Block& block, int64_t rows, const int64_t* places, int64_t count, int32_t* out);
+
   // out[4 p + i] = map[rows[i][p]], 0 <= p < count; a null row gives zeros.
   void (*interleave)(const uint8_t* const* rows, int64_t count, const uint8_t* map, uint8_t* out);
 
@@ -114,9 +117,8 @@ struct Split {
   const std::string& isa;  // an instruction set of the table engine
 };
 
-// The same for such a table, in `sums` [m, n] or [images, channels, pixels]. `then`, if any, gets the totals and may write to that memory.
-void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t m, int64_t n, int64_t k, int threads, int32_t* sums,
-                const Sink* then);
-void split_conv(const Source& a, const uint8_t* w, const Split& table, const Convolution& s, int threads, int32_t* sums, const Sink* then);
+// Codes and results as for gemm and conv. The error's products are stacked, and those of the product are added as its totals are handed over.
+void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t m, int64_t n, int64_t k, int threads, const Sink& out);
+void split_conv(const Source& a, const uint8_t* w, const Split& table, const Convolution& s, int threads, const Sink& out);
 
 }  // namespace inexact::lowrank

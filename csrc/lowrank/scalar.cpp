@@ -41,6 +41,36 @@ void sum(const Block& block, int64_t rows, int64_t positions, int32_t* out, int6
   }
 }
 
+template <typename Panel, typename Stream>
+void scattered_steps(const uint8_t* bytes, const uint8_t* at, const int64_t* offsets, int64_t count, int64_t rows, uint32_t* sums) {
+  const auto* panel = reinterpret_cast<const Panel*>(bytes);
+  for (int64_t k = 0; k < count; ++k, panel += 4 * rows) {
+    const auto* four = reinterpret_cast<const Stream*>(at + offsets[k]);
+    for (int64_t r = 0; r < rows; ++r) {
+      const Panel* row = panel + 4 * r;
+      sums[r] += static_cast<uint32_t>((row[0] * four[0] + row[1] * four[1]) + (row[2] * four[2] + row[3] * four[3]));
+    }
+  }
+}
+
+void scattered(const Block& block, int64_t rows, const int64_t* places, int64_t count, int32_t* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    auto* sums = reinterpret_cast<uint32_t*>(out + i * rows);
+    std::fill(sums, sums + rows, 0u);
+    const uint8_t* panel = block.panel;
+    const int64_t* offsets = block.offsets;
+    for (int64_t s = 0; s < block.segment_count; ++s) {
+      const Segment& segment = block.segments[s];
+      const auto run = segment.stream_signed ? &scattered_steps<uint8_t, int8_t> : &scattered_steps<int8_t, uint8_t>;
+      run(panel, block.stream + places[i], offsets, segment.steps, rows, sums);
+      panel += 4 * rows * segment.steps;
+      offsets += segment.steps;
+      for (int64_t r = 0; r < rows; ++r) sums[r] <<= segment.shift;
+    }
+    for (int64_t r = 0; r < rows; ++r) sums[r] += static_cast<uint32_t>(block.start[r]);
+  }
+}
+
 template <typename Weight, typename Stream>
 void taps(const TapGroup& group, const uint8_t* bytes, const uint8_t* position, int64_t positions, uint32_t* out) {
   const auto* weight = reinterpret_cast<const Weight*>(bytes);
@@ -91,7 +121,7 @@ void quads(const uint8_t* codes, int64_t row_step, int64_t rows, int64_t count, 
 
 }  // namespace
 
-const Path scalar_path{&filter, &map, &regroup, &sum, &interleave, &quads};
+const Path scalar_path{&filter, &map, &regroup, &sum, &scattered, &interleave, &quads};
 
 bool path_supported(const std::string& isa) {
   if (isa == "scalar") return true;

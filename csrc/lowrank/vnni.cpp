@@ -6,14 +6,10 @@
 #include <cstring>
 
 #include "lowrank/lowrank.hpp"
+#include "lowrank/vnni.hpp"
 
 namespace inexact::lowrank {
 namespace {
-
-template <bool Signed>
-inline __m512i multiply(__m512i sums, __m512i row, __m512i stream) {
-  return Signed ? _mm512_dpbusd_epi32(sums, row, stream) : _mm512_dpbusd_epi32(sums, stream, row);
-}
 
 template <int R, int V, bool Signed>
 inline void steps(const Block& block, const uint8_t*& panel, const int64_t*& offset, int64_t count, __m512i (&sums)[R][V]) {
@@ -228,6 +224,6 @@ void quads(const uint8_t* codes, int64_t row_step, int64_t rows, int64_t count, 
 
 }  // namespace
 
-const Path vnni_path{&filter, &map, &regroup, &sum, &interleave, &quads};
+const Path vnni_path{&filter, &map, &regroup, &sum, &vnni_scattered, &interleave, &quads};
 
 }  // namespace inexact::lowrank

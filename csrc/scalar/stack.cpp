@@ -42,7 +42,7 @@ class PortableStack final : public Stack {
   }
 
   void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,
-           int32_t* totals) const override {
+           uint8_t*, int32_t* totals) const override {
     const auto* products = reinterpret_cast<const uint32_t*>(rows);
     for (int64_t p = 0; p < count; ++p) {
       auto* total = reinterpret_cast<uint32_t*>(totals) + p * kLanes;
@@ -53,6 +53,15 @@ class PortableStack final : public Stack {
         for (int64_t o = 0; o < kLanes; ++o) sum[o] += row[o];
       }
       std::copy(sum, sum + kLanes, total);
+    }
+  }
+
+  void take(const int32_t* sums, int64_t count, int32_t* totals) const override {
+    for (int64_t p = 0; p < count; ++p) {
+      for (int64_t o = 0; o < kLanes; ++o) {
+        int32_t& total = totals[p * kLanes + o];
+        total = static_cast<int32_t>(static_cast<uint32_t>(total) + static_cast<uint32_t>(sums[p * kLanes + o]));
+      }
     }
   }
 

@@ -70,6 +70,32 @@ def check(isa: str, side: str, seed: int) -> None:
         product[...] = 0
         _core.gemm(left, right, lut, product, 2, isa, scheme)
         np.testing.assert_array_equal(product, expected, err_msg=f"{isa} {scheme} {seed}")
+    check_split(isa, (a, w, out, options), (left, right, product), lut)
+
+
+def check_split(
+    isa: str, convolution: tuple[Array, Array, Array, tuple[Any, ...]], matrices: tuple[Array, Array, Array], lut: Array
+) -> None:
+    """The same sums with a product of two terms added to the table: codes of a times 200 times signed codes of b."""
+    codes = np.arange(256)
+    signed = codes - 256 * (codes >= 128)
+    a_map = np.tile(codes.astype(np.uint8), (2, 1))
+    hundreds = 200 * signed
+    b_map = np.stack([hundreds >> 8, (hundreds & 255) - 128]).astype(np.uint8)  # 256 * high + low, the low one less 128
+    factors = _core.Factors(a_map, b_map, [False, False], [8, 0], np.zeros(256, np.int32))
+    table = (lut + np.multiply.outer(codes, 256 * (hundreds >> 8) + (hundreds & 255) - 128)[: len(lut), : lut.shape[1]]).astype(np.int32)
+    a, w, out, options = convolution
+    wanted = np.empty_like(out)
+    _core.conv2d(a, w, table, wanted, *options, "reference")
+    out[...] = 0
+    _core.split_conv2d(a, w, factors, lut, out, *options, isa)
+    np.testing.assert_array_equal(out, wanted, err_msg=f"{isa} split")
+    left, right, product = matrices
+    expected = np.empty_like(product)
+    _core.gemm(left, right, table, expected, 2, "reference")
+    product[...] = 0
+    _core.split_gemm(left, right, factors, lut, product, 2, isa)
+    np.testing.assert_array_equal(product, expected, err_msg=f"{isa} split")
 
 
 def told(action: Callable[[], None]) -> str:
