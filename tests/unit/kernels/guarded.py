@@ -70,7 +70,8 @@ def check(isa: str, side: str, seed: int) -> None:
         product[...] = 0
         _core.gemm(left, right, lut, product, 2, isa, scheme)
         np.testing.assert_array_equal(product, expected, err_msg=f"{isa} {scheme} {seed}")
-    check_split(isa, (a, w, out, options), (left, right, product), lut)
+    if seed % 3 == 0:
+        check_split(isa, (a, w, out, options), (left, right, product), lut)
 
 
 def check_split(
