@@ -15,31 +15,50 @@
 namespace inexact {
 namespace {
 
-// Weight fixed, vector along the pixels. A task takes the same positions of many channels, whatever their groups.
+// Weight fixed, vector along the pixels. A task takes the same positions of many channels, whatever their groups; or all positions of one
+// channel where no other reads its plane, so that outputs are written one after another.
 void along_pixels(const ConvolutionJob& job, const RowTable& table, int64_t block_length) {
   const Convolution& s = job.s;
-  const int64_t length = std::min(job.l.run, block_length);
-  const int64_t blocks = ceil_div(job.l.run, length), outer = job.l.runs * blocks;
+  const int64_t length = std::min(job.l.run, block_length), blocks = ceil_div(job.l.run, length);
+  const bool direct = job.l.pitch_w == s.out_w && (job.l.in_place || s.batch == 1);
+  std::vector<Runs> tiles;
+  for (int64_t p = 0; p < job.l.run; p += length) tiles.emplace_back(s, job.l, p, std::min(job.l.run, p + length));
+  const auto one = [&](int64_t run, int64_t block, int64_t channel, int32_t* sums) {
+    const int64_t p0 = block * length, p1 = std::min(job.l.run, p0 + length);
+    int32_t* storage = direct ? job.out.plane_storage(run, channel, p0) : nullptr;
+    table.sum(job.weights + channel * s.window(), s.window(), job.group(run, channel / s.group_out()) + p0, job.l.offsets.data(), p1 - p0,
+              storage ? storage : sums);
+    if (!storage) tiles[static_cast<size_t>(block)].hand_over(sums, run, channel, job.out);
+  };
+  if (s.group_in() == 1 && s.out_channels >= 4 * job.threads) {
+    parallel_for(job.l.runs * s.out_channels, job.threads, [&](int64_t task) {
+      std::vector<int32_t> sums(static_cast<size_t>(length));
+      for (int64_t block = 0; block < blocks; ++block) one(task / s.out_channels, block, task % s.out_channels, sums.data());
+    });
+    return;
+  }
+  const int64_t outer = job.l.runs * blocks;
   const int64_t parts = std::min(s.out_channels, std::max<int64_t>(1, ceil_div(4 * job.threads, outer)));
   const int64_t share = ceil_div(s.out_channels, parts);
-  const bool direct = job.l.pitch_w == s.out_w && (job.l.in_place || s.batch == 1);
   parallel_for(outer * parts, job.threads, [&](int64_t task) {
     const int64_t part = task % parts, block = task / parts % blocks, run = task / (parts * blocks);
-    const int64_t p0 = block * length, p1 = std::min(job.l.run, p0 + length);
-    std::vector<int32_t> sums(static_cast<size_t>(p1 - p0));
-    const Runs runs(s, job.l, p0, p1);
-    for (int64_t channel = part * share; channel < std::min(s.out_channels, (part + 1) * share); ++channel) {
-      const uint8_t* planes = job.group(run, channel / s.group_out());
-      int32_t* storage = direct ? job.out.plane_storage(run, channel, p0) : nullptr;
-      int32_t* target = storage ? storage : sums.data();
-      table.sum(job.weights + channel * s.window(), s.window(), planes + p0, job.l.offsets.data(), p1 - p0, target);
-      if (!storage) runs.hand_over(sums.data(), run, channel, job.out);
-    }
+    std::vector<int32_t> sums(static_cast<size_t>(length));
+    for (int64_t channel = part * share; channel < std::min(s.out_channels, (part + 1) * share); ++channel) one(run, block, channel, sums.data());
   });
 }
 
+// Pixels [first, first + count) of all images, image after image, as bytes from the start of the planes.
+void find_pixels(const ConvolutionJob& job, int64_t first, int64_t count, int64_t* places) {
+  const Convolution& s = job.s;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t image = (first + i) / s.pixels(), q = (first + i) % s.pixels();
+    const int64_t start = image * (job.l.in_place ? job.l.run_step : job.l.image_positions());
+    places[i] = start + q / s.out_w * job.l.pitch_w + q % s.out_w;
+  }
+}
+
 // Activation fixed, vector along the output channels: for planes of few pixels.
-void along_channels(const ConvolutionJob& job, const RowTable& table, int64_t length) {
+void along_channels(const ConvolutionJob& job, const RowTable& table, int64_t length, int64_t lanes, const OtherSums& other) {
   const Convolution& s = job.s;
   const int64_t k = s.window(), outs = s.group_out();
   const std::unique_ptr<uint8_t[]> stream(new uint8_t[static_cast<size_t>(s.groups * k * outs)]);
@@ -62,22 +81,25 @@ void along_channels(const ConvolutionJob& job, const RowTable& table, int64_t le
                   sums.data() + (q - q0) * outs + o0);
       }
     }
+    if (other) {
+      int64_t places[pixels];
+      find_pixels(job, image * s.pixels() + q0, q1 - q0, places);
+      const auto add = [&](int64_t o0, int64_t q, int64_t count, const int32_t* extra) {
+        int32_t* const to = sums.data() + q * outs + o0;
+        for (int64_t o = 0; o < count; ++o) to[o] = static_cast<int32_t>(static_cast<uint32_t>(to[o]) + static_cast<uint32_t>(extra[o]));
+      };
+      std::vector<int32_t> extra(static_cast<size_t>(pixels * lanes));
+      for (int64_t o0 = 0; o0 < outs; o0 += lanes) {
+        other(g * outs + o0, places, q1 - q0, extra.data());
+        for (int64_t q = 0; q < q1 - q0; ++q) add(o0, q, std::min(lanes, outs - o0), extra.data() + q * lanes);
+      }
+    }
     for (int64_t o = 0; o < outs; ++o) {
       int32_t segment[pixels];
       for (int64_t q = q0; q < q1; ++q) segment[q - q0] = sums[(q - q0) * outs + o];
       job.out.plane(image, g * outs + o, q0, q1 - q0, segment);
     }
   });
-}
-
-// Pixels [first, first + count) of all images, image after image, as bytes from the start of the planes.
-void find_pixels(const ConvolutionJob& job, int64_t first, int64_t count, int64_t* places) {
-  const Convolution& s = job.s;
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t image = (first + i) / s.pixels(), q = (first + i) % s.pixels();
-    const int64_t start = image * (job.l.in_place ? job.l.run_step : job.l.image_positions());
-    places[i] = start + q / s.out_w * job.l.pitch_w + q % s.out_w;
-  }
 }
 
 // Cycles of `vectors` calls a tap, each over `length` products.
@@ -88,18 +110,7 @@ double row_cycles(const RowCost& cost, int64_t vectors, int64_t length, int64_t 
   return static_cast<double>(vectors * taps) * one;
 }
 
-// The scheme that is expected to take least time. Summation over the threads' shares is even for all of them.
-Scheme choose(const Convolution& s, const Layout& l, const Path& path, const Spans& spans, int64_t codes) {
-  const double pixels = row_cycles(path.row_cost(spans.column), l.runs * s.out_channels, l.run, s.window());
-  const double channels = row_cycles(path.row_cost(spans.row), s.batch * s.pixels() * s.groups, s.group_out(), s.window());
-  const StackCost cost = path.stack_cost(spans.column, s.group_out());
-  const double stacked = static_cast<double>(s.groups) * stacked_cycles(cost, s.batch * s.pixels(), s.group_out(), s.window(), codes);
-  if (stacked < std::min(pixels, channels)) return Scheme::stack_activation;
-  return channels < pixels ? Scheme::fix_activation : Scheme::fix_weight;
-}
-
-}  // namespace
-
+// One group: products of all activation codes stacked, outputs side by side: for many pixels and many channels.
 void stacked_group(const ConvolutionJob& job, int64_t g, const Stack& stack, const StackCost& cost, int64_t table_codes, const OtherSums& other) {
   const Convolution& s = job.s;
   StackedJob work{};
@@ -110,7 +121,9 @@ void stacked_group(const ConvolutionJob& job, int64_t g, const Stack& stack, con
   work.weights = {job.weights + g * s.group_out() * s.window(), s.window(), s.group_out(), s.window()};
   work.table_codes = table_codes;
   work.threads = job.threads;
-  work.other = other;
+  if (other) {
+    work.other = [&](int64_t o0, const int64_t* places, int64_t count, int32_t* sums) { other(g * s.group_out() + o0, places, count, sums); };
+  }
   work.by_output = true;
   work.hand_over = [&](int64_t o0, int64_t o_count, int64_t p0, int64_t p_count, const int32_t* sums) {
     for (int64_t o = 0; o < o_count; ++o) {
@@ -124,6 +137,42 @@ void stacked_group(const ConvolutionJob& job, int64_t g, const Stack& stack, con
   stacked_sums(stack, cost, work);
 }
 
+// Predicted cycles of the schemes. Summation over the threads' shares is even for all of them.
+struct Costs {
+  Costs(const Convolution& s, const Layout& l, const Path& path, const Spans& spans, int64_t codes) : stack(path.stack_cost(spans.column, s.group_out())) {
+    pixels = row_cycles(path.row_cost(spans.column), l.runs * s.out_channels, l.run, s.window());
+    channels = row_cycles(path.row_cost(spans.row), s.batch * s.pixels() * s.groups, s.group_out(), s.window());
+    stacked = static_cast<double>(s.groups) * stacked_cycles(stack, s.batch * s.pixels(), s.group_out(), s.window(), codes);
+  }
+
+  StackCost stack;
+  double pixels, channels, stacked;
+};
+
+Scheme choose(const Costs& costs) {
+  if (costs.stacked < std::min(costs.pixels, costs.channels)) return Scheme::stack_activation;
+  return costs.channels < costs.pixels ? Scheme::fix_activation : Scheme::fix_weight;
+}
+
+void sum_stacked(const ConvolutionJob& job, const Lut& lut, const Path& path, const StackCost& cost, const OtherSums& other) {
+  const std::unique_ptr<Stack> stack = path.stack(lut, job.s.group_out());
+  for (int64_t g = 0; g < job.s.groups; ++g) stacked_group(job, g, *stack, cost, lut.rows, other);
+}
+
+}  // namespace
+
+int64_t output_lanes(const Convolution& s, const Lut& lut, const Path& path) { return path.stack_cost(spans_of(lut).column, s.group_out()).lanes; }
+
+void sum_along_outputs(const ConvolutionJob& job, const Lut& lut, const Path& path, const OtherSums& other) {
+  const Spans spans = spans_of(lut);
+  const Costs costs(job.s, job.l, path, spans, lut.rows);
+  if (costs.stacked < costs.channels) {
+    sum_stacked(job, lut, path, costs.stack, other);
+  } else {
+    along_channels(job, *path.rows(lut), path.row_cost(spans.row).block, costs.stack.lanes, other);
+  }
+}
+
 void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, const Path& path, Scheme scheme,
                 const Sink& out) {
   const Layout l = layout_of(s, a.codes() != nullptr);
@@ -135,12 +184,12 @@ void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolu
   }
   const ConvolutionJob job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};
   const Spans spans = spans_of(lut);
-  if (scheme == Scheme::choose) scheme = choose(s, l, path, spans, lut.rows);
+  const Costs costs(s, l, path, spans, lut.rows);
+  if (scheme == Scheme::choose) scheme = choose(costs);
   if (scheme == Scheme::fix_activation) {
-    along_channels(job, *path.rows(lut), path.row_cost(spans.row).block);
+    along_channels(job, *path.rows(lut), path.row_cost(spans.row).block, costs.stack.lanes, {});
   } else if (scheme == Scheme::stack_activation) {
-    const std::unique_ptr<Stack> stack = path.stack(lut, s.group_out());
-    for (int64_t g = 0; g < s.groups; ++g) stacked_group(job, g, *stack, path.stack_cost(spans.column, s.group_out()), lut.rows, {});
+    sum_stacked(job, lut, path, costs.stack, {});
   } else {
     along_pixels(job, *path.rows(lut.transposed()), path.row_cost(spans.column).block);
   }

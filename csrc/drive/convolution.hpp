@@ -1,4 +1,4 @@
-// Convolution by stacked products, for engines that add sums of their own.
+// Convolution through the table, for engines that add sums of their own.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,9 @@ struct ConvolutionJob {
   const uint8_t* group(int64_t run, int64_t g) const { return planes + run * l.run_step + g * s.group_in() * l.channel_step; }
 };
 
-// One group: products of all activation codes stacked, outputs side by side. `other` as in StackedJob; its places are positions of the layout.
-void stacked_group(const ConvolutionJob& job, int64_t group, const Stack& stack, const StackCost& cost, int64_t table_codes,
-                   const OtherSums& other);
+// Sums by the cheaper of the schemes whose vectors run along the outputs, and others added to them. `other` as in StackedJob, with places as
+// positions of the layout; a block has output_lanes() outputs of one group, o0 counts those of all groups.
+int64_t output_lanes(const Convolution& s, const Lut& lut, const Path& path);
+void sum_along_outputs(const ConvolutionJob& job, const Lut& lut, const Path& path, const OtherSums& other);
 
 }  // namespace inexact

@@ -1,5 +1,5 @@
-// A table as a product and an error. The error's products are stacked (drive/stacked.hpp); the sums of the product, an 8-bit matrix product,
-// are added to their totals 64 places at a time, in cache, as these are handed over.
+// A table as a product and an error. The table engine sums the errors with vectors along the outputs; the sums of the product, an 8-bit matrix
+// product, are added to those of a few places at a time, in cache, before they are handed over.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -17,11 +17,15 @@ namespace {
 
 // The operand whose rows are outputs, as panels [block][term][step][lane][4] of as many lanes as the totals have.
 struct Panels {
-  Panels(int64_t outputs, int64_t lanes, int64_t steps, int64_t terms)
-      : lanes(lanes), block_bytes(terms * steps * lanes * 4), bytes(byte_array(ceil_div(outputs, lanes) * block_bytes)),
-        start(static_cast<size_t>(ceil_div(outputs, lanes) * lanes), 0) {}
+  Panels(int64_t blocks, int64_t lanes, int64_t steps, int64_t terms)
+      : lanes(lanes), block_bytes(terms * steps * lanes * 4), bytes(byte_array(blocks * block_bytes)), start(static_cast<size_t>(blocks * lanes), 0) {}
 
-  const uint8_t* block(int64_t o0) const { return bytes.get() + o0 / lanes * block_bytes; }
+  // `like` with the panel and the constants of one block.
+  Block of(int64_t block, Block like) const {
+    like.panel = bytes.get() + block * block_bytes;
+    like.start = start.data() + block * lanes;
+    return like;
+  }
 
   int64_t lanes, block_bytes;
   ByteArray bytes;
@@ -36,15 +40,18 @@ void pack_block(const Path& path, const uint8_t* codes, int64_t rows, int64_t co
   }
 }
 
+// Filters of all groups, group by group.
 Panels pack_filters(const uint8_t* w, const Plan& plan, int64_t lanes, int threads) {
-  const int64_t outputs = plan.s.group_out(), window = plan.s.window(), steps = plan.quads * plan.taps;
-  Panels panels(outputs, lanes, steps, static_cast<int64_t>(plan.factors.terms.size()));
-  parallel_for(ceil_div(outputs, lanes), threads, [&](int64_t block) {
-    const int64_t o0 = block * lanes, rows = std::min(lanes, outputs - o0);
+  const Convolution& s = plan.s;
+  const int64_t window = s.window(), steps = plan.quads * plan.taps, blocks = ceil_div(s.group_out(), lanes);
+  Panels panels(s.groups * blocks, lanes, steps, static_cast<int64_t>(plan.factors.terms.size()));
+  parallel_for(s.groups * blocks, threads, [&](int64_t block) {
+    const int64_t o0 = block % blocks * lanes, rows = std::min(lanes, s.group_out() - o0);
+    const uint8_t* filters = w + (block / blocks * s.group_out() + o0) * window;
     const ByteArray codes = byte_array(rows * 4 * steps);
     for (int64_t r = 0; r < rows; ++r) {
-      regroup(w + (o0 + r) * window, plan, codes.get() + r * 4 * steps);
-      panels.start[static_cast<size_t>(o0 + r)] = constant(plan.factors, w + (o0 + r) * window, window);
+      regroup(filters + r * window, plan, codes.get() + r * 4 * steps);
+      panels.start[static_cast<size_t>(block * lanes + r)] = constant(plan.factors, filters + r * window, window);
     }
     uint8_t* out = panels.bytes.get() + block * panels.block_bytes;
     for (const Term& term : plan.factors.terms) {
@@ -67,7 +74,7 @@ struct Operands {
 };
 
 Panels pack_outputs(const Operands& o, const Factors& factors, int64_t lanes, const Path& path, int threads) {
-  Panels panels(o.output_count, lanes, o.pitch / 4, static_cast<int64_t>(factors.terms.size()));
+  Panels panels(ceil_div(o.output_count, lanes), lanes, o.pitch / 4, static_cast<int64_t>(factors.terms.size()));
   parallel_for(ceil_div(o.output_count, lanes), threads, [&](int64_t block) {
     const int64_t o0 = block * lanes, rows = std::min(lanes, o.output_count - o0);
     uint8_t* out = panels.bytes.get() + block * panels.block_bytes;
@@ -107,21 +114,17 @@ void split_conv(const Source& a, const uint8_t* w, const Split& table, const Con
   const inexact::Path& errors = inexact::path_for(table.isa);
   const Plan plan(s, table.product, path_in(table.isa));
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
-  const StackCost cost = errors.stack_cost(spans_of(table.error).column, s.group_out());
-  const std::unique_ptr<Stack> stack = errors.stack(table.error, s.group_out());
   const ByteArray planes = pack_planes(a, plan, threads), streams = pack_streams(planes.get(), plan, threads);
+  const Panels panels = pack_filters(w, plan, output_lanes(s, table.error, errors), threads);
   const ConvolutionJob job{s, plan.l, planes.get(), w, threads, out};
-  for (int64_t g = 0; g < s.groups; ++g) {
-    const Panels panels = pack_filters(w + g * s.group_out() * s.window(), plan, stack->lanes(), threads);
-    const uint8_t* stream = streams.get() + g * plan.quads * plan.quad_step;
-    stacked_group(job, g, *stack, cost, table.error.rows, [&](int64_t o0, const int64_t* places, int64_t count, int32_t* sums) {
-      int64_t at[Stack::kPlaces];
-      for (int64_t i = 0; i < count; ++i) at[i] = 4 * places[i];
-      const Block block{panels.block(o0), stream, plan.offsets.data(), plan.segments.data(), static_cast<int64_t>(plan.segments.size()),
-                        panels.start.data() + o0};
-      plan.path.scattered(block, panels.lanes, at, count, sums);
-    });
-  }
+  sum_along_outputs(job, table.error, errors, [&](int64_t output, const int64_t* places, int64_t count, int32_t* sums) {
+    const int64_t g = output / s.group_out(), block = g * ceil_div(s.group_out(), panels.lanes) + output % s.group_out() / panels.lanes;
+    int64_t at[Stack::kPlaces];
+    for (int64_t i = 0; i < count; ++i) at[i] = 4 * places[i];
+    const Block group{nullptr, streams.get() + g * plan.quads * plan.quad_step, plan.offsets.data(), plan.segments.data(),
+                      static_cast<int64_t>(plan.segments.size()), nullptr};
+    plan.path.scattered(panels.of(block, group), panels.lanes, at, count, sums);
+  });
 }
 
 void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t m, int64_t n, int64_t k, int threads, const Sink& out) {
@@ -143,12 +146,11 @@ void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t 
     for (int64_t step = 0; step < steps; ++step) offsets.push_back(first + 4 * step);
     segments.push_back({steps, term.shift, of_weights != term.a_signed});
   }
+  const Block all{nullptr, mapped.get(), offsets.data(), segments.data(), static_cast<int64_t>(segments.size()), nullptr};
   stacked_product(job, table.error, errors, stacking, [&](int64_t o0, const int64_t* places, int64_t count, int32_t* sums) {
     int64_t at[Stack::kPlaces];
     for (int64_t i = 0; i < count; ++i) at[i] = places[i] / k * pitch;
-    const Block block{panels.block(o0), mapped.get(), offsets.data(), segments.data(), static_cast<int64_t>(segments.size()),
-                      panels.start.data() + o0};
-    path.scattered(block, panels.lanes, at, count, sums);
+    path.scattered(panels.of(o0 / panels.lanes, all), panels.lanes, at, count, sums);
     for (int64_t i = 0; of_weights && i < count; ++i) add_to_row(constant(factors, b + places[i], k), panels.lanes, sums + i * panels.lanes);
   });
 }
