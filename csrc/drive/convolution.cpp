@@ -5,6 +5,7 @@
 
 #include "drive/convolution.hpp"
 #include "drive/layout.hpp"
+#include "drive/memory.hpp"
 #include "drive/parallel.hpp"
 #include "drive/runs.hpp"
 #include "drive/sink.hpp"
@@ -61,7 +62,7 @@ void find_pixels(const ConvolutionJob& job, int64_t first, int64_t count, int64_
 void along_channels(const ConvolutionJob& job, const RowTable& table, int64_t length, int64_t lanes, const OtherSums& other) {
   const Convolution& s = job.s;
   const int64_t k = s.window(), outs = s.group_out();
-  const std::unique_ptr<uint8_t[]> stream(new uint8_t[static_cast<size_t>(s.groups * k * outs)]);
+  const Bytes stream = aligned_bytes(s.groups * k * outs);
   for (int64_t g = 0; g < s.groups; ++g) transpose_bytes(job.weights + g * outs * k, outs, k, stream.get() + g * k * outs, job.threads);
   std::vector<int64_t> offsets(static_cast<size_t>(k));
   for (int64_t i = 0; i < k; ++i) offsets[i] = i * outs;
@@ -177,9 +178,9 @@ void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolu
                 const Sink& out) {
   const Layout l = layout_of(s, a.codes() != nullptr);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
-  std::unique_ptr<uint8_t[]> packed;
+  Bytes packed;
   if (!l.in_place) {
-    packed.reset(new uint8_t[static_cast<size_t>(s.channels * l.channel_step)]);
+    packed = aligned_bytes(s.channels * l.channel_step);
     a.pack(s, l, threads, packed.get());
   }
   const ConvolutionJob job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};

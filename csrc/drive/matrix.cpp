@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "drive/matrix.hpp"
+#include "drive/memory.hpp"
 #include "drive/parallel.hpp"
 #include "drive/sink.hpp"
 #include "inexact.hpp"
@@ -109,17 +110,17 @@ void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, i
     return;
   }
   const bool fix_a = scheme == Scheme::fix_activation;
-  std::vector<uint8_t> stream(static_cast<size_t>(k * (fix_a ? n : m)));
+  const Bytes stream = aligned_bytes(k * (fix_a ? n : m));
   const std::unique_ptr<RowTable> table = path.rows(fix_a ? lut : lut.transposed());
   const int64_t block = path.row_cost(fix_a ? spans.row : spans.column).block;
   if (fix_a) {
-    transpose_bytes(b, n, k, stream.data(), threads);
-    multiply({a, stream.data(), m, n, k}, *table, block, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
+    transpose_bytes(b, n, k, stream.get(), threads);
+    multiply({a, stream.get(), m, n, k}, *table, block, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
       for (int64_t r = r0; r < r1; ++r) out.row(r, c0, c1 - c0, sums + (r - r0) * (c1 - c0));
     });
   } else {
-    transpose_bytes(a, m, k, stream.data(), threads);
-    multiply({b, stream.data(), n, m, k}, *table, block, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
+    transpose_bytes(a, m, k, stream.get(), threads);
+    multiply({b, stream.get(), n, m, k}, *table, block, threads, [&](int64_t r0, int64_t r1, int64_t c0, int64_t c1, const int32_t* sums) {
       int32_t segment[kRows];
       for (int64_t c = c0; c < c1; ++c) {
         for (int64_t r = r0; r < r1; ++r) segment[r - r0] = sums[(r - r0) * (c1 - c0) + c - c0];

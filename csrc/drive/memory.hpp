@@ -1,23 +1,19 @@
-// Memory aligned to vectors, freed with its pointer.
+// Memory of one call, aligned to vectors. Large blocks are kept for the next call: where the C library returns them to the system, which it
+// does after every call for some sizes, touching their pages anew can take longer than the sums.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
-#include <new>
 
 namespace inexact {
 
 struct FreeBytes {
-  void operator()(void* memory) const { std::free(memory); }
+  int64_t size = 0;
+  void operator()(void* memory) const;
 };
 using Bytes = std::unique_ptr<uint8_t[], FreeBytes>;
 
-inline Bytes aligned_bytes(int64_t size) {
-  Bytes memory(static_cast<uint8_t*>(std::aligned_alloc(64, static_cast<size_t>((std::max<int64_t>(size, 1) + 63) / 64 * 64))));
-  if (!memory) throw std::bad_alloc();
-  return memory;
-}
+// Not initialised. Throws std::bad_alloc.
+Bytes aligned_bytes(int64_t size);
 
 }  // namespace inexact

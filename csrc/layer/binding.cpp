@@ -13,6 +13,7 @@
 #include <string>
 
 #include "arrays.hpp"
+#include "drive/memory.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
 #include "layer/layer.hpp"
@@ -128,7 +129,7 @@ class FinishSink final : public Sink {
 
 // Buffers of one call: the codes, the window sums they give, and the epilogue that refers to those.
 struct Call {
-  std::unique_ptr<uint8_t[]> codes;
+  Bytes codes;
   Epilogue epilogue;
   IntegerOutput integer;
   Sums sums;
@@ -137,7 +138,7 @@ struct Call {
   bool prepare(const float* x, Order order, const Quantiser& q, const Convolution& shape, const Surroundings& around,
                const LayerLoops& loops, int threads) {
     const int64_t area = shape.height * shape.width;
-    codes.reset(new uint8_t[static_cast<size_t>(shape.batch * shape.channels * area)]);
+    codes = aligned_bytes(shape.batch * shape.channels * area);
     if (!quantise_planes(x, order, shape.batch, shape.channels, area, q, loops, threads, codes.get())) return false;
     if (around.integer) epilogue.integer = &integer;
     sums = sums_of(around, codes.get(), shape, threads, &epilogue);
@@ -164,7 +165,7 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   const Convolution s{dim(x, 0),   dim(x, c),   dim(x, h),  dim(x, h + 1), dim(w, 0), dim(w, 2), dim(w, 3), dim(out, 2), dim(out, 3),
                       stride_h,    stride_w,    top,        left,          dilation_h, dilation_w, groups,  static_cast<uint8_t>(q.zero & q.mask)};
   check_shape(s, bottom, right, dim(w, 1), dim(out, 0), dim(out, 1));
-  Call call{nullptr, epilogue_of(around, s.out_channels, groups, s.pixels()), integer_of(around, s.out_channels), {}};
+  Call call{{}, epilogue_of(around, s.out_channels, groups, s.pixels()), integer_of(around, s.out_channels), {}};
   const nb::gil_scoped_release unlocked;
   const LayerLoops& loops = layer_loops(isa);
   if (!call.prepare(x.data(), channels_last ? Order::channels_last : Order::planes, q, s, around, loops, threads)) return false;
@@ -189,7 +190,7 @@ bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int3
   require(dim(w, 1) == k && dim(out, 0) == m && dim(out, 1) == n && k > 0, "shapes of x, w and out must agree");
   const Quantiser q = quantiser_of(around, table);
   const Convolution s{m, k, 1, 1, n, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0};  // a row is an image of one pixel
-  Call call{nullptr, epilogue_of(around, n, 1, 1), integer_of(around, n), {}};
+  Call call{{}, epilogue_of(around, n, 1, 1), integer_of(around, n), {}};
   const nb::gil_scoped_release unlocked;
   const LayerLoops& loops = layer_loops(isa);
   if (!call.prepare(x.data(), Order::planes, q, s, around, loops, threads)) return false;

@@ -21,14 +21,14 @@ void clear_missing(const Plan& plan, int64_t rows, uint8_t* panel) {
 }
 
 // Weights as [group][block][term][step][row][4]; start[o] gets the constant of each output channel.
-ByteArray pack_panels(const uint8_t* w, const Plan& plan, int threads, int32_t* start) {
+Bytes pack_panels(const uint8_t* w, const Plan& plan, int threads, int32_t* start) {
   const Convolution& s = plan.s;
-  ByteArray packed = byte_array(s.out_channels * plan.row_bytes());
+  Bytes packed = aligned_bytes(s.out_channels * plan.row_bytes());
   parallel_for(s.groups * plan.blocks, threads, [&](int64_t task) {
     const int64_t g = task / plan.blocks, block = task % plan.blocks;
     const int64_t o0 = g * s.group_out() + plan.first(block), rows = g * s.group_out() + plan.first(block + 1) - o0;
     const int64_t row_step = 4 * plan.quads * plan.taps;
-    const ByteArray codes = byte_array(rows * row_step);
+    const Bytes codes = aligned_bytes(rows * row_step);
     for (int64_t r = 0; r < rows; ++r) regroup(w + (o0 + r) * s.window(), plan, codes.get() + r * row_step);
     uint8_t* out = packed.get() + o0 * plan.row_bytes();
     for (const Term& term : plan.factors.terms) {
@@ -54,8 +54,8 @@ void conv(const Source& a, const uint8_t* w, const Factors& factors, const Convo
   const Plan plan(s, factors, path);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
   std::vector<int32_t> start(static_cast<size_t>(s.out_channels));
-  const ByteArray panels = pack_panels(w, plan, threads, start.data());
-  const ByteArray streams = pack_streams(pack_planes(a, plan, threads).get(), plan, threads);
+  const Bytes panels = pack_panels(w, plan, threads, start.data());
+  const Bytes streams = pack_streams(pack_planes(a, plan, threads).get(), plan, threads);
   const int64_t tiles = ceil_div(plan.l.run, kTile), outer = tiles * s.groups;
   const int64_t parts = std::min(plan.blocks, std::max<int64_t>(1, ceil_div(4 * threads, outer)));
   parallel_for(outer * parts, threads, [&](int64_t task) {

@@ -1,11 +1,11 @@
 // Depthwise convolution through byte factors: one input channel, so the four bytes of a step are four taps, gathered from the plane.
 #include <algorithm>
 #include <cstring>
-#include <memory>
 #include <numeric>
 #include <vector>
 
 #include "drive/layout.hpp"
+#include "drive/memory.hpp"
 #include "drive/parallel.hpp"
 #include "drive/runs.hpp"
 #include "lowrank/lowrank.hpp"
@@ -55,7 +55,7 @@ void depthwise(const Source& a, const uint8_t* w, const Factors& factors, const 
                const Sink& out) {
   const Layout l = layout_of(s, false);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
-  const std::unique_ptr<uint8_t[]> planes(new uint8_t[static_cast<size_t>(s.channels * l.channel_step)]);
+  const Bytes planes = aligned_bytes(s.channels * l.channel_step);
   a.pack(s, l, threads, planes.get());
   const Groups taps(std::vector<int64_t>(l.offsets.begin(), l.offsets.begin() + s.window()));
   const auto terms = static_cast<int64_t>(factors.terms.size());
@@ -65,7 +65,7 @@ void depthwise(const Source& a, const uint8_t* w, const Factors& factors, const 
   for (int64_t p = 0; p < l.run; p += kTile) tiles.emplace_back(s, l, p, std::min(l.run, p + kTile));
   const int64_t stream_step = l.channel_step + kReadBeyond;
   parallel_for(s.channels, threads, [&](int64_t channel) {
-    const std::unique_ptr<uint8_t[]> streams(new uint8_t[static_cast<size_t>(terms * stream_step)]);
+    const Bytes streams = aligned_bytes(terms * stream_step);
     std::vector<const uint8_t*> stream(static_cast<size_t>(terms));
     for (int64_t t = 0; t < terms; ++t) {
       stream[t] = streams.get() + t * stream_step;

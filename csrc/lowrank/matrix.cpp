@@ -1,22 +1,18 @@
 // Matrix product through byte factors: vectors run along the columns (weights), the rows of activations are the broadcast side.
 #include <algorithm>
-#include <memory>
 #include <vector>
 
+#include "drive/memory.hpp"
 #include "drive/parallel.hpp"
 #include "lowrank/lowrank.hpp"
 
 namespace inexact::lowrank {
 namespace {
 
-using Bytes = std::unique_ptr<uint8_t[]>;
-
-Bytes bytes(int64_t count) { return Bytes(new uint8_t[static_cast<size_t>(count)]); }
-
 // Activations as [block][term][step][row][4].
 Bytes pack_panels(const uint8_t* a, const Factors& factors, int64_t m, int64_t k, int64_t blocks, const Path& path, int threads) {
   const int64_t steps = ceil_div(k, 4), terms = static_cast<int64_t>(factors.terms.size());
-  Bytes packed = bytes(m * 4 * steps * terms);
+  Bytes packed = aligned_bytes(m * 4 * steps * terms);
   parallel_for(blocks, threads, [&](int64_t block) {
     const int64_t m0 = block * m / blocks, rows = (block + 1) * m / blocks - m0;
     uint8_t* out = packed.get() + m0 * 4 * steps * terms;
@@ -51,7 +47,7 @@ void gemm(const uint8_t* a, const uint8_t* b, const Factors& factors, int64_t m,
   for (const Term& term : factors.terms) segments.push_back({steps, term.shift, !term.a_signed});
   parallel_for(ceil_div(n, kPositions), threads, [&](int64_t task) {
     const int64_t n0 = task * kPositions, n1 = std::min(n, n0 + kPositions);
-    const Bytes tile = bytes(4 * kPositions * steps * terms);
+    const Bytes tile = aligned_bytes(4 * kPositions * steps * terms);
     pack_tile(b, factors, n0, n1, k, path, tile.get());
     int32_t start[kPositions], sums[kMostRows * kPositions];
     const int32_t zero[kMostRows] = {};

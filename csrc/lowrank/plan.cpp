@@ -42,15 +42,15 @@ Plan::Plan(const Convolution& shape, const Factors& f, const Path& p)
   }
 }
 
-ByteArray pack_planes(const Source& source, const Plan& plan, int threads) {
-  ByteArray planes = byte_array(plan.s.channels * plan.l.channel_step);
+Bytes pack_planes(const Source& source, const Plan& plan, int threads) {
+  Bytes planes = aligned_bytes(plan.s.channels * plan.l.channel_step);
   source.pack(plan.s, plan.l, threads, planes.get());
   return planes;
 }
 
-ByteArray pack_streams(const uint8_t* planes, const Plan& plan, int threads) {
+Bytes pack_streams(const uint8_t* planes, const Plan& plan, int threads) {
   const Convolution& s = plan.s;
-  ByteArray packed = byte_array(plan.streams * plan.stream_step + kSlack);
+  Bytes packed = aligned_bytes(plan.streams * plan.stream_step + kSlack);
   constexpr int64_t piece = 8192;
   const int64_t pieces = ceil_div(plan.positions, piece);
   parallel_for(s.groups * plan.quads * pieces, threads, [&](int64_t task) {

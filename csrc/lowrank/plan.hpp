@@ -2,17 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "drive/layout.hpp"
+#include "drive/memory.hpp"
 #include "lowrank/lowrank.hpp"
 
 namespace inexact::lowrank {
-
-using ByteArray = std::unique_ptr<uint8_t[]>;
-
-inline ByteArray byte_array(int64_t count) { return ByteArray(new uint8_t[static_cast<size_t>(count)]); }
 
 // Step k of a term: quad of channels k / taps, tap k % taps.
 struct Plan {
@@ -34,10 +30,10 @@ struct Plan {
 };
 
 // Padded planes of codes.
-ByteArray pack_planes(const Source& source, const Plan& plan, int threads);
+Bytes pack_planes(const Source& source, const Plan& plan, int threads);
 
 // Activations as [stream][group][quad][position][4], from their planes.
-ByteArray pack_streams(const uint8_t* planes, const Plan& plan, int threads);
+Bytes pack_streams(const uint8_t* planes, const Plan& plan, int threads);
 
 // Codes of one output channel [group_in, taps] as [quad][tap][4]; zeros where the last quad lacks channels.
 void regroup(const uint8_t* w, const Plan& plan, uint8_t* out);

@@ -18,7 +18,7 @@ namespace {
 // The operand whose rows are outputs, as panels [block][term][step][lane][4] of as many lanes as the totals have.
 struct Panels {
   Panels(int64_t blocks, int64_t lanes, int64_t steps, int64_t terms)
-      : lanes(lanes), block_bytes(terms * steps * lanes * 4), bytes(byte_array(blocks * block_bytes)), start(static_cast<size_t>(blocks * lanes), 0) {}
+      : lanes(lanes), block_bytes(terms * steps * lanes * 4), bytes(aligned_bytes(blocks * block_bytes)), start(static_cast<size_t>(blocks * lanes), 0) {}
 
   // `like` with the panel and the constants of one block.
   Block of(int64_t block, Block like) const {
@@ -28,7 +28,7 @@ struct Panels {
   }
 
   int64_t lanes, block_bytes;
-  ByteArray bytes;
+  Bytes bytes;
   std::vector<int32_t> start;  // of each output
 };
 
@@ -48,7 +48,7 @@ Panels pack_filters(const uint8_t* w, const Plan& plan, int64_t lanes, int threa
   parallel_for(s.groups * blocks, threads, [&](int64_t block) {
     const int64_t o0 = block % blocks * lanes, rows = std::min(lanes, s.group_out() - o0);
     const uint8_t* filters = w + (block / blocks * s.group_out() + o0) * window;
-    const ByteArray codes = byte_array(rows * 4 * steps);
+    const Bytes codes = aligned_bytes(rows * 4 * steps);
     for (int64_t r = 0; r < rows; ++r) {
       regroup(filters + r * window, plan, codes.get() + r * 4 * steps);
       panels.start[static_cast<size_t>(block * lanes + r)] = constant(plan.factors, filters + r * window, window);
@@ -89,8 +89,8 @@ Panels pack_outputs(const Operands& o, const Factors& factors, int64_t lanes, co
   return panels;
 }
 
-ByteArray map_places(const Operands& o, const Factors& factors, const Path& path, int threads) {
-  ByteArray mapped = byte_array(static_cast<int64_t>(factors.terms.size()) * o.place_count * o.pitch);
+Bytes map_places(const Operands& o, const Factors& factors, const Path& path, int threads) {
+  Bytes mapped = aligned_bytes(static_cast<int64_t>(factors.terms.size()) * o.place_count * o.pitch);
   constexpr int64_t strip = 16;
   parallel_for(ceil_div(o.place_count, strip), threads, [&](int64_t task) {
     for (size_t t = 0; t < factors.terms.size(); ++t) {
@@ -114,7 +114,7 @@ void split_conv(const Source& a, const uint8_t* w, const Split& table, const Con
   const inexact::Path& errors = inexact::path_for(table.isa);
   const Plan plan(s, table.product, path_in(table.isa));
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
-  const ByteArray planes = pack_planes(a, plan, threads), streams = pack_streams(planes.get(), plan, threads);
+  const Bytes planes = pack_planes(a, plan, threads), streams = pack_streams(planes.get(), plan, threads);
   const Panels panels = pack_filters(w, plan, output_lanes(s, table.error, errors), threads);
   const ConvolutionJob job{s, plan.l, planes.get(), w, threads, out};
   sum_along_outputs(job, table.error, errors, [&](int64_t output, const int64_t* places, int64_t count, int32_t* sums) {
@@ -138,7 +138,7 @@ void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t 
   const int64_t steps = ceil_div(k, 4), pitch = 4 * steps;
   const Operands operands{of_weights ? a : b, of_weights ? b : a, of_weights ? m : n, of_weights ? n : m, k, pitch, of_weights};
   const Panels panels = pack_outputs(operands, factors, stacking.cost.lanes, path, threads);
-  const ByteArray mapped = map_places(operands, factors, path, threads);
+  const Bytes mapped = map_places(operands, factors, path, threads);
   std::vector<int64_t> offsets;
   std::vector<Segment> segments;
   for (const Term& term : factors.terms) {
