@@ -1,14 +1,11 @@
-"""Which engine serves a call: the one asked for, or under "auto" the fastest by a cost model, among those proven for the table.
-
-The model's constants were measured on one core of an AMD EPYC (Zen 4); only their ratios matter, so they serve other processors of the
-same instruction set.
-"""
+"""Which engine serves a call: the one asked for, or under "auto" the fastest by a cost model, among those proven for the table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, final
+from functools import lru_cache
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -16,81 +13,7 @@ from torch import Tensor
 from inexact.core.errors import FormatError
 from inexact.kernels import _dispatch, _lowrank
 from inexact.kernels._check import checked_table
-
-MOST_ROWS = 14  # outputs of one block of the lowrank kernels
-NS_PER_STEP = {"avx512": 0.16, "scalar": 20.0}  # 16 positions x 1 row x 4 channels
-NS_PER_PACKED = {"avx512": 0.12, "scalar": 1.5}  # one activation byte of one term, mapped and interleaved
-NS_PER_WEIGHT = {"avx512": 0.2, "scalar": 1.0}  # one weight byte of one term
-NS_PER_GATHER = {"avx512": 0.7, "scalar": 60.0}  # 16 positions x 3 taps of a depthwise filter
-NS_PER_PLACED = {"avx512": 0.3, "scalar": 0.5}  # one position of a depthwise filter: plane packed, sums handed over
-NS_PER_ADDED = {"avx512": 0.3, "avx2": 0.3, "scalar": 0.4}  # one sum of the lowrank engine put down, and what is added to it
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class TableCost:
-    """Times of the table engine in ns. lookup: one product, one operand fixed. lanes: outputs of one stacked row. row: one, added.
-
-    built: one stacked row, built; there are 256 for each tap and block of outputs.
-    """
-
-    lookup: float
-    lanes: int
-    row: float
-    built: float
-
-
-WORDS = {
-    "avx512": TableCost(lookup=0.045, lanes=32, row=0.67, built=1.33),
-    "avx2": TableCost(lookup=0.33, lanes=32, row=1.15, built=2.3),
-    "scalar": TableCost(lookup=0.33, lanes=16, row=1.5, built=4.6),
-}
-"""Of any table, by path."""
-
-BYTES = {**WORDS, "avx512": TableCost(lookup=0.025, lanes=64, row=0.74, built=1.1)}
-"""Of a table whose products with one weight span less than 256."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Layer:
-    """What a cost depends on. positions: outputs of one channel; outputs, inputs: channels of one group; taps: of the kernel."""
-
-    positions: int
-    outputs: int
-    inputs: int
-    taps: int = 1
-    groups: int = 1
-
-    @classmethod
-    def product(cls, m: int, n: int, k: int) -> Self:
-        """A matrix product [M, K] x [N, K]."""
-        return cls(positions=m, outputs=n, inputs=k)
-
-    @classmethod
-    def convolution(cls, out: Sequence[int], w: Sequence[int], groups: int) -> Self:
-        """From the shapes of the result [N, O, H', W'] and of the weights [O, C/groups, kh, kw]."""
-        return cls(positions=out[0] * out[2] * out[3], outputs=w[0] // groups, inputs=w[1], taps=w[2] * w[3], groups=groups)
-
-    @classmethod
-    def of(cls, shape: Sequence[int] | None) -> Self:
-        """From what a caller of `engine_for` writes; FormatError for another number of sizes."""
-        if shape is None:
-            return cls(positions=4096, outputs=64, inputs=64, taps=9)
-        if min(shape, default=0) < 1 or len(shape) not in (3, 4, 7, 8):
-            raise FormatError(
-                "a layer's shape must be (M, N, K), (N, C, H, W), or (N, C, H', W', O, kh, kw) with or without groups, all positive, "
-                f"not {tuple(shape)}"
-            )
-        if len(shape) == 3:
-            return cls.product(*shape)
-        batch, channels, height, width, outputs, rows, columns, groups = (*shape, *(shape[1], 3, 3, 1)[len(shape) - 4 :])
-        return cls.convolution((batch, outputs, height, width), (outputs, channels // groups, rows, columns), groups)
-
-    @property
-    def products(self) -> int:
-        """Products of the layer."""
-        return self.positions * self.outputs * self.inputs * self.taps * self.groups
+from inexact.kernels._cost import Layer, Machine
 
 
 @final
@@ -147,39 +70,20 @@ def weigh(known: _lowrank.Entry, layer: Layer, device: str = "cpu") -> Choice:
     rank, terms = (None, None) if known.factors is None else (known.factors.rank, len(known.factors.terms))
     if _dispatch.core() is None or device != "cpu":
         return Choice(engine="torch" if terms is None else "lowrank", rates={}, rank=rank, terms=terms)
-    rates = {"table": layer.products / _table_ns(layer, narrow=known.narrow)}
+    machine = Machine(isa=_dispatch.isa(), products=_lowrank.path(), threads=_dispatch.threads())
+    rates = _rates(machine, layer, known.narrow, terms, None if known.split is None else len(known.split.product.terms))
+    return Choice(engine=max(rates, key=lambda name: rates[name]), rates=dict(rates), rank=rank, terms=terms)
+
+
+@lru_cache(maxsize=4096)
+def _rates(machine: Machine, layer: Layer, narrow: bool, terms: int | None, split: int | None) -> Mapping[str, float]:
+    """As in `Choice`. terms, split: byte products of the table's factors, and of those of its split's product; None without."""
+    times = {"table": machine.table_ns(layer, narrow=narrow)}
     if terms is not None:
-        rates["lowrank"] = layer.products / _lowrank_ns(layer, terms)
-    if known.split is not None:
-        rates["split"] = layer.products / _split_ns(layer, len(known.split.product.terms))
-    return Choice(engine=max(rates, key=lambda name: rates[name]), rates=rates, rank=rank, terms=terms)
-
-
-def _lowrank_ns(layer: Layer, terms: int) -> float:
-    path = _lowrank.path()
-    if layer.inputs == 1 and layer.groups > 1:
-        gathers = -(-layer.positions // 16) * layer.groups * layer.outputs * -(-layer.taps // 3)
-        return terms * gathers * NS_PER_GATHER[path] + layer.positions * layer.groups * layer.outputs * NS_PER_PLACED[path]
-    blocks = -(-layer.outputs // MOST_ROWS)
-    # a block of fewer than 3 rows waits for its own sums; loads of the stream cost about one row
-    rows = blocks * max(layer.outputs / blocks + 1, 3.0)
-    steps = -(-layer.inputs // 4) * layer.taps * layer.groups
-    multiply = -(-layer.positions // 16) * rows * steps * NS_PER_STEP[path]
-    packed = layer.positions * -(-layer.inputs // 4) * 4 * layer.groups * NS_PER_PACKED[path]
-    weights = layer.outputs * layer.inputs * layer.taps * layer.groups * NS_PER_WEIGHT[path]
-    return terms * (multiply + packed + weights)
-
-
-def _table_ns(layer: Layer, *, narrow: bool) -> float:
-    words = WORDS[_dispatch.isa()]
-    cost = BYTES[_dispatch.isa()] if narrow and layer.outputs > words.lanes else words
-    rows = -(-layer.outputs // cost.lanes) * layer.inputs * layer.taps * layer.groups
-    return min(layer.products * cost.lookup, rows * (layer.positions * cost.row + 256 * cost.built))
-
-
-def _split_ns(layer: Layer, terms: int) -> float:
-    sums = layer.positions * layer.outputs * layer.groups
-    return _lowrank_ns(layer, terms) + _table_ns(layer, narrow=True) + sums * NS_PER_ADDED[_dispatch.isa()]
+        times["lowrank"] = machine.lowrank_ns(layer, terms)
+    if split is not None:
+        times["split"] = machine.split_ns(layer, split)
+    return {name: layer.products / time / machine.used(layer) for name, time in times.items()}
 
 
 def choice_for(unit_or_lut: Any, shape: Sequence[int] | None = None, device: str = "cpu") -> Choice:

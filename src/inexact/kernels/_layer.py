@@ -15,6 +15,7 @@ from torch import Tensor
 from inexact.core.errors import FormatError
 from inexact.kernels import _choice, _dispatch, _lowrank
 from inexact.kernels._check import check_codes, check_range, check_window, checked_table, peak_of
+from inexact.kernels._cost import Layer
 from inexact.kernels._facts import Facts
 from inexact.kernels._geometry import Geometry, gemm_output
 from inexact.kernels._table import compiled
@@ -103,7 +104,7 @@ def _conv2d_layer(
     name: str,
 ) -> Tensor:
     shape = _geometry(spread).output(x.shape, w.shape)
-    lut, *ways = _certified(w, lut, codes, _choice.Layer.convolution(shape, w.shape, spread[8]))
+    lut, *ways = _certified(w, lut, codes, Layer.convolution(shape, w.shape, spread[8]))
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     source = x.permute(0, 2, 3, 1) if last else x.contiguous()
     out = torch.empty(shape, dtype=torch.float32)
@@ -145,7 +146,7 @@ def _linear_layer(
     name: str,
 ) -> Tensor:
     shape = gemm_output(x.shape, w.shape)
-    lut, *ways = _certified(w, lut, codes, _choice.Layer.product(*shape, x.shape[1]))
+    lut, *ways = _certified(w, lut, codes, Layer.product(*shape, x.shape[1]))
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (x.contiguous().numpy(), w.contiguous().numpy(), lut.numpy(), out.numpy())
@@ -181,7 +182,7 @@ def _prove(lut: Tensor) -> tuple[int, _lowrank.Entry]:
 _proven = Facts(_prove)
 
 
-def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: _choice.Layer) -> tuple[Tensor, object | None, object | None]:
+def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: Layer) -> tuple[Tensor, object | None, object | None]:
     """The table, checked (no code outside it, no sum beyond int32); the factors and the errors that the engine "auto" takes works with."""
     check_codes("w", w, lut)
     lut = checked_table(lut)

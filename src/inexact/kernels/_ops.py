@@ -10,6 +10,7 @@ from torch import Tensor
 from inexact.core.errors import FormatError
 from inexact.kernels import _choice, _dispatch, _lowrank, _reference, _table, _torch
 from inexact.kernels._check import check_codes, check_overflow, check_range, checked_table
+from inexact.kernels._cost import Layer
 from inexact.kernels._geometry import Geometry, gemm_output
 from inexact.kernels._operator import operator, shaped
 
@@ -22,7 +23,7 @@ def table_gemm(a: Tensor, b: Tensor, lut: Tensor, engine: str = "auto") -> Tenso
     if 0 in (*shape, a.shape[1]):
         _choice.check(engine, a.device.type)
         return torch.zeros(shape, dtype=torch.int32, device=a.device)
-    engine = _choice.resolve(engine, a.device.type, lut, _choice.Layer.product(*shape, a.shape[1]))
+    engine = _choice.resolve(engine, a.device.type, lut, Layer.product(*shape, a.shape[1]))
     if engine == "lowrank":
         return _lowrank.gemm(a, b, lut)
     if engine == "split":
@@ -60,7 +61,7 @@ def table_conv2d(
     if 0 in (*shape, w.shape[1]):
         _choice.check(engine, a.device.type)
         return torch.zeros(shape, dtype=torch.int32, device=a.device)
-    engine = _choice.resolve(engine, a.device.type, lut, _choice.Layer.convolution(shape, w.shape, groups))
+    engine = _choice.resolve(engine, a.device.type, lut, Layer.convolution(shape, w.shape, groups))
     if engine == "lowrank":
         return _lowrank.conv2d(a, w, lut, geometry, pad_code)
     if engine == "split":

@@ -13,7 +13,8 @@ import torch
 
 from inexact import kernels
 from inexact.core.errors import FormatError
-from inexact.kernels import _bytes, _choice, _dispatch, _factors, _lowrank
+from inexact.kernels import _bytes, _dispatch, _factors, _lowrank
+from inexact.kernels._cost import Layer
 from inexact.kernels._geometry import Geometry
 from inexact.units import Multiplier, multipliers
 
@@ -213,10 +214,10 @@ def test_choice_names_rank_products_and_rates() -> None:
 
 
 def test_layers_of_every_way_to_write_a_shape() -> None:
-    assert _choice.Layer.of((4, 5, 6)) == _choice.Layer(positions=4, outputs=5, inputs=6)
-    assert _choice.Layer.of((2, 3, 4, 5)) == _choice.Layer(positions=40, outputs=3, inputs=3, taps=9)
-    assert _choice.Layer.of((2, 8, 4, 5, 16, 1, 2)) == _choice.Layer(positions=40, outputs=16, inputs=8, taps=2)
-    assert _choice.Layer.of((2, 8, 4, 5, 16, 3, 3, 8)) == _choice.Layer(positions=40, outputs=2, inputs=1, taps=9, groups=8)
+    assert Layer.of((4, 5, 6)) == Layer(positions=4, outputs=5, inputs=6, matrix=True)
+    assert Layer.of((2, 3, 4, 5)) == Layer(positions=40, outputs=3, inputs=3, taps=9)
+    assert Layer.of((2, 8, 4, 5, 16, 1, 2)) == Layer(positions=40, outputs=16, inputs=8, taps=2)
+    assert Layer.of((2, 8, 4, 5, 16, 3, 3, 8)) == Layer(positions=40, outputs=2, inputs=1, taps=9, groups=8)
 
 
 def test_a_table_changed_in_place_is_factorised_anew() -> None:
