@@ -220,6 +220,9 @@ def test_python_face(images: Path, tmp_path: Path) -> None:
     assert "points lost" in study.front.plot()
     assert study.best.test is None
     assert study.report(tmp_path).is_file()
+    assert repr(study).endswith(f"study.db, {len(study.trials)} trials, {len(study.front)} on the front, best trial {study.best.trial})")
+    with pytest.raises(ix.core.errors.FaultError, match=r"must be the folder of a campaign, but has no campaign\.db"):
+        study.report(tmp_path, faults=[tmp_path])
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     with pytest.raises(ix.core.errors.DataError, match="a search needs labelled images to measure accuracy: give data="):
         ix.explore(model, candidates)

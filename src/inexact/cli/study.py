@@ -143,7 +143,7 @@ def rewritten(folder: Path, faults: tuple[Path, ...] = (), attacks: tuple[Path, 
     from inexact.report import write_html
 
     with open_store(folder) as store:
-        content = with_records(stored_report(store), store, folder, faults=faults, attacks=attacks)
+        content = with_records(stored_report(store), str(store.settings()["fingerprint"]), folder, faults=faults, attacks=attacks)
     return write_html(content, folder / "report.html")
 
 

@@ -10,7 +10,6 @@ from inexact.core.errors import StudyError
 from inexact.core.files import sha256_file
 from inexact.explore.result import JsonObject
 from inexact.explore.settings import Settings
-from inexact.explore.store import Store
 from inexact.nn import Plan
 from inexact.reliability import CAMPAIGN, compare, read_campaign
 from inexact.security.adversarial import RESULT, read_result
@@ -23,16 +22,17 @@ NUMBERS = ("clean", "threats", "rows", "worst", "alarms", "audit", "verdict", "i
 
 
 def with_records(
-    report: JsonObject, store: Store, folder: str | Path, *, faults: Sequence[Path] = (), attacks: Sequence[Path] = ()
+    report: JsonObject, fingerprint: str, folder: str | Path, *, faults: Sequence[str | Path] = (), attacks: Sequence[str | Path] = ()
 ) -> JsonObject:
     """The study's report with `reliability` and `security`: what lies in its folder, and in the folders named, that of a run or of several.
 
+    report: the study's own, as JSON; fingerprint: of its problem, which records made with `--study` carry.
     reliability: {"campaigns": [{design, exact, folder, report}], "comparisons": [{design, rows}], "unfinished": [folders]}.
     security: {"attacks": [{design, folder, result}]}. Raises StudyError for a record of another network, data set or plan, FaultError
     and AttackError for folders that hold none.
     """
     home = Path(folder)
-    check = _Check(store, home)
+    check = _Check(report, fingerprint, home)
     unfinished: list[str] = []
     campaigns = []
     for place in _folders(home / FAULTS, faults, CAMPAIGN):
@@ -78,10 +78,10 @@ def digest(file: str | Path | None) -> str:
     return sha256_file(file) if Path(file).is_file() else str(file)
 
 
-def _folders(home: Path, named: Sequence[Path], file: str) -> list[Path]:
+def _folders(home: Path, named: Sequence[str | Path], file: str) -> list[Path]:
     """Folders that hold `file`: those inside `home`, the named ones and those inside the named ones, each once."""
     found = [place.parent for place in sorted(home.glob(f"*/{file}"))]
-    for place in named:
+    for place in map(Path, named):
         inside = [path.parent for path in sorted(place.glob(f"*/{file}"))]
         found += inside if inside and not (place / file).is_file() else [place]
     return list({place.resolve(): place for place in found}.values())
@@ -90,18 +90,17 @@ def _folders(home: Path, named: Sequence[Path], file: str) -> list[Path]:
 class _Check:
     """Says which design of the study a record is about."""
 
-    def __init__(self, store: Store, home: Path) -> None:
-        known = store.settings()
+    def __init__(self, report: JsonObject, fingerprint: str, home: Path) -> None:
         self.home = home
-        self.settings = Settings.from_json(known["settings"])
-        self.study = str(known["fingerprint"])
+        self.settings = Settings.from_json(report["settings"])
+        self.study = fingerprint
         self.weights = digest(self.settings.weights)
-        best = (known.get("report") or {}).get("best") or {}
+        best = report["best"] or {}
         self.best = best.get("trial")
         self.plans: dict[str, int] = {}
-        for record in store.trials():
-            if record.status == "done":
-                self.plans.setdefault(Plan.from_toml(record.plan).sha256, record.id)
+        for trial in report["trials"]:
+            if trial["status"] == "done":
+                self.plans.setdefault(Plan.from_toml(trial["plan_toml"]).sha256, trial["id"])
         if best:
             self.plans[Plan.from_toml(best["plan_toml"]).sha256] = best["trial"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, final
 
@@ -155,10 +156,17 @@ class Study:
         weights = None if self.best_trial is None else self.problem.candidate(self.best_trial.plan).write_weights
         return outputs.write(self._finished(), target, weights)
 
-    def report(self, folder: str | Path) -> Path:
-        """Write all files and report.html to `folder`; return the path of the report."""
+    def report(self, folder: str | Path, *, faults: Sequence[str | Path] = (), attacks: Sequence[str | Path] = ()) -> Path:
+        """Write all files and report.html to `folder`; return the path of the report.
+
+        faults, attacks: folders of fault campaigns and attacks on this study's network and designs; those inside `folder` are found.
+        Raises StudyError for a record of something else, FaultError and AttackError for folders without one.
+        """
+        from inexact.explore.records import with_records  # which needs the packages of faults and attacks
+
         self.write(folder)
-        return write_html(self._finished().to_json(), Path(folder) / "report.html")
+        content = with_records(self._finished().to_json(), self.problem.fingerprint(), folder, faults=faults, attacks=attacks)
+        return write_html(content, Path(folder) / "report.html")
 
     def _finished(self) -> StudyReport:
         if self.result is None:

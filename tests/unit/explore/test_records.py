@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,42 +11,25 @@ import pytest
 
 from inexact.core.errors import AttackError, FaultError, StudyError
 from inexact.core.files import sha256
-from inexact.explore import Settings, Store
+from inexact.explore import Settings, Study
 from inexact.explore.records import with_records
-from inexact.explore.store import TrialRecord
 from inexact.nn import Plan
 from inexact.reliability import CAMPAIGN
 from inexact.reliability import Store as Campaigns
+
+from .conftest import Fake
 
 PLANS = [Plan({"default": unit}) for unit in ("exact", "trunc(cut=4)", "mitchell")]
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Iterator[Store]:
-    """A finished study of three trials; trial 2 was chosen."""
+def study(tmp_path: Path) -> dict[str, Any]:
+    """The report of a finished study of three trials; trial 2 was chosen."""
     (tmp_path / "net.safetensors").write_bytes(b"weights")
     settings = Settings(network="net", data="own", weights=str(tmp_path / "net.safetensors"))
+    trials = [{"id": n, "status": "done" if n else "failed", "plan_toml": plan.to_toml()} for n, plan in enumerate(PLANS)]
     best = {"trial": 2, "plan_toml": PLANS[2].to_toml()}
-    with Store(":memory:") as store:
-        store.save_settings({"settings": settings.to_json(), "fingerprint": "this", "report": {"best": best}})
-        for place, plan in enumerate(PLANS):
-            status = "failed" if place == 0 else "done"
-            store.save_trial(
-                TrialRecord(
-                    id=place,
-                    genome=(place,),
-                    plan=plan.to_toml(),
-                    measurement="",
-                    n=1,
-                    status=status,
-                    traceback="",
-                    seed=0,
-                    started=0,
-                    finished=0,
-                ),
-                None,
-            )
-        yield store
+    return {"title": "kept", "settings": settings.to_json(), "trials": trials, "best": best}
 
 
 def about(plan: str, **changes: str) -> dict[str, str]:
@@ -74,14 +57,14 @@ def attack(folder: Path, named: dict[str, str]) -> Path:
     return folder
 
 
-def test_records_are_found_named_and_compared(study: Store, tmp_path: Path) -> None:
+def test_records_are_found_named_and_compared(study: dict[str, Any], tmp_path: Path) -> None:
     home = tmp_path / "study"
     campaign(home / "faults" / "a", about(PLANS[2].sha256), rate(3.0, 2.0, 4.5))
     campaign(home / "faults" / "b", about("anything", study="this", design="exact"), rate(1.0, 0.5, 1.8))
     campaign(home / "faults" / "c", about(PLANS[1].sha256), None)
     elsewhere = campaign(tmp_path / "runs" / "one", about(PLANS[1].sha256), rate(0.9, 0.4, 1.7))
     attack(home / "attacks" / "a", about(PLANS[2].sha256))
-    found = with_records({"title": "kept"}, study, home, faults=[elsewhere.parent, elsewhere])
+    found = with_records(study, "this", home, faults=[elsewhere.parent, elsewhere])
     reliability = found["reliability"]
     assert found["title"] == "kept"
     assert [entry["design"] for entry in reliability["campaigns"]] == ["exact 8 bit", "chosen, trial 2", "trial 1"]
@@ -99,10 +82,10 @@ def test_records_are_found_named_and_compared(study: Store, tmp_path: Path) -> N
     assert made["result"] == {"worst": [{"measure": "linf", "epsilon": 0.1}], "verdict": ["yes"]}
 
 
-def test_campaigns_under_other_conditions_are_not_compared(study: Store, tmp_path: Path) -> None:
+def test_campaigns_under_other_conditions_are_not_compared(study: dict[str, Any], tmp_path: Path) -> None:
     exact = campaign(tmp_path / "exact", about("exact 8 bit"), rate(1.0, 0.5, 1.8))
     guarded = campaign(tmp_path / "guarded", about(PLANS[1].sha256, protect="range_clip"), rate(1.0, 0.5, 1.8))
-    found = with_records({}, study, tmp_path, faults=[exact, guarded])["reliability"]
+    found = with_records(study, "this", tmp_path, faults=[exact, guarded])["reliability"]
     assert [entry["design"] for entry in found["campaigns"]] == ["exact 8 bit", "trial 1"]
     assert found["comparisons"] == [{"design": "trial 1", "rows": []}]
 
@@ -117,15 +100,28 @@ def test_campaigns_under_other_conditions_are_not_compared(study: Store, tmp_pat
         (about(PLANS[1].sha256, study="that"), r"was made for another study, or for this one before it was run anew: make it again"),
     ],
 )
-def test_records_of_something_else_are_refused(study: Store, tmp_path: Path, named: dict[str, str], said: str) -> None:
+def test_records_of_something_else_are_refused(study: dict[str, Any], tmp_path: Path, named: dict[str, str], said: str) -> None:
     with pytest.raises(StudyError, match=said):
-        with_records({}, study, tmp_path, faults=[campaign(tmp_path / "run", named, rate(1.0, 0.5, 1.8))])
+        with_records(study, "this", tmp_path, faults=[campaign(tmp_path / "run", named, rate(1.0, 0.5, 1.8))])
     with pytest.raises(StudyError, match=said):
-        with_records({}, study, tmp_path, attacks=[attack(tmp_path / "attack", named)])
+        with_records(study, "this", tmp_path, attacks=[attack(tmp_path / "attack", named)])
 
 
-def test_folders_without_a_record_are_refused(study: Store, tmp_path: Path) -> None:
+def test_folders_without_a_record_are_refused(study: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(FaultError, match=r"must be the folder of a campaign, but has no campaign.db"):
-        with_records({}, study, tmp_path, faults=[tmp_path])
+        with_records(study, "this", tmp_path, faults=[tmp_path])
     with pytest.raises(AttackError, match=r"must hold the result of `inexact attack run`, attack.json"):
-        with_records({}, study, tmp_path, attacks=[tmp_path])
+        with_records(study, "this", tmp_path, attacks=[tmp_path])
+
+
+def test_the_report_of_a_study_in_python_takes_records(
+    run_study: Callable[..., Study], fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, written = run_study(fake), list[Any]()
+    monkeypatch.setattr("inexact.explore.study.write_html", lambda content, path: written.append(content))
+    named = about(Plan.from_toml(study.trials[1].plan_toml).sha256, network="fake", data="made up", weights="", study=fake.fingerprint())
+    study.report(tmp_path / "out", faults=[campaign(tmp_path / "runs" / "one", named, rate(3.0, 2.0, 4.5))])
+    (found,) = written[0]["reliability"]["campaigns"]
+    assert (found["design"], found["report"]["faults"][0]["sdc1"]["value"]) == ("trial 1", 3.0)
+    with pytest.raises(StudyError, match=r"was made for another study"):
+        study.report(tmp_path / "out", faults=[campaign(tmp_path / "runs" / "two", named | {"study": "that"}, rate(3.0, 2.0, 4.5))])
