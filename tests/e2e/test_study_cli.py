@@ -154,7 +154,7 @@ def test_designs_that_cannot_be_examined(finished: Path, more: list[str], code: 
     assert run(["fault", "run", "--study", str(finished), *FAULTS, *more]) == code
     assert said in capsys.readouterr().err
     assert run(["attack", "run", *more[2:], "--epsilon", "0.1"]) == 2
-    assert "name what is examined: --network and --out, or --study" in capsys.readouterr().err
+    assert "--network and --out must be given, or --study with" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from typing import Any
 
@@ -30,6 +31,9 @@ COMMANDS = {
     "unit": ("inexact.cli.unit", "Approximate arithmetic units: list, show, compare, import."),
 }
 """command -> (module that defines it under the same name, one-line help)."""
+
+
+INTERRUPTED = "interrupted; nothing half-written was left behind, finished work is kept"
 
 
 class LazyGroup(Group):
@@ -62,7 +66,30 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line; every expected error is one sentence on stderr and a non-zero exit code."""
     # OpenMP's idle threads spin by default, which slows small operators several times when other programs share the cores
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    sys.exit(run(sys.argv[1:] if argv is None else argv))
+    sys.exit(_interruptible(sys.argv[1:] if argv is None else argv))
+
+
+def _interruptible(argv: list[str]) -> int:
+    """`run`, where an interrupt in the middle of an import, which may come out as any error, is still one sentence."""
+    told: list[int] = []
+
+    def interrupt(number: int, _frame: object) -> None:
+        told.append(number)
+        raise KeyboardInterrupt
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # a shell ignores the signal for what runs in the background
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        return run(argv)
+    except Exception:
+        if not told:
+            raise
+        click.echo(INTERRUPTED, err=True)
+        return 130
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run(argv: list[str]) -> int:
@@ -72,7 +99,7 @@ def run(argv: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
-        click.echo("interrupted; nothing half-written was left behind, finished work is kept", err=True)
+        click.echo(INTERRUPTED, err=True)
         return 130
     except click.ClickException as error:
         error.show()

@@ -47,7 +47,8 @@ class Subject:
 def named(network: str | None, data: str | None, plans: tuple[str, ...], weights: tuple[Path, ...], out: Path | None) -> Subject:
     """The network that options name. Raises click.UsageError without --network or --out."""
     if network is None or out is None:
-        raise click.UsageError("name what is examined: --network and --out, or --study with the folder of a finished study")
+        absent = " and ".join(name for name, value in (("--network", network), ("--out", out)) if value is None)
+        raise click.UsageError(f"{absent} must be given, or --study with the folder of a finished study")
     return _subject(network, data or DEFAULT_DATA, plans, weights, out)
 
 

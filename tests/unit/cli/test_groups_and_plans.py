@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
+from inexact import cli
 from inexact.cli import run
 from inexact.cli._plans import plan_of
 from inexact.core.errors import PlanError, SpecError
@@ -72,3 +74,28 @@ def test_plans_that_are_no_text(tmp_path: Path) -> None:
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(PlanError, match=r"plan\.toml must be text in UTF-8"):
         plan_of(str(file))
+
+
+def test_an_interrupt_in_an_import_is_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def import_that_breaks(argv: list[str]) -> int:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as error:
+            raise RecursionError from error
+        return 0
+
+    def broken(argv: list[str]) -> int:
+        raise RecursionError
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        monkeypatch.setattr(cli, "run", import_that_breaks)
+        with pytest.raises(SystemExit, match="130"):
+            cli.main([])
+        assert capsys.readouterr().err == f"{cli.INTERRUPTED}\n"
+        monkeypatch.setattr(cli, "run", broken)
+        with pytest.raises(RecursionError):
+            cli.main([])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, handler)
