@@ -82,11 +82,7 @@ def place(layer: LayerWorkload, mapping: Mapping, rows: int, columns: int) -> Pl
     free_taps, free_pixels = np.full(layer.window, -1), np.full(layer.out_h * layer.out_w, -1)
     filters = np.arange(layer.filters) % max(1, tile["filters"]) % columns
     if flow == "output_stationary":
-        if window < layer.window:
-            raise FaultError(
-                f"layer {layer.name} must keep a sum in its element until it is whole, but {flow} on this accelerator cuts its window in "
-                f"{-(-layer.window // window)} parts; enlarge the memories or take another dataflow"
-            )
+        _require_whole_sums(layer, window)
         return Placement(
             dataflow=flow,
             rows=rows,
@@ -109,6 +105,14 @@ def place(layer: LayerWorkload, mapping: Mapping, rows: int, columns: int) -> Pl
         row_of_pixel=free_pixels,
         column_of_pixel=free_pixels if held else pixel % columns,
     )
+
+
+def _require_whole_sums(layer: LayerWorkload, window: int) -> None:
+    if window < layer.window:
+        raise FaultError(
+            f"layer {layer.name} must keep a sum in its element until it is whole, but output_stationary on this accelerator cuts its "
+            f"window in {-(-layer.window // window)} parts; enlarge the memories or take another dataflow"
+        )
 
 
 def _in_sets(layer: LayerWorkload, tile: dict[str, int], rows: int, columns: int) -> Placement:

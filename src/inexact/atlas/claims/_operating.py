@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
-from inexact.atlas.claims.checks._base import Measured
+from inexact.atlas.claims.checks._base import Measured, one_of
 from inexact.core.errors import ClaimError
 
 if TYPE_CHECKING:
     from inexact.nn import Evaluation
+
+
+UNITS = {"saving": "%", "drop": "points"}
+"""What a claim about voltage shows -> its unit."""
 
 
 @final
@@ -25,8 +29,10 @@ class Operated:
     saved: float
 
 
-def check_voltages(voltages: Sequence[float], shows: str) -> None:
-    """Raise ClaimError unless voltages fall, and are one where a drop is shown."""
+def check_operation(voltages: Sequence[float], shows: str, boundary: str, boundaries: tuple[str, ...]) -> None:
+    """Raise ClaimError unless voltages fall, and are one where a drop is shown, and for unknown names."""
+    one_of("boundary", boundary, boundaries)
+    one_of("shows", shows, tuple(UNITS))
     if not voltages or list(voltages) != sorted(set(voltages), reverse=True):
         raise ClaimError(f"voltages must fall from the highest to the lowest, not {list(voltages)}")
     if shows == "drop" and len(voltages) != 1:
@@ -38,6 +44,11 @@ def paired(found: Evaluation) -> tuple[float, float, float]:
     if found.drop_int8 is None or found.drop_int8_ci is None:
         raise ClaimError("an evaluation must have a reference for a paired difference; it has none")
     return (found.drop_int8, *found.drop_int8_ci)
+
+
+def answer(points: Sequence[Operated], shows: str, within: float, detail: str) -> Measured:
+    """What a claim shows: the saving within so many points, or the drop at the only voltage."""
+    return saving_within(points, within, detail) if shows == "saving" else _drop_at(points[0], detail)
 
 
 def saving_within(points: Sequence[Operated], within: float, detail: str) -> Measured:
@@ -59,7 +70,7 @@ def saving_within(points: Sequence[Operated], within: float, detail: str) -> Mea
     return Measured(value=value, low=low, high=high, n=len(points), detail=f"at {at}; {detail}")
 
 
-def drop_at(point: Operated, detail: str) -> Measured:
+def _drop_at(point: Operated, detail: str) -> Measured:
     """Points lost at one voltage."""
     return Measured(value=point.drop, low=point.low, high=point.high, detail=f"{point.saved:.1f} % saved; {detail}")
 

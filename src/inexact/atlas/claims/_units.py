@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,12 @@ def unit_of(name: str) -> Multiplier | Adder:
     if name.startswith("adder:"):
         return units.adders.get(name.removeprefix("adder:"))
     return published_circuit(name.removeprefix(PUBLISHED)) if name.startswith(PUBLISHED) else units.get(name)
+
+
+def check_targets(targets: Sequence[str]) -> None:
+    """Raise ClaimError unless there is one."""
+    if not targets:
+        raise ClaimError("targets must hold at least one unit")
 
 
 def multiplier_of(name: str) -> Multiplier:

@@ -190,6 +190,21 @@ def placed_in_order(
     unknown = sorted({cell for cell, _ in instances if cell not in library.cells or not library.cells[cell].usable})
     if unknown:
         raise SynthesisError(f"{name} must be made of cells of {library.name}, but has {', '.join(unknown)}")
+    placed = _levelled(library, instances, number, count)
+    lost = [bit for _, bits in outputs for bit in bits if bit not in number]
+    if len(placed) < len(instances) or lost:
+        raise SynthesisError(
+            f"{name} must have a driver for every net and no loops, but {len(instances) - len(placed)} cells never get theirs"
+        )
+    nets = tuple(number[bit] for _, bits in outputs for bit in bits)
+    return Mapped(name, library, tuple(bus for bus, _ in inputs), tuple(bus for bus, _ in outputs), tuple(placed), nets)
+
+
+def _levelled(
+    library: Library, instances: Sequence[tuple[str, Mapping[str, object]]], number: dict[object, int], count: int
+) -> list[Placed]:
+    """The cells all of whose inputs have drivers, in an order in which these come first. number: of the nets; gains the cells' outputs,
+    which are counted from `count` on."""
     placed: list[Placed] = []
     waiting: dict[object, list[int]] = {}
     missing = []
@@ -213,13 +228,7 @@ def placed_in_order(
                 missing[reader] -= 1
                 if missing[reader] == 0:
                     ready.append(reader)
-    lost = [bit for _, bits in outputs for bit in bits if bit not in number]
-    if len(placed) < len(instances) or lost:
-        raise SynthesisError(
-            f"{name} must have a driver for every net and no loops, but {len(instances) - len(placed)} cells never get theirs"
-        )
-    nets = tuple(number[bit] for _, bits in outputs for bit in bits)
-    return Mapped(name, library, tuple(bus for bus, _ in inputs), tuple(bus for bus, _ in outputs), tuple(placed), nets)
+    return placed
 
 
 _OPEN = object()

@@ -244,14 +244,18 @@ def figures_of(
         settled_energy=estimate(settled, "pJ", found.settled[1] * 1e-3, f"{over}, without glitches"),
         leakage=estimate(leakage, "nW", how=", by states of the inputs"),
         cells=cells,
-        conditions=Conditions(
-            library=library_.label,
-            corner=library_.corner,
-            recipe=job.recipe,
-            tool=job.tool,
-            operands=setup.operands.label,
-            activity=ACTIVITY,
-            surroundings=str(setup.around),
-        ),
+        conditions=_conditions(job),
         register_energy=None if registers_fj is None else estimate(registers_fj * 1e-3, "pJ", how=f"{over}, flip-flops"),
+    )
+
+
+def _conditions(job: Job) -> Conditions:
+    return Conditions(
+        library=job.cells.label,
+        corner=job.cells.corner,
+        recipe=job.recipe,
+        tool=job.tool,
+        operands=job.setup.operands.label,
+        activity=ACTIVITY,
+        surroundings=str(job.setup.around),
     )

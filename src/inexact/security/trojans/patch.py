@@ -93,6 +93,9 @@ class TargetedResult:
         }
 
 
+NO_ROOM = "leave no room for a Trojan under any trigger tried; declare fewer metrics or digits, or take a unit that errs more"
+
+
 def find_targeted(
     net: ApproxModel,
     unit: Multiplier,
@@ -132,10 +135,7 @@ def find_targeted(
             if (best is None or gain > best[0]) and _hidden(net, attacked, data, max_drop):
                 best = (gain, Targeted(trojan=trojan, unit=bad, patch=patch, target=wanted))
     if best is None:
-        raise NoRoomError(
-            f"the declared bounds of {unit.spec} and the accuracy without patch leave no room for a Trojan under any trigger tried; "
-            "declare fewer metrics or digits, or take a unit that errs more"
-        )
+        raise NoRoomError(f"the declared bounds of {unit.spec} and the accuracy without patch {NO_ROOM}")
     return best[1]
 
 

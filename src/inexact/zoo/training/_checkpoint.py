@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from inexact.core.errors import CheckpointError
-from inexact.core.files import atomic_path
+from inexact.core.errors import CheckpointError, OutputError
+from inexact.core.files import atomic_path, ensure_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +21,20 @@ class Parts:
     optimizer: torch.optim.Optimizer
     scheduler: torch.optim.lr_scheduler.LRScheduler
     generator: torch.Generator
+
+
+def checkpoint_of(out: Path, *, resume: bool) -> Path:
+    """Where the checkpoint of a training that writes weights to `out` lies; the folder is made.
+
+    Raises OutputError for a file of another kind or a folder that cannot be written, CheckpointError for a checkpoint not to be resumed.
+    """
+    if out.suffix != ".safetensors":
+        raise OutputError(f"the weights file must end with .safetensors, not {out.name!r}")
+    ensure_folder(out.parent)
+    checkpoint = out.with_name(out.name + ".checkpoint")
+    if checkpoint.exists() and not resume:
+        raise CheckpointError(f"an unfinished training lies in {checkpoint}; continue it with --resume or delete it")
+    return checkpoint
 
 
 def save(path: Path, parts: Parts, *, identity: dict[str, Any], epoch: int, seconds: float) -> None:

@@ -12,12 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inexact.core.errors import CheckpointError, DataError, OutputError
-from inexact.core.files import ensure_folder, sha256_file, write_text
+from inexact.core.errors import CheckpointError, DataError
+from inexact.core.files import sha256_file, write_text
 from inexact.nn import ExitHead, ExitNetwork, Exits, routes, with_exits
 from inexact.zoo._weights import load_into, read_weights, write_weights
 from inexact.zoo.datasets import Dataset
-from inexact.zoo.training._checkpoint import Parts, restore, save
+from inexact.zoo.training._checkpoint import Parts, checkpoint_of, restore, save
 
 RATE, DECAY, BATCH = 2e-3, 1e-2, 128
 
@@ -127,13 +127,8 @@ def train_exits_to_file(
     progress: Progress | None = None,
 ) -> ExitCard:
     """Train the exits of a network and write `out` (safetensors) and its card, out.json; with `resume` from the checkpoint beside it."""
-    if out.suffix != ".safetensors":
-        raise OutputError(f"the weights file must end with .safetensors, not {out.name!r}")
     net = with_exits(model, exits.after, pool=exits.pool, example=train.images[:1])
-    ensure_folder(out.parent)
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    if checkpoint.exists() and not resume:
-        raise CheckpointError(f"an unfinished training lies in {checkpoint}; continue it with --resume or delete it")
+    checkpoint = checkpoint_of(out, resume=resume)
     identity = {"network": network, "data": train.name, "pool": exits.pool}
     train_exits(net, train, epochs=epochs, seed=seed, checkpoint=checkpoint, identity=identity, resume=resume, progress=progress)
     write_weights(out, net.exits)

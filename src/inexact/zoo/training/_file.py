@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 
-from inexact.core.errors import CheckpointError, DataError, OutputError
-from inexact.core.files import ensure_folder, sha256_file
+from inexact.core.errors import DataError
+from inexact.core.files import sha256_file
 from inexact.zoo._card import Card, measure, write_card
 from inexact.zoo._weights import write_weights
 from inexact.zoo.datasets import Dataset, data
 from inexact.zoo.networks import Architecture
+from inexact.zoo.training._checkpoint import checkpoint_of
 from inexact.zoo.training._train import Progress, train
 
 
@@ -34,12 +35,7 @@ def train_to_file(
     A checkpoint lies beside `out` until both are written; with `resume` training continues from it.
     limit: only so many training images. Raises OutputError when the folder cannot be written, and what `train` raises.
     """
-    if out.suffix != ".safetensors":
-        raise OutputError(f"the weights file must end with .safetensors, not {out.name!r}")
-    ensure_folder(out.parent)
-    checkpoint = out.with_name(out.name + ".checkpoint")
-    if checkpoint.exists() and not resume:
-        raise CheckpointError(f"an unfinished training lies in {checkpoint}; continue it with --resume or delete it")
+    checkpoint = checkpoint_of(out, resume=resume)
     images = data(name, "train", limit)
     model, seconds = train(architecture, images, epochs=epochs, seed=seed, checkpoint=checkpoint, resume=resume, progress=progress)
     write_weights(out, model)

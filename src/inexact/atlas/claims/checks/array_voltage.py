@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from inexact.atlas.claims._networks import check_images, emulated
-from inexact.atlas.claims._operating import Operated, check_voltages, drop_at, paired, saving_within
+from inexact.atlas.claims._operating import UNITS, Operated, answer, check_operation, paired
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 
 BOUNDARIES = ("array", "on_chip", "with_dram")
@@ -39,14 +39,12 @@ class ArrayVoltage(Check):
     def __post_init__(self) -> None:
         check_images(self.images)
         one_of("policy", self.policy, ("none", "te_drop", "boost"))
-        one_of("boundary", self.boundary, BOUNDARIES)
-        one_of("shows", self.shows, ("saving", "drop"))
-        check_voltages(self.voltages, self.shows)
+        check_operation(self.voltages, self.shows, self.boundary, BOUNDARIES)
 
     @property
     def unit(self) -> str:
         """Percent saved, or points lost."""
-        return "%" if self.shows == "saving" else "points"
+        return UNITS[self.shows]
 
     def measure(self) -> Measured:
         """Every transition of operands simulated."""
@@ -57,7 +55,7 @@ class ArrayVoltage(Check):
             points.append(Operated(voltage=point.voltage, drop=drop, low=low, high=high, saved=point.saved[self.boundary].value))
         late = ", ".join(f"{point.products.late_share:.1e}" for point in found)
         detail = f"late products {late}; {self.images} images, {self.network} on {self.machine}"
-        return saving_within(points, self.within, detail) if self.shows == "saving" else drop_at(points[0], detail)
+        return answer(points, self.shows, self.within, detail)
 
 
 @functools.lru_cache(maxsize=4)

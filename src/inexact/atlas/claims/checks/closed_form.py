@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import final
 
-from inexact.atlas.claims._units import unit_of
+from inexact.atlas.claims._units import check_targets, unit_of
 from inexact.atlas.claims.checks._base import Check, Measured, kinds
 from inexact.core.errors import ClaimError
 from inexact.metrics.passport import CONVENTIONS, profile
@@ -40,8 +40,7 @@ class ClosedForm(Check):
     def __post_init__(self) -> None:
         if self.metric not in CONVENTIONS:
             raise ClaimError(f"metric must be one of {', '.join(CONVENTIONS)}, not {self.metric!r}")
-        if not self.targets:
-            raise ClaimError("targets must hold at least one unit")
+        check_targets(self.targets)
         evaluate(self.formula, None)
 
     @property

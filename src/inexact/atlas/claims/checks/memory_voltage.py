@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from inexact.atlas.claims._networks import check_images, emulated
-from inexact.atlas.claims._operating import Operated, check_voltages, drop_at, saving_within
+from inexact.atlas.claims._operating import UNITS, Operated, answer, check_operation
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 
 BOUNDARIES = ("memory", "on_chip", "with_dram")
@@ -40,14 +40,12 @@ class MemoryVoltage(Check):
     def __post_init__(self) -> None:
         check_images(self.images)
         one_of("memory", self.memory, ("weight", "activation", "both"))
-        one_of("boundary", self.boundary, BOUNDARIES)
-        one_of("shows", self.shows, ("saving", "drop"))
-        check_voltages(self.voltages, self.shows)
+        check_operation(self.voltages, self.shows, self.boundary, BOUNDARIES)
 
     @property
     def unit(self) -> str:
         """Percent saved, or points lost."""
-        return "%" if self.shows == "saving" else "points"
+        return UNITS[self.shows]
 
     def measure(self) -> Measured:
         """Chips with wrong bits as measured in a 14 nm memory."""
@@ -60,7 +58,7 @@ class MemoryVoltage(Check):
             points.append(Operated(voltage=point.voltage, drop=point.drop.mean, low=point.drop.low, high=point.drop.high, saved=saved))
         rates = ", ".join(f"{point.bit_error_rate:.1e}" for point in found)
         detail = f"bit error rates {rates}; {self.chips} chips, {self.network} on {self.machine}"
-        return saving_within(points, self.within, detail) if self.shows == "saving" else drop_at(points[0], detail)
+        return answer(points, self.shows, self.within, detail)
 
 
 @functools.lru_cache(maxsize=4)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from inexact.atlas.claims._networks import check_images
-from inexact.atlas.claims._units import multiplier_of
+from inexact.atlas.claims._units import check_targets, multiplier_of
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 from inexact.core.errors import ClaimError
 from inexact.metrics import paired_difference
@@ -45,8 +45,7 @@ class StuckBits(Check):
     def __post_init__(self) -> None:
         check_images(self.images)
         one_of("shows", self.shows, SHOWS)
-        if not self.targets:
-            raise ClaimError("targets must hold at least one unit")
+        check_targets(self.targets)
 
     @property
     def unit(self) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from inexact.atlas.claims._networks import CALIBRATION, check_images, trained
-from inexact.atlas.claims._units import multiplier_of
+from inexact.atlas.claims._units import check_targets, multiplier_of
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
 from inexact.core.errors import ClaimError
 
@@ -34,8 +34,7 @@ class Transferred(Check):
     def __post_init__(self) -> None:
         check_images(self.images)
         one_of("shows", self.shows, SHOWS)
-        if not self.targets:
-            raise ClaimError("targets must hold at least one unit")
+        check_targets(self.targets)
 
     @property
     def unit(self) -> str:
