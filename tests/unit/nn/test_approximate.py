@@ -109,6 +109,7 @@ def test_calibration_may_be_a_loader_of_batches() -> None:
         assert torch.equal(a(X), b(X))
 
 
+@pytest.mark.slow
 def test_torch_export_and_compile_keep_the_answers() -> None:
     net = approximate(network(), Plan(multiplier="trunc(cut=4)"), calibrate=X)
     with torch.no_grad():
