@@ -78,18 +78,7 @@ def test_mac_share_lies_among_published_accelerators(reference_data: Path) -> No
     rows = rows_of(reference_data / "accel" / "mac_energy_share.csv")
     with_dram = [float(row["mac_share"].split()[0]) for row in rows]
     on_chip = [float(row["mac_share_without_dram"].split()[0]) for row in rows]
-    layer = LayerWorkload(
-        name="conv2",
-        kind="conv",
-        in_channels=64,
-        out_channels=64,
-        in_h=56,
-        in_w=56,
-        out_h=56,
-        out_w=56,
-        kernel_h=3,
-        kernel_w=3,
-    )
+    layer = LayerWorkload.square("conv2", 56, in_channels=64, out_channels=64, kernel=3)
     machine, alone = hardware.load("edge-16x16"), Workload(network="ResNet-18 conv2", layers=(layer,))
     share = machine.evaluate(hardware.leanest_baseline(machine, alone)).mac_share
     assert min(with_dram) < share["with_dram"].value / 100 < max(with_dram)

@@ -20,23 +20,9 @@ WORD = 16
 
 
 def layer(name: str, c: int, o: int, size: int, out: int, kernel: int, stride: int, groups: int, batch: int) -> LayerWorkload:
-    return LayerWorkload(
-        name=name,
-        kind="conv",
-        batch=batch,
-        in_channels=c,
-        out_channels=o,
-        in_h=size,
-        in_w=size,
-        out_h=out,
-        out_w=out,
-        kernel_h=kernel,
-        kernel_w=kernel,
-        stride_h=stride,
-        stride_w=stride,
-        groups=groups,
-        arithmetic=Arithmetic(a_bits=WORD, b_bits=WORD, accumulator_bits=WORD, coding="signed"),
-    )
+    loops = {"kernel": kernel, "stride": stride, "groups": groups, "batch": batch}
+    arithmetic = Arithmetic(a_bits=WORD, b_bits=WORD, accumulator_bits=WORD, coding="signed")
+    return LayerWorkload.square(name, size, in_channels=c, out_channels=o, out=out, arithmetic=arithmetic, **loops)
 
 
 def alexnet(batch: int) -> list[LayerWorkload]:

@@ -42,19 +42,13 @@ def layer_of(row: dict[str, str]) -> LayerWorkload:
     name, pixels, kernel = row["layer"], int(row["OX"] or 1), int(row["FX"] or 1)
     first = name == "/conv1/Conv" or "downsample" in name or (".0/conv1" in name and "layer1" not in name)
     stride = 2 if first else 1
-    return LayerWorkload(
-        name=name,
-        kind="conv",
+    return LayerWorkload.square(
+        name,
+        pixels * stride,
         in_channels=int(row["C"]),
         out_channels=int(row["K"]),
-        in_h=pixels * stride,
-        in_w=pixels * stride,
-        out_h=pixels,
-        out_w=pixels,
-        kernel_h=kernel,
-        kernel_w=kernel,
-        stride_h=stride,
-        stride_w=stride,
+        kernel=kernel,
+        stride=stride,
         arithmetic=Arithmetic(coding="signed"),
     )
 

@@ -37,10 +37,7 @@ def resnet50() -> Workload:
 
 
 def _conv(name: str, inputs: int, outputs: int, size: int, kernel: int, stride: int) -> LayerWorkload:
-    out = size // stride
-    steps = {"stride_h": stride, "stride_w": stride, "kernel_h": kernel, "kernel_w": kernel}
-    sizes = {"in_channels": inputs, "out_channels": outputs, "in_h": size, "in_w": size, "out_h": out, "out_w": out}
-    return LayerWorkload(name=name, kind="conv", **sizes, **steps)  # type: ignore[arg-type]
+    return LayerWorkload.square(name, size, in_channels=inputs, out_channels=outputs, kernel=kernel, stride=stride)
 
 
 def _vector(name: str, kind: str, channels: int, size: int, out: int) -> LayerWorkload:

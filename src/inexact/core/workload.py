@@ -133,6 +133,41 @@ class LayerWorkload:
     a_histogram: tuple[float, ...] | None = None
     b_histogram: tuple[float, ...] | None = None
 
+    @classmethod
+    def square(
+        cls,
+        name: str,
+        size: int,
+        *,
+        in_channels: int,
+        out_channels: int,
+        kernel: int,
+        out: int | None = None,
+        stride: int = 1,
+        groups: int = 1,
+        batch: int = 1,
+        arithmetic: Arithmetic | None = None,
+    ) -> LayerWorkload:
+        """A convolution with as many rows as columns. size, out: of input and output maps; out by default as "same" padding gives it."""
+        out = -(-size // stride) if out is None else out
+        return cls(
+            name=name,
+            kind="conv",
+            batch=batch,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            in_h=size,
+            in_w=size,
+            out_h=out,
+            out_w=out,
+            kernel_h=kernel,
+            kernel_w=kernel,
+            stride_h=stride,
+            stride_w=stride,
+            groups=groups,
+            arithmetic=Arithmetic() if arithmetic is None else arithmetic,
+        )
+
     @property
     def additions(self) -> float:
         """Share of products that are added: as many as are formed, unless said."""

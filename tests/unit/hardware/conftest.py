@@ -24,23 +24,8 @@ def conv() -> Callable[..., LayerWorkload]:
     def make(
         name: str, c: int, o: int, size: int, kernel: int = 3, stride: int = 1, groups: int = 1, arithmetic: Arithmetic = SIGNED
     ) -> LayerWorkload:
-        out = -(-size // stride)
-        return LayerWorkload(
-            name=name,
-            kind="conv",
-            in_channels=c,
-            out_channels=o,
-            in_h=size,
-            in_w=size,
-            out_h=out,
-            out_w=out,
-            kernel_h=kernel,
-            kernel_w=kernel,
-            groups=groups,
-            stride_h=stride,
-            stride_w=stride,
-            arithmetic=arithmetic,
-        )
+        loops = {"kernel": kernel, "stride": stride, "groups": groups}
+        return LayerWorkload.square(name, size, in_channels=c, out_channels=o, arithmetic=arithmetic, **loops)
 
     return make
 

@@ -121,18 +121,13 @@ def workloads(draw: st.DrawFn) -> Workload:
         groups = draw(st.sampled_from([1, 1, 2, 8]))
         size, kernel = draw(st.integers(1, 30)), draw(st.sampled_from([1, 3, 5]))
         layers.append(
-            LayerWorkload(
-                name=f"layer{index}",
-                kind="conv",
+            LayerWorkload.square(
+                f"layer{index}",
+                size,
                 batch=draw(st.integers(1, 3)),
                 in_channels=groups * draw(st.integers(1, 9)),
                 out_channels=groups * draw(st.integers(1, 40)),
-                in_h=size,
-                in_w=size,
-                out_h=size,
-                out_w=size,
-                kernel_h=kernel,
-                kernel_w=kernel,
+                kernel=kernel,
                 groups=groups,
                 arithmetic=draw(ARITHMETICS),
             )

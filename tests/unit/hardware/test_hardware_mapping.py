@@ -117,22 +117,15 @@ def walked(layer: LayerWorkload, mapping: Mapping, bits: tuple[int, int, int]) -
 def layers(draw: st.DrawFn) -> LayerWorkload:
     kernel, stride = draw(st.sampled_from([1, 3, 5])), draw(st.sampled_from([1, 1, 2]))
     size = draw(st.integers(kernel, 20))
-    out = -(-size // stride)
     groups = draw(st.sampled_from([1, 1, 2]))
-    return LayerWorkload(
-        name="a",
-        kind="conv",
+    return LayerWorkload.square(
+        "a",
+        size,
         batch=draw(st.integers(1, 3)),
         in_channels=groups * draw(st.integers(1, 24)),
         out_channels=groups * draw(st.integers(1, 40)),
-        in_h=size,
-        in_w=size,
-        out_h=out,
-        out_w=out,
-        kernel_h=kernel,
-        kernel_w=kernel,
-        stride_h=stride,
-        stride_w=stride,
+        kernel=kernel,
+        stride=stride,
         groups=groups,
         arithmetic=Arithmetic(coding="signed", a_bits=draw(st.sampled_from([4, 8])), accumulator_bits=draw(st.sampled_from([16, 32]))),
     )

@@ -19,19 +19,7 @@ PN = tuple(unit.spec for unit in units.get("pn").modes().values())
 
 def workload(modes: tuple[tuple[str, float], ...], mode_bits: float = 2.0) -> Workload:
     arithmetic = Arithmetic(multiplier=modes[0][0], coding="sign_magnitude", modes=modes, mode_bits=mode_bits)
-    layer = LayerWorkload(
-        name="c",
-        kind="conv",
-        in_channels=16,
-        out_channels=32,
-        in_h=8,
-        in_w=8,
-        out_h=8,
-        out_w=8,
-        kernel_h=3,
-        kernel_w=3,
-        arithmetic=arithmetic,
-    )
+    layer = LayerWorkload.square("c", 8, in_channels=16, out_channels=32, kernel=3, arithmetic=arithmetic)
     return Workload(network="one", layers=(layer,))
 
 

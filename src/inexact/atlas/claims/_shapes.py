@@ -43,23 +43,8 @@ def workload_of(
 
 def _layer(row: Sequence[Any], arithmetic: Arithmetic, batch: int) -> LayerWorkload:
     name, inputs, outputs, size, out, kernel, stride, groups = row
-    return LayerWorkload(
-        name=name,
-        kind="conv",
-        batch=batch,
-        in_channels=inputs,
-        out_channels=outputs,
-        in_h=size,
-        in_w=size,
-        out_h=out,
-        out_w=out,
-        kernel_h=kernel,
-        kernel_w=kernel,
-        stride_h=stride,
-        stride_w=stride,
-        groups=groups,
-        arithmetic=arithmetic,
-    )
+    loops = {"kernel": kernel, "stride": stride, "groups": groups, "batch": batch}
+    return LayerWorkload.square(name, size, in_channels=inputs, out_channels=outputs, out=out, arithmetic=arithmetic, **loops)
 
 
 def _rows(network: str) -> list[list[Any]]:
