@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli import _tables
-from inexact.cli._options import JSON
+from inexact.cli._options import JSON, seed_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,7 +38,7 @@ def taxonomy(as_json: bool) -> None:
 
 @click.command()
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the tree as a picture.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the resamples of the agreement.")
+@seed_option("Of the resamples of the agreement.")
 @JSON
 def clusters(picture: Path | None, seed: int, as_json: bool) -> None:
     """Works of the three families grouped by what they do, without the taxonomy, and how far the groups agree with it."""

@@ -45,11 +45,11 @@ def list_attacks(as_json: bool) -> None:
 
 @click.command("run")
 @subject_options
-@click.option("--plan", "plans", multiple=True, help="Plan (TOML) or spec of a unit; several: one is drawn for each inference.")
-@click.option("--attack", "attack_specs", multiple=True, help="Attack, as pgd(steps=40); several (default: a list of ten).")
-@click.option("--threat", "threats", multiple=True, help="Threat model; several (default: all but substitute).")
-@click.option("--epsilon", "epsilons", type=float, multiple=True, help="Largest change of a pixel, pixels 0..1; several.")
-@click.option("--epsilon-l2", "epsilons_l2", type=float, multiple=True, help="Root of the sum of squared changes; several.")
+@click.option("--plan", "plans", multiple=True, help="Plan (TOML) or spec of a unit; repeatable: one is drawn for each inference.")
+@click.option("--attack", "attack_specs", multiple=True, help="Attack, as pgd(steps=40); repeatable (default: a list of ten).")
+@click.option("--threat", "threats", multiple=True, help="Threat model; repeatable (default: all but substitute).")
+@click.option("--epsilon", "epsilons", type=float, multiple=True, help="Largest change of a pixel, pixels 0..1; repeatable.")
+@click.option("--epsilon-l2", "epsilons_l2", type=float, multiple=True, help="Root of the sum of squared changes; repeatable.")
 @images_option(200, "First so many test images are attacked.")
 @click.option("--scaling", metavar="MEAN,DEVIATION", help="What pixels 0..1 were normalised by, for data that do not say.")
 @SEED
@@ -120,7 +120,7 @@ def campaign(subject: Subject, settings: Any, images: int, scaling: str | None) 
 @images_option(100, "First so many test images are attacked.")
 @click.option("--epsilon", type=float, default=0.1, show_default=True, help="guesmi2021: largest change of a pixel, pixels 0..1.")
 @click.option("--epsilon-l2", type=float, default=1.5, show_default=True, help="guesmi2021: root of the sum of squared changes.")
-@click.option("--unit", "units", multiple=True, help="siddique2022adv: signed 8x8 unit; several (default: six of the package).")
+@click.option("--unit", "units", multiple=True, help="siddique2022adv: signed 8x8 unit; repeatable (default: six of the package).")
 @SEED
 @click.option("--out", type=click.Path(path_type=Path), required=True, help=CONTINUED)
 @THREADS

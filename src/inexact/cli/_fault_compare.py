@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inexact.cli._options import JSON, THREADS, images_option
+from inexact.cli._options import JSON, THREADS, images_option, seed_option
 from inexact.core.errors import FormatError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option("--nets", type=click.IntRange(min=0), default=30, show_default=True, help="Random nets of every netlist.")
 @click.option("--elements", type=click.IntRange(min=0), default=6, show_default=True, help="Random elements of the array.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of nets and elements.")
+@seed_option("Of nets and elements.")
 @THREADS
 @click.option(
     "--summary", type=click.Path(path_type=Path), metavar="FILE.json", help="Also write losses and conclusion, with date and command."

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from inexact.cli import _network
-from inexact.cli._options import PICTURE, broken_element, images_option
+from inexact.cli._options import PICTURE, broken_element, images_option, seed_option
 
 TRIPLED = (8, 16, 32, 64, 128)
 """Counts of nets that a map by nets shows what tripling gives for."""
@@ -23,6 +23,7 @@ TRIPLED = (8, 16, 32, 64, 128)
 @broken_element
 @click.option("--step", type=click.IntRange(min=1), default=1, show_default=True, help="With elements: every how many rows and columns.")
 @click.option("--nets", type=click.IntRange(min=1), help="With nets: only so many, at random.")
+@seed_option("Of the choice of nets.")
 @images_option(500, "Test images a loss is measured on.")
 @PICTURE
 def map_faults(
@@ -49,10 +50,10 @@ def map_faults(
     from inexact.report.criticality import picture as draw
 
     _network.use_threads(threads)
-    shown = zoo.data(data, "test", images)
-    net = emulated(network, data, plan, weights, calibrate)
     with _network.progress_bar() as bar:
         task = bar.add_task("faults", total=None)
+        shown = zoo.data(data, "test", images)
+        net = emulated(network, data, plan, weights, calibrate)
         found = _measured(net, shown, kind, lambda done, total: bar.update(task, completed=done, total=total))
     content = found.to_json() | ({"tripled": _tripled(net, found)} if kind["by"] == "net" else {})
     if picture is not None:
@@ -66,7 +67,7 @@ def _measured(net: Any, data: Any, kind: dict[str, Any], watch: Callable[[int, i
     if kind["by"] == "bit":
         return criticality.of_bits(net, data, value=kind["value"], watch=watch)
     if kind["by"] == "net":
-        return criticality.of_nets(net, data, limit=kind["nets"], watch=watch)
+        return criticality.of_nets(net, data, limit=kind["nets"], seed=kind["seed"], watch=watch)
     fault = ElementFault(row=0, column=0, value=kind["value"], register=kind["register"], bit=kind["bit"])
     where = {"accelerator": kind["accelerator"], "dataflow": kind["dataflow"], "step": kind["step"]}
     return criticality.of_elements(net, data, fault, watch=watch, **where)

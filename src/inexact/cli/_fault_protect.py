@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from inexact.cli import _network
-from inexact.cli._options import broken_element, images_option
+from inexact.cli._options import broken_element, images_option, seed_option
 
 
 @click.command("protect")
@@ -22,6 +22,7 @@ from inexact.cli._options import broken_element, images_option
 @click.option(
     "--nets", type=click.IntRange(min=0), default=20, show_default=True, help="Random nets of each redundant multiplier; 0: none."
 )
+@seed_option("Of the choice of nets.")
 @images_option(500, "Test images a loss is measured on.")
 def protect(
     *,
@@ -34,6 +35,7 @@ def protect(
     as_json: bool,
     images: int,
     nets: int,
+    seed: int,
     replica: str,
     **broken: Any,
 ) -> None:
@@ -47,24 +49,23 @@ def protect(
     from inexact.reliability import ElementFault, protection, redundancy
 
     _network.use_threads(threads)
-    shown = zoo.data(data, "test", images)
-    net = emulated(network, data, plan, weights, calibrate)
     row, column = broken["element"]
     fault = ElementFault(row=row, column=column, value=broken["value"], register=broken["register"], bit=broken["bit"])
-    seen = nn.first_inputs(_network.calibration_set(data, calibrate), 32)
-    found = protection.protect(net, shown, fault, calibration=seen, accelerator=broken["accelerator"], dataflow=broken["dataflow"])
-    voted = []
-    if nets:
-        exact = next(iter(net.layers().values())).rule.unit.spec
-        with _network.progress_bar() as bar:
-            task = bar.add_task("voted multipliers", total=None)
-            voted = redundancy.voted_losses(
-                net,
-                shown,
-                [(exact,), (exact, exact, exact), (exact, replica, replica)],
-                nets=nets,
-                watch=lambda done, total: bar.update(task, completed=done, total=total),
-            )
+    with _network.progress_bar() as bar:
+        task = bar.add_task("measures", total=None)
+        shown = zoo.data(data, "test", images)
+        net = emulated(network, data, plan, weights, calibrate)
+        seen = nn.first_inputs(_network.calibration_set(data, calibrate), 32)
+        found = protection.protect(net, shown, fault, calibration=seen, accelerator=broken["accelerator"], dataflow=broken["dataflow"])
+        voted = []
+        if nets:
+            exact = next(iter(net.layers().values())).rule.unit.spec
+            designs = [(exact,), (exact, exact, exact), (exact, replica, replica)]
+
+            def watch(done: int, total: int) -> None:
+                bar.update(task, description="voted multipliers", completed=done, total=total)
+
+            voted = redundancy.voted_losses(net, shown, designs, nets=nets, seed=seed, watch=watch)
     content = {
         "fault": asdict(fault),
         "images": images,

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from inexact.cli import _tables
 from inexact.cli._network import calibration_set, network_options, networks, plan_options, progress_bar, use_threads
-from inexact.cli._options import LIMIT, PICTURE
+from inexact.cli._options import LIMIT, PICTURE, seed_option
 from inexact.core.errors import DataError
 from inexact.core.files import write_text
 
@@ -48,7 +48,7 @@ ARRAY = "1.1,1,0.95,0.9,0.85,0.8,0.75"
 @click.option("--coding", default="unsigned", show_default=True, help="Without a plan: coding of the exact 8-bit network.")
 @click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file: what energies are charged for.")
 @LIMIT
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the choice of chips.")
+@seed_option("Of the choice of chips.")
 @PICTURE
 def voltage(
     *,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inexact.cli._options import DATA, JSON, NETWORK, PLAN_HELP, THREADS
+from inexact.cli._options import DATA, JSON, NETWORK, PLAN_HELP, THREADS, seed_option
 from inexact.core.errors import OutputError
 from inexact.core.files import ensure_folder, write_text
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Validation images that choose the epoch; 0: none.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of order, shifts and noise.")
+@seed_option("Of order, shifts and noise.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file, .safetensors; its card is written beside.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
 @THREADS

@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from inexact.cli._network import network_options, progress_bar, use_threads
-from inexact.cli._options import JSON
+from inexact.cli._options import JSON, seed_option
 
 
 @click.command("train")
 @network_options
 @click.option("--epochs", type=click.IntRange(min=1), default=20, show_default=True, help="Passes over the training images.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights, order and augmentation.")
+@seed_option("Of weights, order and augmentation.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights file, .safetensors; its card is written beside.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many training images.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")
@@ -48,11 +48,13 @@ def train_network(
 
 @click.command("train-exits")
 @network_options
-@click.option("--after", multiple=True, required=True, help="Module whose output a small classifier reads; several in order of execution.")
+@click.option(
+    "--after", multiple=True, required=True, help="Module whose output a small classifier reads; repeatable in order of execution."
+)
 @click.option("--pool", type=click.IntRange(1, 8), default=4, show_default=True, help="Rows and columns its maps are averaged to.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights of the network.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the training images.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of weights and order.")
+@seed_option("Of weights and order.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Weights of the classifiers, .safetensors; a card beside.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only so many training images.")
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint beside --out.")

@@ -29,7 +29,6 @@ ACCELERATOR: Option = click.option("--accelerator", default="edge-16x16", show_d
 LIMIT: Option = click.option(
     "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Only the first so many test images."
 )
-SEED: Option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of everything random.")
 CONTINUED = "Folder for the result; one that holds it goes on where it was."
 
 
@@ -42,6 +41,14 @@ def block(*options: Option) -> Option:
         return command
 
     return decorate
+
+
+def seed_option(what: str, default: int = 0) -> Option:
+    """--seed: of which random choices."""
+    return click.option("--seed", type=click.IntRange(min=0), default=default, show_default=True, help=what)
+
+
+SEED: Option = seed_option("Of everything random.")
 
 
 def images_option(count: int, what: str) -> Option:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from inexact.cli._options import JSON
+from inexact.cli._options import JSON, seed_option
 from inexact.core.workload import CODINGS
 
 
@@ -24,7 +24,7 @@ from inexact.core.workload import CODINGS
 @click.option(
     "--islands", type=click.IntRange(1), default=1, show_default=True, help="Independent searches per target; the cheapest goes on."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of all random numbers.")
+@seed_option("Of all random numbers.")
 @click.option(
     "--out", type=click.Path(path_type=Path), default="out/evolved", show_default=True, help="Folder; one with a checkpoint goes on."
 )

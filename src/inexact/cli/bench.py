@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli._group import Group
-from inexact.cli._options import DATA, JSON
+from inexact.cli._options import DATA, JSON, seed_option
 
 if TYPE_CHECKING:
     from inexact.cli._speed_cases import Case
@@ -92,7 +92,7 @@ def silicon(as_json: bool) -> None:
 @click.option("--plans", type=click.IntRange(min=10), default=120, show_default=True, help="Random plans that judge.")
 @click.option("--calibration-plans", type=click.IntRange(min=18), default=60, show_default=True, help="Other random plans that calibrate.")
 @click.option("--images", type=click.IntRange(min=1), default=2000, show_default=True, help="Validation images drops are measured on.")
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Of the plans.")
+@seed_option("Of the plans.", 1)
 @JSON
 def bench_forecast(network: str, data: str, plans: int, calibration_plans: int, images: int, seed: int, as_json: bool) -> None:
     """Simulate random plans of the default search space and compare forecasts with what they lose.

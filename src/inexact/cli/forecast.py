@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from inexact.cli._options import DATA, JSON, NETWORK, THREADS
+from inexact.cli._options import DATA, JSON, NETWORK, THREADS, seed_option
 
 if TYPE_CHECKING:
     from inexact.explore.forecast import Forecaster
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--plans", "count", type=click.IntRange(min=0), default=40, show_default=True, help="Random plans to simulate; 0: no interval."
 )
 @click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images drops are counted on.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the random plans.")
+@seed_option("Of the random plans.")
 @THREADS
 @JSON
 def forecast(

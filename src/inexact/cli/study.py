@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from inexact.cli import _tables
 from inexact.cli._group import Group
 from inexact.cli._network import use_threads
-from inexact.cli._options import ACCELERATOR, DATA, JSON, NETWORK, THREADS, block
+from inexact.cli._options import ACCELERATOR, DATA, JSON, NETWORK, THREADS, block, seed_option
 from inexact.core.errors import NoDesignError
 
 if TYPE_CHECKING:
@@ -41,17 +41,19 @@ _ends = block(JSON, click.option("--no-report", is_flag=True, help="Do not write
 @ACCELERATOR
 @click.option("--max-drop", type=float, default=1.0, show_default=True, help="Largest validation drop against float32, in points.")
 @click.option("--trials", type=click.IntRange(min=1), default=60, show_default=True, help="Plans to try.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Same seed, same trials.")
+@seed_option("Same seed, same trials.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for study.db, the report and the best design.")
 @click.option("--space", type=click.Path(path_type=Path), help="Search space (TOML) instead of the shipped candidates.")
-@click.option("--family", "families", multiple=True, help="Use these families only: computation_reduction, approximate_units, …; several.")
+@click.option(
+    "--family", "families", multiple=True, help="Use these families only: computation_reduction, approximate_units, …; repeatable."
+)
 @click.option("--sampler", default="assisted", show_default=True, help=f"Spec of a sampler: {', '.join(SAMPLERS)}.")
 @click.option("--forecast", is_flag=True, help="Rank plans by a forecast of their drop; do not simulate hopeless ones.")
 @click.option("--calibration", type=click.IntRange(min=1), default=128, show_default=True, help="Validation images for calibration.")
 @click.option("--search-images", type=click.IntRange(min=1), default=1000, show_default=True, help="Validation images a trial sees.")
 @click.option("--promote-images", type=click.IntRange(min=1), default=3000, show_default=True, help="Images a promising trial sees.")
 @click.option("--finalists", type=click.IntRange(min=1), default=3, show_default=True, help="Designs measured on the test images.")
-@click.option("--objective", "objectives", multiple=True, help="top1, energy_pj, area_um2, cycles, robust_accuracy, sdc_rate; several.")
+@click.option("--objective", "objectives", multiple=True, help="top1, energy_pj, area_um2, cycles, robust_accuracy, sdc_rate; repeatable.")
 @click.option("--attack", default="pgd(loss=margin)", show_default=True, help="Of robust_accuracy: an attack within an epsilon.")
 @click.option("--attack-epsilon", type=float, default=0.03, show_default=True, help="Of robust_accuracy: pixels 0..1.")
 @click.option("--attack-images", type=click.IntRange(min=1), default=100, show_default=True, help="Of robust_accuracy: images a plan sees.")

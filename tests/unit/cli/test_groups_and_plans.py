@@ -99,3 +99,9 @@ def test_an_interrupt_in_an_import_is_a_sentence(monkeypatch: pytest.MonkeyPatch
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.parametrize("words", [["fault", "compare", "--out", "x"], ["fault", "map"], ["net", "train"], ["unit", "evolve"]])
+def test_seeds_are_not_negative_wherever_they_are_taken(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words, "--seed", "-1"]) == 2
+    assert "-1 is not in the range x>=0" in capsys.readouterr().err
