@@ -71,7 +71,7 @@ def _cell(
         count = cells[(*tiers, name)]
         if count:
             centre = (x + width * (0.28 + 0.44 * (place % 2)), y + CELL_Y * (0.3 + 0.42 * (place // 2)))
-            title = f"{count} works, {TITLES.get(name, name.replace('_', ' '))}"
+            title = f"{count} {'work' if count == 1 else 'works'}, {TITLES.get(name, name.replace('_', ' '))}"
             parts.append(dot(*centre, 6 * sqrt(count), colour=COLOURS[name], title=title))
             parts.append(text(centre[0], centre[1] + 4, str(count), anchor="middle", size=11, colour="#fff"))
     if mine == tiers:

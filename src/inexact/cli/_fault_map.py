@@ -11,6 +11,7 @@ import click
 
 from inexact.cli import _network
 from inexact.cli._options import PICTURE, broken_element, images_option, seed_option
+from inexact.cli._tables import counted
 
 TRIPLED = (8, 16, 32, 64, 128)
 """Counts of nets that a map by nets shows what tripling gives for."""
@@ -87,8 +88,8 @@ def _tripled(net: Any, found: Any) -> list[dict[str, Any]]:
 def _text(found: Any, tripled: list[dict[str, Any]]) -> str:
     mean, low, high = found.expected()
     lines = [
-        f"{found.title}: {found.images} images, {found.top1:.1f} % without a fault",
-        f"mean loss over {found.loss.size} faults: {mean:.2f} points [{low:.2f}, {high:.2f}]",
+        f"{found.title}: {counted(found.images, 'image')}, {found.top1:.1f} % without a fault",
+        f"mean loss over {counted(found.loss.size, 'fault')}: {mean:.2f} points [{low:.2f}, {high:.2f}]",
         "worst:",
         *(f"  {found.row_name} {row}, {found.column_name} {column}: {loss:+.1f} points" for row, column, loss in found.worst(10)),
     ]

@@ -11,6 +11,7 @@ import click
 
 from inexact.cli import _network
 from inexact.cli._options import broken_element, images_option, seed_option
+from inexact.cli._tables import counted
 
 
 @click.command("protect")
@@ -88,7 +89,7 @@ def _voted(one: Any) -> dict[str, Any]:
         "unit": one.unit,
         "loss_without_fault": _interval(one.without),
         "faults": one.faults,
-        "mean_loss": {"points": one.mean, "ci": list(one.mean_ci)},
+        "mean_loss": {"points": one.mean, "ci": list(one.mean_ci) if one.faults > 1 else None},
         "worst_loss": one.worst,
         "area": one.area.to_json(),
         "area_percent": one.percent,
@@ -103,12 +104,14 @@ def _text(content: dict[str, Any]) -> str:
         lines.append(f"{one['measure']:18} {_shown(one['loss']):>24} {_shown(one['gained']):>24} {figures}")
     for one in content["voted"]:
         lines.append(
-            f"{one['unit']}: without a fault {_shown(one['loss_without_fault'])}, mean over {one['faults']} stuck nets "
+            f"{one['unit']}: without a fault {_shown(one['loss_without_fault'])}, mean over {counted(one['faults'], 'stuck net')} "
             f"{_shown(one['mean_loss'])}, worst {one['worst_loss']:.1f} points; area {one['area_percent']:.0f} % of one multiplier"
         )
     return "\n".join(lines)
 
 
 def _shown(value: dict[str, Any]) -> str:
+    if value["ci"] is None:
+        return f"{value['points']:+.1f} [no interval of one]"
     low, high = value["ci"]
     return f"{value['points']:+.1f} [{low:+.1f}, {high:+.1f}]"

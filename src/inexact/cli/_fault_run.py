@@ -14,6 +14,7 @@ import click
 from inexact.cli._campaign import named, of_study, subject_options
 from inexact.cli._network import progress_bar, use_threads
 from inexact.cli._options import CALIBRATE, PLAN, SEED, images_option
+from inexact.cli._tables import counted
 from inexact.core.files import ensure_folder
 
 if TYPE_CHECKING:
@@ -138,4 +139,4 @@ def show(report: Mapping[str, Any]) -> None:
         shares = f"{cost['energy_percent']:.3f} % energy, {cost['area_percent']:.3f} % area"
         click.echo(f"{report['settings']['about']['protect']} on {cost['accelerator']}: {shares} (declared model)")
     confidence = f"{100 * report['settings']['confidence']:g}"
-    click.echo(f"{confidence} % intervals; {report['images']} images, {report['top1']:.2f} % right without a fault")
+    click.echo(f"{confidence} % intervals; {counted(report['images'], 'image')}, {report['top1']:.2f} % right without a fault")

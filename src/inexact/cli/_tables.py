@@ -21,6 +21,11 @@ def console() -> Console:
     return Console(highlight=False, width=None if known else WIDE)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 claim`, `12 claims`; for nouns whose plural ends in s."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def figures(first: str, *rest: str) -> Table:
     """A table of numbers: names of `first` are not broken, unless they are a layer's or a figure's; nothing is left out."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -12,6 +12,7 @@ import click
 from inexact.cli._atlas_field import FIELD_COMMANDS, print_table, table
 from inexact.cli._group import Group
 from inexact.cli._options import JSON
+from inexact.cli._tables import counted
 from inexact.cli.cite import cite
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _show(found: Iterable[Work], as_json: bool) -> None:
         row = brief(work)
         shown.add_row(work.key, str(work.year), row["here"]["status"], str(row["subclass"]).replace("_", " "), work.title)
     print_table(shown)
-    click.echo(f"{len(rows)} works. `inexact atlas show KEY` says what is known of one.")
+    click.echo(f"{counted(len(rows), 'work')}. `inexact atlas show KEY` says what is known of one.")
 
 
 @atlas.command("show")

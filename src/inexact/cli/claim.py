@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli._group import Group
+from inexact.cli._tables import counted
 
 if TYPE_CHECKING:
     from inexact.atlas.claims import Claim, Results
@@ -176,7 +177,8 @@ def _show_table(known: Sequence[Claim], kept: Results) -> None:
         result = kept.of(found)
         measured = "" if result is None or result.measured is None else f"; measured {shown(result.measured, found.unit)}"
         click.echo(f"{_verdict(found, kept):{judged}}  {found.id:{names}}  {found.cost:7}  published {expected_text(found)}{measured}")
-    click.echo(f"{len(known)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in verdicts(known, kept).items()))
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in verdicts(known, kept).items())
+    click.echo(f"{counted(len(known), 'claim')}: {counts}")
 
 
 def _show_outcome(found: Claim, kept: Results) -> None:

@@ -251,7 +251,8 @@ def _show_evaluation(result: dict[str, Any], *, as_json: bool) -> None:
         click.echo(json.dumps(result))
         return
     low, high = result["top1_ci"]
-    click.echo(f"top-1 {result['top1']:.2f} % [{low:.2f}, {high:.2f}] on {result['n']} images ({result['data']}, {result['split']})")
+    images = _tables.counted(result["n"], "image")
+    click.echo(f"top-1 {result['top1']:.2f} % [{low:.2f}, {high:.2f}] on {images} ({result['data']}, {result['split']})")
     for key, against in (("drop", "float32"), ("drop_int8", "the exact 8-bit network")):
         if result[key] is not None and "plan_sha256" in result:
             low, high = result[f"{key}_ci"]

@@ -183,7 +183,8 @@ def _show(content: dict[str, Any], files: list[Path]) -> None:
     from inexact.report import summary_table
 
     _tables.console().print(summary_table(content))
-    click.echo(f"{len(content['trials'])} trials in {content['seconds']:.0f} s; written: {', '.join(str(path) for path in files)}")
+    trials = _tables.counted(len(content["trials"]), "trial")
+    click.echo(f"{trials} in {content['seconds']:.0f} s; written: {', '.join(str(path) for path in files)}")
 
 
 class _Bar:

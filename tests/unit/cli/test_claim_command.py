@@ -67,7 +67,7 @@ def test_run_and_report(capsys: pytest.CaptureFixture[str], file: str, tmp_path:
     (row,) = answer(capsys, "run", "--file", file, "--results", results)["claims"]
     assert (row["verdict"], row["measured"]["value"]) == ("reproduced", 12.25)
     assert run(["claim", "run", "--file", file, "--results", results]) == 0
-    assert "1 claims: 1 reproduced" in capsys.readouterr().out
+    assert "1 claim: 1 reproduced" in capsys.readouterr().out
     assert answer(capsys, "list", "--file", file)["claims"][0]["verdict"] == "not run"
     content = answer(capsys, "report", "--file", file, "--results", results, "--out", page)
     assert (content["claims"], content["verdicts"], content["file"]) == (1, {"reproduced": 1}, page)

@@ -59,3 +59,8 @@ def test_facets_of_claims_are_listed(capsys: pytest.CaptureFixture[str]) -> None
     assert re.search(
         r"no claim has the family 'units'.* Known: .*precision_scaling.*\. `inexact claim list` shows all", capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, "0 claims"), (1, "1 claim"), (12, "12 claims")])
+def test_one_is_not_plural(count: int, shown: str) -> None:
+    assert _tables.counted(count, "claim") == shown
