@@ -44,9 +44,11 @@ IMAGES = [
 MAILS = [
     *((unit, "sign_magnitude", NETWORK, "all") for unit in SEGMENTS),
     *((unit, "magnitudes", NETWORK, "all") for unit in ("drum(k=4)", "mul8u_L40", "mul8u_1CMB", "drum(k=3)", "mul8u_2HH")),
-    *((unit, "unsigned", FOUR, "all") for unit in COLUMNS),
+    *(("trunc(cut=8)", "unsigned", FOUR, layers) for layers in ("all", "*.mlp2", "type:Product")),
+    ("trunc(cut=8)", "unsigned", f"ranges + {FOUR}", "all"),
+    *((unit, "unsigned", FOUR, "all") for unit in COLUMNS[1:]),
     *(("drum(k=4)", "sign_magnitude", NETWORK, part) for part in PARTS),
-    *((unit, "unsigned", SHARED, "all") for unit in ("trunc(cut=9)", "mul8u_1AGV")),
+    *((unit, "unsigned", SHARED, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV")),
     *((unit, "magnitudes", "ranges", "all") for unit in ("drum(k=3)", "mul8u_L40")),
     *((unit, "magnitudes", NETWORK, "all") for unit in ("mitchell", "kulkarni")),
 ]
