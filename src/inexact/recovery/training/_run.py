@@ -17,6 +17,7 @@ from inexact.recovery._base import recoveries
 from inexact.recovery.training._data import Images, generator_of, moved, order_of, scores_of
 from inexact.recovery.training._modes import Modes, measured_noise, range_activations
 from inexact.recovery.training._projection import project
+from inexact.recovery.training._scales import Scales
 from inexact.recovery.training._settings import Settings
 from inexact.recovery.training._trained import Affine
 from inexact.recovery.training.losses import Step, losses
@@ -64,14 +65,18 @@ class Run:
         if self.settings.gradient:
             for layer in net.layers().values():
                 layer.rule = layer.rule.but(gradient=self.settings.gradient)
-        self.ranged = [layer for layer in self.layers if not _ranges_chosen(layer)]
+        learned = self.settings.ranges == "learned"
+        self.ranged = [] if learned else [layer for layer in self.layers if not _ranges_chosen(layer)]
         self.modes = Modes(net, task.inputs)
         self.affine = None if self.settings.trained == "all" else Affine(net, gains=self.settings.trained == "affine")
         trained = net.parameters() if self.affine is None else self.affine.parameters()
         net.requires_grad_(self.affine is None)
         self.parameters = [parameter for parameter in trained if parameter.requires_grad]
+        self.scales = Scales(net) if learned else None
         self.masks = [(layer.weight, layer.weight.detach() != 0) for layer in self.layers if _pruned(layer)]
-        self.optimizer = _optimizer(self.settings, self.parameters)
+        scales = [] if self.scales is None else list(self.scales.parameters())
+        self.optimizer = _optimizer(self.settings, self.parameters, scales)
+        self.parameters += scales
         self.loss = losses.get(self.settings.loss)
         plain = task.teacher is not None and not (self.settings.shift or self.settings.mirror)
         self.answers = scores_of(task.teacher, task.images.inputs) if plain and task.teacher is not None else None
@@ -153,6 +158,8 @@ class Run:
             raise DivergedError(f"the loss became {value}")
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
+        if self.scales is not None:
+            self.scales.collect()
         if not math.isfinite(float(torch.nn.utils.clip_grad_norm_(self.parameters, settings.clip))):
             raise DivergedError("the gradient is no longer finite")
         self.optimizer.step()
@@ -171,6 +178,8 @@ class Run:
         with torch.no_grad():
             for weight, mask in self.masks:
                 weight.mul_(mask)
+        if self.scales is not None:
+            self.scales.write()
         if self.settings.projection == "step":
             project(self.net)
             return
@@ -201,6 +210,7 @@ class Run:
             "total": self.total,
             "net": self.net.state_dict(),
             "affine": {} if self.affine is None else self.affine.state_dict(),
+            "scales": {} if self.scales is None else self.scales.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "noise": self.modes.noise,
             "kept": self.kept,
@@ -219,6 +229,8 @@ class Run:
         self.net.load_state_dict(state["net"])
         if self.affine is not None:
             self.affine.load_state_dict(state["affine"])
+        if self.scales is not None:
+            self.scales.load_state_dict(state["scales"])
         self.optimizer.load_state_dict(state["optimizer"])
 
 
@@ -238,10 +250,12 @@ def _ranges_chosen(layer: ApproxLayer) -> bool:
     return any("weights" in stage.facts.changes for stage in recoveries.get(layer.rule.recovery).stages)
 
 
-def _optimizer(settings: Settings, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def _optimizer(settings: Settings, parameters: list[nn.Parameter], scales: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """scales: never decayed."""
+    groups: list[dict[str, Any]] = [{"params": parameters}, *([{"params": scales, "weight_decay": 0.0}] if scales else [])]
     if settings.optimizer == "adam":
-        return torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.weight_decay)
-    return torch.optim.SGD(parameters, lr=settings.rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
+        return torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.weight_decay)
+    return torch.optim.SGD(groups, lr=settings.rate, momentum=settings.momentum, weight_decay=settings.weight_decay)
 
 
 def _accuracy(net: ApproxModel, images: Images) -> float:

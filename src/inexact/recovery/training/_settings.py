@@ -14,7 +14,7 @@ OPTIMISERS = ("sgd", "adam")
 SCHEDULES = ("cosine", "constant")
 TRAINED = ("all", "affine", "bias")
 FORWARDS = ("emulated", "noise")
-RANGES = ("kept", "each_epoch")
+RANGES = ("kept", "each_epoch", "learned")
 PROJECTIONS = ("none", "end", "step")
 
 
@@ -47,8 +47,9 @@ class Settings(Training):
     norms folded into it; stored in the requantisation scale and the bias) or "bias" (the constants alone).
     forward: "emulated", or "noise": exact products, and an error drawn from the mean and variance that the layer's own error has in each
     channel, measured anew at the start of each epoch; no table in the loop.
-    ranges: of activations: "kept", or "each_epoch": observed anew in the emulated network, from the second epoch on. Ranges of weights
-    follow the weights in every step where they are their minimum and maximum, else in every epoch; those that a recovery chose stay.
+    ranges: of activations: "kept", or "each_epoch": observed anew in the emulated network, from the second epoch on; "learned": scales of
+    activations and weights are trained like weights (learned step sizes). Otherwise ranges of weights follow the weights in every step
+    where they are their minimum and maximum, else in every epoch; those that a recovery chose stay.
     projection: "none", or weights move to the nearest code on which the unit is exact for every activation: after the last step
     ("end"; during training the unit alone rounds) or after every one ("step"; scales of weights are then kept).
     shift: random translation of training images in pixels; mirror: flip half of them.
@@ -108,8 +109,12 @@ class Settings(Training):
                 f"trained={self.trained} fits factors and constants to the unit itself: it needs forward=emulated and exact_epochs=0, "
                 f"not {self.forward} and {self.exact_epochs}"
             )
+        if self.trained != "all" and self.ranges == "learned":
+            raise SpecError(f"ranges=learned goes with trained weights, so trained must be 'all', not {self.trained!r}")
         if losses.get(self.loss).differentiates_twice and self.trained != "all":
             raise SpecError(f"{self.loss} looks at trained weights, so trained must be 'all', not {self.trained!r}")
+        if losses.get(self.loss).differentiates_twice and self.ranges == "learned":
+            raise SpecError(f"{self.loss} is differentiated twice, which scales are not: ranges must be kept or each_epoch, not learned")
 
 
 def settings_of(spec: str | Training) -> Settings:

@@ -61,7 +61,7 @@ def test_same_seed_same_network_and_the_random_state_is_left() -> None:
     "training",
     [
         "finetune(epochs=2,batch=32)",
-        "finetune(epochs=2,batch=32,optimizer=adam,rate=0.001,shift=1,mirror=true)",
+        "finetune(epochs=2,batch=32,optimizer=adam,rate=0.001,shift=1,mirror=true,ranges=learned)",
         "finetune(epochs=2,batch=32,trained=affine,ranges=each_epoch)",
         "finetune(epochs=2,batch=32,forward=noise)",
         "finetune(epochs=2,batch=32,exact_epochs=1)",

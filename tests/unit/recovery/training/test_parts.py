@@ -267,6 +267,8 @@ def test_specs() -> None:
         ("finetune(trained=bias,loss=sensitivity)", "sensitivity looks at trained weights, so trained must be 'all', not 'bias'"),
         ("finetune(trained=bias,forward=noise)", "trained=bias fits factors and constants to the unit itself: it needs forward=emulated"),
         ("finetune(trained=affine,exact_epochs=1)", "and exact_epochs=0, not emulated and 1"),
+        ("finetune(trained=bias,ranges=learned)", "ranges=learned goes with trained weights, so trained must be 'all', not 'bias'"),
+        ("finetune(loss=sensitivity,ranges=learned)", "sensitivity is differentiated twice, which scales are not"),
         ("finetune(loss='distillation(alpha=2)')", "alpha must be 0..1, not 2"),
         ("finetune(loss='distillation(temperature=0)')", "temperature must be above 0, not 0"),
         ("finetune(loss='cross_entropy(smoothing=1)')", "smoothing must be at least 0 and below 1, not 1"),
