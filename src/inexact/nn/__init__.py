@@ -26,6 +26,7 @@ from inexact.nn._tables import coded_table
 from inexact.nn._windows import Windows, windows_at
 from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
+from inexact.nn.digits import Digits, with_digits
 from inexact.nn.exits import ExitHead, ExitNetwork, Exits, exits_of, with_exits
 from inexact.nn.layers import ApproxConv2d, ApproxLinear
 from inexact.nn.products import ApproxProduct, Product
@@ -45,6 +46,7 @@ __all__ = [
     "Columns",
     "Correction",
     "Data",
+    "Digits",
     "Dissected",
     "Emulated",
     "Evaluation",
@@ -86,6 +88,7 @@ __all__ = [
     "settle_exits",
     "sharing_copy",
     "windows_at",
+    "with_digits",
     "with_exits",
     "workload",
     "workload_of_onnx",
