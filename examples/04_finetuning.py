@@ -1,7 +1,8 @@
 """Approximation-aware fine-tuning: what it leaves of each unit's drop, under the better coding and correction of each.
 
 Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [unit ...]
-Images are those of Fashion-MNIST; `minilm` reads the mails of SpamAssassin, and trains by AdamW at a rate that suits transformers.
+Images are those of Fashion-MNIST; `minilm` reads the mails of SpamAssassin, and trains by AdamW at a rate that suits transformers;
+`mobilenetv2s` trains by AdamW too.
 Drops are against the exact 8-bit network on the same test images, in points, with paired 95 % intervals. Training and the choice of the
 epoch (2,000 validation images) never see a test image. A unit that is done lies in FOLDER as JSON and is not run again; one that was
 interrupted goes on from its checkpoint. EvoApproxLib's tables are read from $INEXACT_REFERENCE_DATA and left out without it.
@@ -20,7 +21,10 @@ from inexact.recovery.training import run_finetune
 
 LOSS = "loss=distillation(alpha=0.9,temperature=4.0)"
 SETTINGS = f"finetune(epochs={{epochs}},rate=0.05,{LOSS})"
-OF_TOKENS = f"finetune(epochs={{epochs}},batch=16,optimizer=adam,rate=0.00005,{LOSS})"
+OF_NETWORKS = {
+    "minilm": f"finetune(epochs={{epochs}},batch=16,optimizer=adam,rate=0.00005,{LOSS})",
+    "mobilenetv2s": f"finetune(epochs={{epochs}},batch=32,optimizer=adam,rate=0.001,{LOSS})",
+}
 COLUMN, GAIN, RANGES = "shared_column", "bias_correction(gain=true)", "ranges"
 CASES = {
     "mul8u_JV3": ("unsigned", COLUMN),
@@ -52,7 +56,7 @@ def main() -> None:
     name, split, (size, epochs, count), folder = given[0], given[1], map(int, given[2:5]), ensure_folder(Path(given[5]))
     archive = Path(os.environ.get("INEXACT_REFERENCE_DATA", "")) / "evoapproxlib_master_8x8.npz"
     tables = dict(np.load(archive)) if archive.is_file() else {}
-    data, settings = ("spamassassin", OF_TOKENS) if name == "minilm" else ("fashion-mnist", SETTINGS)
+    data, settings = "spamassassin" if name == "minilm" else "fashion-mnist", OF_NETWORKS.get(name, SETTINGS)
     model = ix.zoo.network(name, data=data)
     training = ix.zoo.data(data, split=split, limit=size)
     held = ix.zoo.data(data, split="validation", limit=min(2000, count))
