@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 
+import numpy as np
 import pytest
 
 from inexact.core.errors import MissingDependencyError, SpecError, StudyError, UnknownNameError
 from inexact.explore.samplers import Genome, Outcome, Sampler, failed, get, samplers
+from inexact.explore.samplers._promise import Believed, promising
 from inexact.explore.samplers.assisted import _boundary
 
 SIZES = (4, 3, 5, 8, 2)
@@ -113,3 +115,46 @@ def test_boundary_tells_genomes_that_hold_from_those_that_do_not() -> None:
     assert _boundary([(0.001, True), (0.01, False), (0.012, True), (0.02, False)]) > 0.012  # of equally good ones the largest
     assert _boundary([(0.5, True)]) == 1.0
     assert _boundary([(0.5, False)]) == 0.25
+
+
+def area(points: list[tuple[float, float]], worst: tuple[float, float]) -> float:
+    """Of the union of the rectangles between points and the corner, strip by strip."""
+    inside = sorted(point for point in points if point[0] < worst[0] and point[1] < worst[1])
+    ends = [point[0] for point in inside[1:]] + [worst[0]]
+    return sum((end - inside[i][0]) * (worst[1] - min(p[1] for p in inside[: i + 1])) for i, end in enumerate(ends))
+
+
+def test_the_most_promising_offers_add_most_to_the_dominated_area() -> None:
+    generator = np.random.default_rng(0)
+    drawn = [(4 * drop, (1 - drop) ** 2 + cost / 5) for drop, cost in generator.random((30, 2)).tolist()]
+    values = {(i, 0): pair for i, pair in enumerate(drawn)}
+    told = {genome: Outcome(values[genome], violation=values[genome][0] - 1.0) for genome in list(values)[:6]}
+    # forecasts are right but for their scale, so that nothing is left to chance
+    found = promising(values, told, lambda genome: (values[genome][0] / 8, values[genome][1]), slack=2.0, count=5)
+    front, corner = [values[genome] for genome in told], (3.0, max(values[genome][1] for genome in told if values[genome][0] < 3.0))
+    offers = [genome for genome in values if genome not in told]
+    for genome in found:
+        gains = {other: area([*front, values[other]], corner) for other in offers if other not in found[: found.index(genome)]}
+        assert genome == max(gains, key=lambda other: gains[other])
+        front.append(values[genome])
+    believed = Believed.of(told, lambda genome: (values[genome][0] / 8, 0.0), 2.0)
+    assert believed is not None
+    assert believed.factor == pytest.approx(8.0)
+    assert believed.worst.tolist() == pytest.approx(list(corner))
+
+
+def test_without_anything_measured_near_the_limit_offers_go_by_risk() -> None:
+    told = {(9,): Outcome((50.0, 0.0), violation=49.0), (8,): failed(2)}
+    assert promising([(3,), (1,), (2,), (9,)], told, lambda genome: (genome[0], 0.0), slack=2.0, count=2) == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("plain", "helped"),
+    [("nsga2(population=8)", "nsga2(population=8,offers=10)"), ("nsga2(population=8)", "assisted(batch=8,population=20,generations=8,pick=volume)")],
+)
+def test_ranking_many_and_trying_few_dominates_more(plain: str, helped: str) -> None:
+    def reached(spec: str, seed: int) -> float:
+        outcomes = [worth(genome) for genome in walk(get(spec), 40, seed, sizes=(8,) * 6)]
+        return area([(o.values[0], o.values[1]) for o in outcomes], (6.0, 0.0))
+
+    assert all(reached(helped, seed) > reached(plain, seed) for seed in range(3))

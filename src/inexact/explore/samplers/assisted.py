@@ -15,10 +15,13 @@ from pymoo.core.problem import Problem
 from pymoo.operators.crossover.ux import UniformCrossover
 from pymoo.optimize import minimize
 
-from inexact.core.errors import require_range
+from inexact.core.errors import SpecError, near, require_range
 from inexact.explore.samplers import samplers
 from inexact.explore.samplers._base import FAILED, Genome, Outcome, Proposals, Sampler, Task, random_genome
+from inexact.explore.samplers._promise import promising
 from inexact.explore.samplers.nsga2 import NSGA2, Reset
+
+PICKS = ("limit", "volume")
 
 NEAR = (0.4, 1.6)
 """Forecast risks tried, as multiples of the risk at which the constraint is believed to break: one genome is worth several times another
@@ -32,8 +35,9 @@ class Assisted(Sampler):
     """Surrogate-assisted NSGA-II: each batch of trials is taken from the front of an inner NSGA-II that sees only the forecast.
 
     batch: trials between two inner searches, 1..10000. population, generations: of the inner search, 4..10000 and 1..10000.
-    Of each batch three quarters have a forecast risk around the boundary that the trials so far suggest, cheapest first; the rest spread
-    over the whole front. Without a forecast it is plain `nsga2`.
+    pick: what a batch is made of. "limit": three quarters have a forecast risk around the boundary that the trials so far suggest, cheapest
+    first; the rest spread over the whole front. "volume": genomes that should add most to the volume that the trials so far dominate, up to
+    `slack` beyond the constraint. Without a forecast it is plain `nsga2`.
 
     Reference: Y. Jin, "Surrogate-assisted evolutionary computation", Swarm and Evolutionary Computation 1(2) (2011),
     DOI 10.1016/j.swevo.2011.05.001 (individual-based evolution control); NSGA-II: DOI 10.1109/4235.996017.
@@ -42,11 +46,15 @@ class Assisted(Sampler):
     batch: int = 12
     population: int = 60
     generations: int = 30
+    pick: str = "limit"
+    slack: float = 2.0
 
     def __post_init__(self) -> None:
         require_range("batch", self.batch, 1, 10_000)
         require_range("population", self.population, 4, 10_000)
         require_range("generations", self.generations, 1, 10_000)
+        if self.pick not in PICKS:
+            raise SpecError(f"pick must be {' or '.join(PICKS)}, not {self.pick!r}{near(self.pick, PICKS)}")
 
     def proposals(self, task: Task) -> Proposals:
         """The initial genomes, then batch after batch; ends when the inner search finds nothing new and the space is exhausted."""
@@ -68,8 +76,8 @@ class Assisted(Sampler):
 
     @classmethod
     def samples(cls) -> list[Sampler]:
-        """A small inner search."""
-        return [cls(batch=8, population=20, generations=8)]
+        """Small inner searches."""
+        return [cls(batch=8, population=20, generations=8), cls(batch=8, population=8, generations=2, pick="volume")]
 
     def _inner_front(self, task: Task, guess: _Guess, told: Mapping[Genome, Outcome], seed: int) -> list[Genome]:
         generator = np.random.default_rng(seed)
@@ -92,6 +100,8 @@ class Assisted(Sampler):
         fresh = [genome for genome in front if genome not in told]
         if not fresh:
             return []
+        if self.pick == "volume":
+            return promising(fresh, told, guess, slack=self.slack, count=self.batch)
         rows = np.array([guess(genome) for genome in fresh])
         judged = [(guess(genome)[0], outcome.violation <= 0) for genome, outcome in told.items() if outcome.violation < FAILED]
         limit = _boundary(judged) if judged else float(np.median(rows[:, 0]))

@@ -14,7 +14,8 @@ from pymoo.operators.crossover.ux import UniformCrossover
 
 from inexact.core.errors import require_range
 from inexact.explore.samplers import samplers
-from inexact.explore.samplers._base import Outcome, Proposals, Sampler, Task, random_genome
+from inexact.explore.samplers._base import Genome, Outcome, Proposals, Sampler, Task, random_genome
+from inexact.explore.samplers._promise import promising
 
 
 class Reset(Mutation):  # type: ignore[misc]
@@ -39,6 +40,7 @@ class NSGA2(Sampler):
     """Non-dominated sorting genetic algorithm II. population: size of a generation, 4..10000.
 
     slack: violation up to which a genome counts as feasible; genomes just outside lead to those just inside.
+    offers: offspring bred for each one that is tried, 1..1000; with a forecast, the most promising are tried (`_promise.promising`).
     The initial genomes are the first generation (cut or filled up with random ones to `population`).
     Reference: K. Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II", IEEE TEVC 6(2) (2002),
     DOI 10.1109/4235.996017; implementation: J. Blank, K. Deb, "pymoo", IEEE Access 8 (2020), DOI 10.1109/ACCESS.2020.2990567.
@@ -46,9 +48,11 @@ class NSGA2(Sampler):
 
     population: int = 20
     slack: float = 2.0
+    offers: int = 1
 
     def __post_init__(self) -> None:
         require_range("population", self.population, 4, 10_000)
+        require_range("offers", self.offers, 1, 1000)
 
     def proposals(self, task: Task) -> Proposals:
         """Generation after generation; ends when pymoo finds no genome it has not in its population."""
@@ -56,19 +60,28 @@ class NSGA2(Sampler):
         problem = Problem(n_var=len(high), n_obj=task.objectives, n_ieq_constr=1, xl=np.zeros(len(high)), xu=high, vtype=int)
         algorithm = pymoo_nsga2.NSGA2(
             pop_size=self.population,
+            n_offsprings=self.population * (1 if task.forecast is None else self.offers),
             sampling=self._first_generation(task),
             crossover=UniformCrossover(prob=0.9),
             mutation=Reset(task.sizes),
             eliminate_duplicates=True,
         )
         algorithm.setup(problem, termination=NoTermination(), seed=task.seed, verbose=False)
+        told: dict[Genome, Outcome] = {}
         while algorithm.has_next():
             infills = algorithm.ask()
             if infills is None or len(infills) == 0:
                 return
+            genomes = [tuple(int(gene) for gene in row) for row in infills.get("X")]
+            if task.forecast is not None and len(genomes) > self.population:
+                places = {genome: place for place, genome in enumerate(genomes)}
+                chosen = promising(genomes, told, task.forecast, slack=self.slack, count=self.population)
+                genomes = chosen or genomes[: self.population]
+                infills = infills[[places[genome] for genome in genomes]]
             outcomes: list[Outcome] = []
-            for row in infills.get("X"):
-                outcomes.append((yield tuple(int(gene) for gene in row)))
+            for genome in genomes:
+                told[genome] = yield genome
+                outcomes.append(told[genome])
             infills.set("F", np.array([o.values for o in outcomes], dtype=float))
             infills.set("G", np.array([[max(0.0, o.violation - self.slack)] for o in outcomes], dtype=float))
             for individual in infills:
@@ -87,4 +100,4 @@ class NSGA2(Sampler):
     @classmethod
     def samples(cls) -> list[Sampler]:
         """A small and the default population."""
-        return [cls(population=8), cls()]
+        return [cls(population=8), cls(population=8, offers=4), cls()]
