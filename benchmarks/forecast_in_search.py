@@ -1,6 +1,6 @@
 """Simulations a forecast saves a search: hypervolume over simulated plans, with and without, on one network and several seeds.
 
-Usage: python forecast_in_search.py RESULTS.json [network] [trials] [seeds] [samplers, comma-separated]
+Usage: python forecast_in_search.py RESULTS.json [network] [trials] [seeds] [images]
 
 The data are shuffled and the options ranked once (seed 0); the seeds are those of the samplers. A plan that two searches try is simulated
 once, so the run measures evaluations and not time. RESULTS.json keeps what was simulated: the run may be stopped at any time.
@@ -44,15 +44,32 @@ SPACE = {
 WORST = {"drop": 3.0, "energy": 1.0}
 """Reference point of the hypervolume: points lost, and energy over that of the exact 8-bit design."""
 
+SEARCHES = {
+    "nsga2 from random plans": ("nsga2(population=12)", False, False),
+    "the same, best of 10 offers by forecast": ("nsga2(population=12,offers=10)", False, True),
+    "nsga2 from ranked plans": ("nsga2(population=12)", True, False),
+    "nsga2 from ranked plans, best of 10 offers by forecast": ("nsga2(population=12,offers=10)", True, True),
+    "assisted by ranking": ("assisted(batch=12)", True, False),
+    "assisted by forecast": ("assisted(batch=12)", True, True),
+    "assisted by forecast, pick=volume": ("assisted(batch=12,pick=volume)", True, True),
+}
+"""Sampler, whether it begins with the plans that the ranking offers (else only with the exact one), whether it has the forecast. The others
+are compared with the first, which knows nothing beforehand and simulates all it breeds."""
+
 
 class Remembered:
     """A problem whose candidates were simulated before, as far as they were."""
 
     def __init__(self, problem: NetworkProblem, known: dict[str, Any], path: Path) -> None:
         self.problem, self.known, self.path = problem, known, path
+        self.ranked = True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.problem, name)
+
+    def initial(self, space: Space, count: int) -> Any:
+        """Those of the ranking, or the exact plan alone."""
+        return self.problem.initial(space, count if self.ranked else 1)
 
     def candidate(self, plan: Plan) -> Candidate:
         """One that answers from memory."""
@@ -105,32 +122,54 @@ def volumes(points: list[tuple[float, float]]) -> list[float]:
     return [float(measure(np.array(inside[: n + 1]))) for n in range(len(inside))]
 
 
-def main() -> None:
-    out, network, trials, seeds, samplers = (sys.argv[1:] + ["forecast.json", "lenet5", "16", "2", "assisted"][len(sys.argv) - 1 :])[:5]
-    path = Path(out)
+def needed(found: list[float], wanted: float) -> int | None:
+    """Simulations until a hypervolume is reached; None when it never is."""
+    return next((n + 1 for n, volume in enumerate(found) if volume >= wanted), None)
+
+
+def opened(path: Path, settings: Settings) -> tuple[Remembered, Space, Effects]:
+    """The problem with what was simulated of it before, its ranked options and their effects."""
     known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"plans": {}}
-    settings = Settings(network=network, data="fashion-mnist", trials=int(trials), search_images=500, objectives=("top1", "energy_pj"))
-    validation = zoo.data("fashion-mnist", "validation", 128 + 500)
-    plain = NetworkProblem(zoo.network(network), validation, None, hardware.load("edge-16x16"), settings, SPACE)
+    validation = zoo.data("fashion-mnist", "validation", settings.calibration + settings.search_images)
+    plain = NetworkProblem(zoo.network(settings.network), validation, None, hardware.load("edge-16x16"), settings, SPACE)
     problem = Remembered(plain, known, path)
     if "space" not in known:
         space = plain.rank(Silent())
         known |= {"space": space.to_json(), "effects": plain.effects(space, Silent()).to_text()}
         write_text(path, json.dumps(known))
-    space, effects = Space.from_json(known["space"]), Effects.from_text(known["effects"])
+    return problem, Space.from_json(known["space"]), Effects.from_text(known["effects"])
+
+
+def main() -> None:
+    out, network, trials, seeds, images = (sys.argv[1:] + ["forecast.json", "lenet5", "48", "3", "1000"][len(sys.argv) - 1 :])[:5]
+    path = Path(out)
+    settings = Settings(
+        network=network, data="fashion-mnist", trials=int(trials), search_images=int(images), objectives=("top1", "energy_pj")
+    )
+    problem, space, effects = opened(path, settings)
     print(f"{network}: {trials} simulations, {seeds} seeds; hypervolume in points of drop times share of energy", flush=True)
-    for sampler in samplers.split(";"):
-        rows = []
+    plain: dict[int, float] = {}
+    for name, (sampler, ranked, forecast) in SEARCHES.items():
         for seed in range(int(seeds)):
+            problem.ranked = ranked
             asked = dataclasses.replace(settings, seed=seed, sampler=sampler)
-            (bare, _), (helped, refused) = (searched(problem, asked, space, found) for found in (None, effects))
-            without, with_ = volumes(bare), volumes(helped)
-            needed = next((n + 1 for n, volume in enumerate(with_) if volume >= without[-1]), None)
-            rows.append((without[-1], with_[-1], needed, refused))
-            best = [min((e for d, e in points if d <= 1.0), default=1.0) for points in (bare, helped)]
+            points, refused = searched(problem, asked, space, effects if forecast else None)
+            found = volumes(points)
+            plain.setdefault(seed, found[-1])
+            row = {
+                "network": network,
+                "search": name,
+                "seed": seed,
+                "volumes": found,
+                "equal_after": needed(found, plain[seed]),
+                "refused": refused,
+                "least_energy": min((energy for drop, energy in points if drop <= settings.max_drop), default=1.0),
+            }
+            problem.known.setdefault("searches", {})[f"{name}, seed {seed}"] = row
+            write_text(path, json.dumps(problem.known))
             print(
-                f"{sampler}, seed {seed}: {without[-1]:.4f} without, {with_[-1]:.4f} with; equal after {needed} simulations; "
-                f"{refused} refused; least energy within 1 point {best[0]:.3f} and {best[1]:.3f}",
+                f"{name}, seed {seed}: {found[-1]:.4f}; as much as the first search in the end after {row['equal_after']} simulations; "
+                f"{refused} refused; least energy within {settings.max_drop:g} point {row['least_energy']:.3f}",
                 flush=True,
             )
 

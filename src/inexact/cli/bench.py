@@ -91,17 +91,22 @@ def silicon(as_json: bool) -> None:
 @DATA
 @click.option("--plans", type=click.IntRange(min=10), default=120, show_default=True, help="Random plans that judge.")
 @click.option("--calibration-plans", type=click.IntRange(min=18), default=60, show_default=True, help="Other random plans that calibrate.")
-@click.option("--images", type=click.IntRange(min=1), default=2000, show_default=True, help="Validation images drops are measured on.")
+@click.option("--images", type=click.IntRange(min=1), default=4000, show_default=True, help="Images drops are measured on.")
 @seed_option("Of the plans.", 1)
+@click.option("--store", type=click.Path(path_type=Path), help="File that keeps what was simulated: a stopped run goes on from it.")
 @JSON
-def bench_forecast(network: str, data: str, plans: int, calibration_plans: int, images: int, seed: int, as_json: bool) -> None:
+def bench_forecast(
+    network: str, data: str, plans: int, calibration_plans: int, images: int, seed: int, store: Path | None, as_json: bool
+) -> None:
     """Simulate random plans of the default search space and compare forecasts with what they lose.
 
-    Plans a second, rank correlation (beside weighted NMED and one-population noise), coverage of the intervals, errors of layers.
+    Plans that calibrate lose on validation images, those that judge on test images. Plans a second, rank correlation (beside weighted NMED
+    and one-population noise), coverage of the intervals, errors of layers.
     """
     from inexact.cli import _forecast_quality
 
-    found = _forecast_quality.measure(network, data, plans=plans, calibration_plans=calibration_plans, images=images, seed=seed)
+    counts = {"plans": plans, "calibration_plans": calibration_plans, "images": images}
+    found = _forecast_quality.measure(network, data, **counts, seed=seed, store=store)
     click.echo(json.dumps(found) if as_json else _forecast_quality.text(found))
 
 

@@ -15,10 +15,34 @@ from inexact.nn import ApproxModel, Emulated, dissect
 from inexact.recovery import recoveries
 
 
+@torch.no_grad()
+def correct_alone(net: ApproxModel, images: Tensor) -> None:
+    """Correct every emulated layer as its rule says, each as if it were the only one: on what the float32 network gives it. In place.
+
+    images: float32 [N, …], the calibration set. Cost: a float32 pass, and one of every emulated layer.
+    """
+    layers = net.layers()
+
+    def hook(layer: nn.Module, received: tuple[Tensor, ...], _output: Tensor) -> Tensor:
+        assert isinstance(layer, Emulated)
+        return layer.float_output(*received)
+
+    hooks = [layer.register_forward_hook(hook) for layer in layers.values()]
+    for layer in layers.values():
+        layer.recoverer = recoveries.get(layer.rule.recovery).correct
+    try:
+        net(images)
+    finally:
+        for handle in hooks:
+            handle.remove()
+        for layer in layers.values():
+            layer.recoverer = None
+
+
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Effect:
-    """One rule in one layer, after its own free correction, on calibration images.
+    """One rule in one layer, after its own free correction, on images that did not correct it.
 
     mean, std: float64 [O], of the error of each output channel, as the layer gives it, over images and positions. noise: power of
     the error over the variance of the output. change: float32 [N, T], what becomes of the logits' `margins.columns`; mean over T is 0.
@@ -94,15 +118,13 @@ class Isolation:
         self.columns = columns(self.logits)
 
     def effects(self, net: ApproxModel) -> dict[str, Effect]:
-        """The effect of every layer an emulated network plans, each alone, corrected as its rule says."""
+        """The effect of every layer an emulated network plans, each alone, as it is corrected."""
         return {name: self.effect(name, layer) for name, layer in net.layers().items()}
 
     @torch.no_grad()
-    def effect(self, name: str, layer: Emulated, *, fit: bool = True) -> Effect:
-        """The effect of one calibrated layer. fit: correct it for these images first, as its rule says; it leaves so corrected."""
+    def effect(self, name: str, layer: Emulated) -> Effect:
+        """The effect of one calibrated and corrected layer."""
         holder = self.holders[name]
-        if fit:
-            layer.recoverer = recoveries.get(layer.rule.recovery).correct
         holder.emulated = layer
         before = self.order[: self.order.index(name)]
         try:
@@ -110,7 +132,6 @@ class Isolation:
                 self.holders[other].replays = True
             change = (self.network(self.images) - self.logits).gather(1, self.columns)
         finally:
-            layer.recoverer = None
             holder.emulated = None
             for other in before:
                 self.holders[other].replays = False

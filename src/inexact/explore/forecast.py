@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from inexact.core.errors import DataError, PlanError
 from inexact.explore.conformal import Conformal
-from inexact.explore.effects import Effect, Isolation
-from inexact.explore.margins import Floats, Margins
+from inexact.explore.effects import Effect, Isolation, correct_alone
+from inexact.explore.margins import Floats, Margins, telling
 from inexact.explore.watch import Silent, Watch
 from inexact.nn import Plan, Rule, approximate, plannable
 
-IMAGES = 64
-"""Calibration images effects are measured on."""
+IMAGES = 256
+"""Images that effects are measured on."""
 
 BATCH = 100
 """Images a step of the pass that counts answers."""
@@ -50,8 +50,8 @@ class Forecast:
 class Forecaster:
     """Forecasts for one network.
 
-    model: the float32 network, untouched. calibration: float32 [N, …], fixes ranges and corrections; effects are measured on its first
-    `images`. counted, labels: images [M, …] and classes int64 [M] that answers are counted on, in float32 once.
+    model: the float32 network, untouched. calibration: float32 [N, …], fixes ranges and corrections. counted, labels: images [M, …] and
+    classes int64 [M] that answers are counted on, in float32 once. Effects are measured on `images` of them, see `margins.telling`.
 
     A rule is learnt in a layer the first time a plan names it: the float32 network runs with that layer emulated (on its own operands, with
     the correlations within its windows, its padding and correction), through everything that follows, and the change of the logits is
@@ -66,11 +66,11 @@ class Forecaster:
         self.model = model.eval()
         self.calibration = calibration
         self.kinds = plannable(model, calibration)
-        self.isolation = Isolation(model, self.kinds, calibration[:images])
         with torch.no_grad():
             logits = torch.cat([self.model(counted[start : start + BATCH]) for start in range(0, len(counted), BATCH)])
-        self.logits, self.labels = logits, labels
-        self.margins = Margins(self.isolation.logits, logits, labels)
+        self.logits, self.labels, self.seen = logits, labels, telling(logits, images)
+        self.isolation = Isolation(model, self.kinds, counted[self.seen])
+        self.margins = Margins(logits, labels, self.seen)
         self.known: dict[tuple[str, Rule], Effect] = {}
         self.calibrated: Conformal | None = None
 
@@ -96,6 +96,7 @@ class Forecaster:
         watch.stage("learn rules", len(missing))
         for rule, names in missing.items():
             net = approximate(self.model, Plan(dict.fromkeys(names, rule)), calibrate=self.calibration)
+            correct_alone(net, self.calibration)
             for name, effect in self.isolation.effects(net).items():
                 self.known[name, rule] = effect
             watch.step(note=str(rule.multiplier))

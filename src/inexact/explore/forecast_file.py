@@ -73,7 +73,7 @@ def measured(problem: NetworkProblem, forecaster: Forecaster, *, plans: int, ima
         raise DataError(f"calibration needs at least {fewest_plans(0.9)} plans, not {plans}; more give a steadier interval")
     drawn = random_plans(problem.candidates, problem.accounting.exact, plans, seed)
     forecaster.learn({name: [plan[name] for plan in drawn] for name in problem.candidates}, watch=watch)
-    found = simulate(problem, drawn, images, watch)
+    found = simulate(problem, drawn, images, watch=watch)
     raw = np.asarray(forecaster.raw(drawn)).tolist()
     return Calibration(problem=problem.fingerprint(), images=found.images, seed=seed, raw=tuple(raw), drops=tuple(found.drops.tolist()))
 

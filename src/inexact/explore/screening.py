@@ -38,8 +38,8 @@ def judged(rule: Rule) -> bool:
 class Effects:
     """What every judged option of a space does to the logits, by itself: all a forecast of its genomes needs; kept with the study.
 
-    seen: float32 [N, C], logits of the images effects were measured on. logits, labels: [M, C] and int64 [M], of the images answers are
-    counted on. changes: of each layer float32 [options, N, T]; known: of each layer bool [options], which of them were measured.
+    logits, labels: float32 [M, C] and int64 [M], of the images answers are counted on. seen: int64 [N], of them those effects were measured
+    on. changes: of each layer float32 [options, N, T]; known: of each layer bool [options], which of them were measured.
     """
 
     seen: Tensor
@@ -59,7 +59,7 @@ class Effects:
         forecaster.learn(wanted, watch=watch)
         changes = [torch.stack([_change(forecaster, layer.layer, option) for option in layer.options]) for layer in space.layers]
         return cls(
-            seen=forecaster.isolation.logits,
+            seen=forecaster.seen,
             logits=forecaster.logits,
             labels=forecaster.labels,
             changes=tuple(changes),
@@ -106,7 +106,7 @@ class Screen:
     def __init__(self, effects: Effects, max_drop: float) -> None:
         self.effects = effects
         self.max_drop = max_drop
-        self.margins = Margins(effects.seen, effects.logits, effects.labels)
+        self.margins = Margins(effects.logits, effects.labels, effects.seen)
         self.complete = all(bool(known.all()) for known in effects.known)
         self.calibrated: Conformal | None = None
         self._pairs: list[tuple[float, float]] = []

@@ -76,10 +76,10 @@ class Fake:
         generator = torch.Generator().manual_seed(3)
         logits = torch.randn(600, 4, generator=generator)
         logits[:, 0] += 2.0
-        noises = torch.randn(len(LAYERS), 16, 4, generator=generator)
+        noises = torch.randn(len(LAYERS), 200, 4, generator=generator)
         harms = [[self.bent * (place + 1) ** 0.5 * cut / 30 for cut in CUTS] for place in range(len(LAYERS))]
         return Effects(
-            seen=logits[:16],
+            seen=torch.arange(200),
             logits=logits,
             labels=torch.zeros(600, dtype=torch.int64),
             changes=tuple(torch.stack([harm * noise for harm in row]) for row, noise in zip(harms, noises, strict=True)),

@@ -15,11 +15,12 @@ from inexact.cli import run
 from inexact.core.errors import DataError, PlanError, StudyError
 from inexact.explore import NetworkProblem, Settings, Silent, forecast_file
 from inexact.explore.conformal import FLOOR, Conformal, calibrate, fewest_plans
-from inexact.explore.effects import Isolation
+from inexact.explore.effects import Isolation, correct_alone
 from inexact.explore.forecast import Forecaster
 from inexact.explore.forecast_baselines import by_nmed, by_noise, simple
-from inexact.explore.forecast_trials import forecaster_of, judge, random_plans, simulate
-from inexact.explore.margins import RANKS, Margins, columns
+from inexact.explore.forecast_quality import judge
+from inexact.explore.forecast_trials import forecaster_of, random_plans, simulate
+from inexact.explore.margins import RANKS, Margins, columns, telling
 from inexact.nn import Plan, Rule, approximate
 from inexact.recovery import recover
 
@@ -69,15 +70,33 @@ def forecaster(model: nn.Module, images: Tensor, labels: Tensor) -> Forecaster:
 def problem(model: nn.Module, images: Tensor, labels: Tensor) -> NetworkProblem:
     settings = Settings(network="small", data="noise", calibration=30)
     space = {"default": [EXACT, MILD, HARSH]}
-    return NetworkProblem(model, [(images, labels)], None, hardware.load("edge-16x16"), settings, space)
+    return NetworkProblem(model, [(images, labels)], [(images.flip(-1), labels)], hardware.load("edge-16x16"), settings, space)
+
+
+def labelled(logits: Tensor, labels: Tensor, count: int) -> Margins:
+    return Margins(logits, labels, telling(logits, count))
 
 
 def test_no_change_and_a_common_gain_lose_nothing() -> None:
-    seen = noise(50, 4, seed=3)
-    margins = Margins(seen, noise(200, 4, seed=4), torch.randint(4, (200,), generator=torch.Generator().manual_seed(5)))
+    logits = noise(200, 4, seed=4)
+    margins = labelled(logits, torch.randint(4, (200,), generator=torch.Generator().manual_seed(5)), 50)
+    seen = logits[telling(logits, 50)]
     centred = seen - seen.mean(1, keepdim=True)
     lost = margins.lost(torch.stack([torch.zeros(50, 4), 0.5 * centred, -0.4 * centred]))
     np.testing.assert_allclose(lost, 0.0, atol=1e-4)
+
+
+def test_images_are_seen_most_where_answers_change_first() -> None:
+    logits = torch.stack([torch.linspace(5, 0, 1000), torch.zeros(1000)], 1)
+    seen = telling(logits, 100)
+    assert seen.tolist() == sorted(set(seen.tolist()), reverse=True)  # the last image is the closest to the limit
+    assert 3 < (seen >= 900).sum() / (seen < 100).sum() < 20
+    weight = Margins(logits, torch.zeros(1000, dtype=torch.int64), seen).weight
+    assert float(weight.sum()) == pytest.approx(1000)
+    assert weight[0] < 2
+    assert weight[-1] > 20
+    assert telling(logits, 2000).tolist() == list(range(999, -1, -1))
+    assert Margins(logits, torch.zeros(1000, dtype=torch.int64), telling(logits, 2000)).weight.tolist() == [1.0] * 1000
 
 
 def test_lost_answers_are_those_of_gaussian_changes() -> None:
@@ -85,12 +104,22 @@ def test_lost_answers_are_those_of_gaussian_changes() -> None:
     logits = 2 * noise(4000, 2, seed=6)
     labels = (logits + noise(4000, 2, seed=7)).argmax(1)
     change = noise(3000, 2, seed=8) @ torch.tensor([[0.8, -0.2], [0.0, 0.5]]) + torch.tensor([0.3, -0.3])
-    margins = Margins(noise(3000, 2, seed=9), logits, labels)
-    (lost,) = margins.lost(change[None])
     before = (logits.argmax(1) == labels).double().mean()
     after = torch.stack([((logits + change[torch.randperm(3000)[torch.arange(4000) % 3000]]).argmax(1) == labels) for _ in range(20)])
-    assert lost == pytest.approx(100 * float(before - after.double().mean()), abs=0.5)
-    assert lost > 2
+    lost = Margins(logits, labels, torch.arange(300)).lost(change.view(10, 300, 2))
+    assert lost.mean() == pytest.approx(100 * float(before - after.double().mean()), abs=0.3)
+    assert lost.min() > 2
+
+
+def test_changes_that_are_large_where_it_matters_cost_more() -> None:
+    """The same changes dealt out otherwise: large where the logits lie close, or where they lie far apart."""
+    logits = torch.cat([torch.linspace(0, 8, 400)[:, None], torch.zeros(400, 1)], 1)
+    labels, seen = torch.zeros(400, dtype=torch.int64), torch.arange(400)
+    change = noise(400, 2, seed=12) * torch.linspace(2, 0, 400)[:, None]
+    close, far = Margins(logits, labels, seen).lost(torch.stack([change, change.flip(0)]))
+    truth = [100 * float((logits + one).argmax(1).double().mean()) for one in (change, change.flip(0))]
+    assert close > 1.5 * far
+    assert truth[0] > truth[1]
 
 
 def test_many_classes_are_seen_by_rank_and_labels_out_of_reach_stay_wrong() -> None:
@@ -99,8 +128,7 @@ def test_many_classes_are_seen_by_rank_and_labels_out_of_reach_stay_wrong() -> N
     assert chosen.shape == (30, RANKS)
     assert torch.equal(chosen[:, 0], logits.argmax(1))
     worst = logits.argmin(1)
-    labels = torch.where(torch.arange(30) < 10, worst, logits.argmax(1))
-    margins = Margins(logits, logits, labels)
+    margins = Margins(logits, torch.where(torch.arange(30) < 10, worst, logits.argmax(1)), torch.arange(30))
     assert margins.right == 20
     (lost,) = margins.lost(100 * noise(1, 30, RANKS, seed=11))
     assert 100 * 20 / 30 >= lost > 30
@@ -109,12 +137,18 @@ def test_many_classes_are_seen_by_rank_and_labels_out_of_reach_stay_wrong() -> N
 def test_an_effect_is_what_emulating_that_layer_alone_does(model: nn.Module, images: Tensor) -> None:
     seen = images[:40]
     isolation = Isolation(model, ["0", "3", "7"], seen)
-    found = isolation.effects(approximate(model, Plan({"3": HARSH, "7": MILD}), calibrate=seen))
-    alone = recover(approximate(model, Plan({"3": HARSH}), calibrate=seen), data=seen, size=40)
-    with torch.no_grad():
-        truth = alone(seen) - model(seen)
+    net = approximate(model, Plan({"3": HARSH, "7": MILD}), calibrate=seen)
+    correct_alone(net, seen)
+    found = isolation.effects(net)
+    alone = {
+        name: recover(approximate(model, Plan({name: one}), calibrate=seen), data=seen, size=40)
+        for name, one in (("3", HARSH), ("7", MILD))
+    }
+    for name, one in alone.items():
+        with torch.no_grad():
+            truth = one(seen) - model(seen)
+        torch.testing.assert_close(found[name].change, truth - truth.mean(1, keepdim=True), rtol=1e-4, atol=1e-5)
     assert set(found) == {"3", "7"}
-    torch.testing.assert_close(found["3"].change, truth - truth.mean(1, keepdim=True), rtol=1e-4, atol=1e-5)
     assert found["3"].change.abs().max() > 3 * found["7"].change.abs().max() > 0
     assert found["3"].noise > found["7"].noise > 0
     # nothing is left behind
@@ -123,9 +157,9 @@ def test_an_effect_is_what_emulating_that_layer_alone_does(model: nn.Module, ima
 
 
 def test_error_std_joins_channels_and_holds_on_new_images(model: nn.Module, images: Tensor) -> None:
-    layer = approximate(model, Plan({"3": HARSH}), calibrate=images[:40]).layers()["3"]
-    found = Isolation(model, ["0", "3", "7"], images[:40]).effect("3", layer)
-    new = Isolation(model, ["0", "3", "7"], images[40:]).effect("3", layer, fit=False)
+    net = approximate(model, Plan({"3": HARSH}), calibrate=images[:40])
+    correct_alone(net, images[:40])
+    found, new = (Isolation(model, ["0", "3", "7"], part).effect("3", net.layers()["3"]) for part in (images[:40], images[40:]))
     assert found.error_std == pytest.approx(new.error_std, rel=0.15)
     assert found.error_std**2 == pytest.approx(float(found.std.square().mean() + found.mean.var(correction=0)))
 
@@ -174,7 +208,7 @@ def test_bad_input_is_said(forecaster: Forecaster, model: nn.Module, images: Ten
     ):
         Forecaster(model, calibration=images[:0], counted=images, labels=labels)
     with pytest.raises(DataError, match="a forecast needs at least one image"):
-        Margins(noise(3, 4, seed=0), noise(0, 4, seed=0), torch.zeros(0, dtype=torch.int64))
+        Margins(noise(0, 4, seed=0), torch.zeros(0, dtype=torch.int64), torch.arange(3))
 
 
 def test_intervals_cover_what_they_say() -> None:
@@ -249,7 +283,7 @@ def test_calibration_asks_for_plans_and_images(problem: NetworkProblem) -> None:
     with pytest.raises(DataError, match="calibration needs at least 18 plans, not 5; more give a steadier interval"):
         forecast_file.measured(problem, forecaster, plans=5, images=10, seed=0, watch=Silent())
     with pytest.raises(DataError, match="validation data must leave images to measure on after calibration"):
-        simulate(problem, [], 0)
+        simulate(problem, [], 0, watch=Silent())
 
 
 @pytest.mark.slow
@@ -258,6 +292,7 @@ def test_the_judge_reports_what_it_measured(problem: NetworkProblem) -> None:
     found = json.loads(json.dumps(quality.to_json()))
     assert found["plans"] == 20
     assert set(found["spearman"]) == {"forecast", "nmed", "one population"}
+    assert found["ceiling"] == pytest.approx((2 * found["halves"] / (1 + found["halves"])) ** 0.5)
     assert found["spearman"]["forecast"]["value"] > 0.6
     assert found["plans_per_second"] > 200
     assert found["std_within_15pct"]["forecast"] > found["std_within_15pct"]["one population"]

@@ -150,7 +150,10 @@ def test_without_anything_measured_near_the_limit_offers_go_by_risk() -> None:
 
 @pytest.mark.parametrize(
     ("plain", "helped"),
-    [("nsga2(population=8)", "nsga2(population=8,offers=10)"), ("nsga2(population=8)", "assisted(batch=8,population=20,generations=8,pick=volume)")],
+    [
+        ("nsga2(population=8)", "nsga2(population=8,offers=10)"),
+        ("nsga2(population=8)", "assisted(batch=8,population=20,generations=8,pick=volume)"),
+    ],
 )
 def test_ranking_many_and_trying_few_dominates_more(plain: str, helped: str) -> None:
     def reached(spec: str, seed: int) -> float:
