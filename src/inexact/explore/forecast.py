@@ -8,6 +8,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from inexact.core.errors import DataError, PlanError
 from inexact.explore.conformal import Conformal
@@ -72,6 +73,8 @@ class Forecaster:
         self.isolation = Isolation(model, self.kinds, counted[self.seen])
         self.margins = Margins(logits, labels, self.seen)
         self.known: dict[tuple[str, Rule], Effect] = {}
+        self._rows: dict[tuple[str, Rule], int] = {}
+        self._bank = torch.zeros(1, self.isolation.columns.numel())
         self.calibrated: Conformal | None = None
 
     def resolve(self, plan: Plan | Choices) -> dict[str, Rule]:
@@ -109,9 +112,13 @@ class Forecaster:
 
     def _changes(self, chosen: Sequence[Mapping[str, Rule]]) -> Tensor:
         """float32 [P, N, T], the sums over layers."""
-        still = torch.zeros(self.isolation.columns.shape)
-        sums = [sum((self.known[name, rule].change for name, rule in rules.items()), still) for rules in chosen]
-        return torch.stack(sums) if sums else still[None, :0]
+        if len(self._rows) != len(self.known):
+            self._rows = {key: row for row, key in enumerate(self.known)}
+            self._bank = torch.stack([effect.change.flatten() for effect in self.known.values()])
+        rows = torch.tensor([self._rows[key] for rules in chosen for key in rules.items()], dtype=torch.int64)
+        starts = torch.tensor([0, *(len(rules) for rules in chosen)][:-1] or [0], dtype=torch.int64).cumsum(0)
+        sums = functional.embedding_bag(rows, self._bank, starts[: len(chosen)], mode="sum")
+        return sums.view(len(chosen), *self.isolation.columns.shape)
 
     def forecast(self, plan: Plan | Choices) -> Forecast:
         """The forecast of one plan, and of each of its layers alone."""

@@ -105,9 +105,10 @@ def test_lost_answers_are_those_of_gaussian_changes() -> None:
     labels = (logits + noise(4000, 2, seed=7)).argmax(1)
     change = noise(3000, 2, seed=8) @ torch.tensor([[0.8, -0.2], [0.0, 0.5]]) + torch.tensor([0.3, -0.3])
     before = (logits.argmax(1) == labels).double().mean()
-    after = torch.stack([((logits + change[torch.randperm(3000)[torch.arange(4000) % 3000]]).argmax(1) == labels) for _ in range(20)])
+    drawn = torch.randint(3000, (20, 4000), generator=torch.Generator().manual_seed(9))
+    after = (logits + change[drawn]).argmax(2) == labels
     lost = Margins(logits, labels, torch.arange(300)).lost(change.view(10, 300, 2))
-    assert lost.mean() == pytest.approx(100 * float(before - after.double().mean()), abs=0.3)
+    assert lost.mean() == pytest.approx(100 * float(before - after.double().mean()), abs=0.5)
     assert lost.min() > 2
 
 
