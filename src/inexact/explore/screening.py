@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, final
 
@@ -116,15 +117,23 @@ class Screen:
         """The uncalibrated forecast in points; None for genomes with an option no forecast judges."""
         if not all(bool(known[gene]) for known, gene in zip(self.effects.known, genome, strict=True)):
             return None
-        if genome not in self._raw:
-            change = torch.stack([part[gene] for part, gene in zip(self.effects.changes, genome, strict=True)]).sum(0)
-            self._raw[genome] = float(self.margins.lost(change[None])[0])
+        self._learn([genome])
         return self._raw[genome]
 
-    def risk(self, genome: Genome) -> float | None:
+    def risks(self, genomes: Sequence[Genome]) -> list[float] | None:
         """What a sampler ranks by: positive, rises with the forecast. None where some genomes of the space are not judged."""
-        raw = self.raw(genome) if self.complete else None
-        return None if raw is None else max(raw, 0.0) + FLOOR
+        if not self.complete:
+            return None
+        self._learn(genomes)
+        return [max(self._raw[genome], 0.0) + FLOOR for genome in genomes]
+
+    def _learn(self, genomes: Sequence[Genome]) -> None:
+        """Forecast those that are new, together."""
+        fresh = [genome for genome in dict.fromkeys(genomes) if genome not in self._raw]
+        if fresh:
+            genes = torch.tensor(fresh).T
+            changes = sum((part[chosen] for part, chosen in zip(self.effects.changes, genes, strict=True)), torch.zeros(1))
+            self._raw |= zip(fresh, self.margins.lost(changes).tolist(), strict=True)
 
     def told(self, genome: Genome, drop: float) -> None:
         """Learn from a simulated trial, until there are enough to calibrate."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -152,12 +153,13 @@ class Search:
         known = {**self.ledger.problem.costs(self.space, genome), "drop": drop}
         return Outcome(values=tuple(float(known[OBJECTIVES[name]]) for name in self._ordered()), violation=drop - self.settings.max_drop)
 
-    def _forecast(self, genome: Genome) -> tuple[float, ...]:
-        """Costs of a genome, and instead of its drop what the forecast or else the ranking says of it."""
-        costs = self.ledger.problem.costs(self.space, genome)
-        risk = None if self.screen is None else self.screen.risk(genome)
-        known = {**costs, "drop": sum(option.impact for option in self.space.choose(genome).values()) if risk is None else risk}
-        return tuple(known[OBJECTIVES[name]] for name in self._ordered())
+    def _forecast(self, genomes: Sequence[Genome]) -> list[tuple[float, ...]]:
+        """Costs of genomes, and instead of their drops what the forecast or else the ranking says of them."""
+        risks = None if self.screen is None else self.screen.risks(genomes)
+        if risks is None:
+            risks = [sum(option.impact for option in self.space.choose(genome).values()) for genome in genomes]
+        known = [{**self.ledger.problem.costs(self.space, genome), "drop": risk} for genome, risk in zip(genomes, risks, strict=True)]
+        return [tuple(row[OBJECTIVES[name]] for name in self._ordered()) for row in known]
 
     def _report(self) -> None:
         good = [t for t in self.trials if t.drop is not None and t.drop.value <= self.settings.max_drop]

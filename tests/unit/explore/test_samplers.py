@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,8 +23,8 @@ def worth(genome: Genome) -> Outcome:
     return Outcome((lost, -float(sum(genome))), violation=lost - 4)
 
 
-def forecast(genome: Genome) -> tuple[float, ...]:
-    return (sum(gene**2 for gene in genome) / 1000, -float(sum(genome)))
+def forecast(genomes: Sequence[Genome]) -> list[tuple[float, ...]]:
+    return [(sum(gene**2 for gene in genome) / 1000, -float(sum(genome))) for genome in genomes]
 
 
 def walk(sampler: Sampler, count: int, seed: int = 0, sizes: tuple[int, ...] = SIZES) -> list[Genome]:
@@ -127,25 +128,28 @@ def area(points: list[tuple[float, float]], worst: tuple[float, float]) -> float
 def test_the_most_promising_offers_add_most_to_the_dominated_area() -> None:
     generator = np.random.default_rng(0)
     drawn = [(4 * drop, (1 - drop) ** 2 + cost / 5) for drop, cost in generator.random((30, 2)).tolist()]
-    values = {(i, 0): pair for i, pair in enumerate(drawn)}
+    values: dict[Genome, tuple[float, float]] = {(i, 0): (pair[0], pair[1]) for i, pair in enumerate(drawn)}
+
+    def scaled(genomes: Sequence[Genome]) -> list[tuple[float, ...]]:  # right but for their scale, so that nothing is left to chance
+        return [(values[genome][0] / 8, values[genome][1]) for genome in genomes]
+
     told = {genome: Outcome(values[genome], violation=values[genome][0] - 1.0) for genome in list(values)[:6]}
-    # forecasts are right but for their scale, so that nothing is left to chance
-    found = promising(values, told, lambda genome: (values[genome][0] / 8, values[genome][1]), slack=2.0, count=5)
+    found = promising(values, told, scaled, slack=2.0, count=5)
     front, corner = [values[genome] for genome in told], (3.0, max(values[genome][1] for genome in told if values[genome][0] < 3.0))
     offers = [genome for genome in values if genome not in told]
     for genome in found:
         gains = {other: area([*front, values[other]], corner) for other in offers if other not in found[: found.index(genome)]}
         assert genome == max(gains, key=lambda other: gains[other])
         front.append(values[genome])
-    believed = Believed.of(told, lambda genome: (values[genome][0] / 8, 0.0), 2.0)
+    believed = Believed.of(told, scaled, 2.0)
     assert believed is not None
     assert believed.factor == pytest.approx(8.0)
     assert believed.worst.tolist() == pytest.approx(list(corner))
 
 
 def test_without_anything_measured_near_the_limit_offers_go_by_risk() -> None:
-    told = {(9,): Outcome((50.0, 0.0), violation=49.0), (8,): failed(2)}
-    assert promising([(3,), (1,), (2,), (9,)], told, lambda genome: (genome[0], 0.0), slack=2.0, count=2) == [(1,), (2,)]
+    told: dict[Genome, Outcome] = {(9,): Outcome((50.0, 0.0), violation=49.0), (8,): failed(2)}
+    assert promising([(3,), (1,), (2,), (9,)], told, forecast, slack=2.0, count=2) == [(1,), (2,)]
 
 
 @pytest.mark.parametrize(

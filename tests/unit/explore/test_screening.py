@@ -91,8 +91,8 @@ def test_genomes_with_units_no_forecast_judges_are_simulated() -> None:
     assert judge.raw(worst) is None
     assert judge.refused(worst) is None
     assert free.refused(worst) is not None
-    assert judge.risk((1, 1, 1, 1)) is None  # a sampler needs one scale for the whole space
-    assert free.risk((0, 0, 0, 0)) == FLOOR
+    assert judge.risks([(1, 1, 1, 1)]) is None  # a sampler needs one scale for the whole space
+    assert free.risks([(0, 0, 0, 0), worst]) == [FLOOR, pytest.approx((free.raw(worst) or 0.0) + FLOOR)]
     assert judged(Rule(multiplier="drum(k=4)"))
     assert not any(judged(Rule(precision=name, coding="signed")) for name in ("e4m3", "mxfp4_e2m1", "outlier(ratio=0.03)"))
 

@@ -31,8 +31,8 @@ Proposals = Generator[Genome, Outcome, None]
 """Yields genomes, is sent their outcomes."""
 
 
-Forecast = Callable[[Genome], tuple[float, ...]]
-"""Cheap guess of a genome's objectives, same order: the first only rises with the true one, on its own scale; the others are right."""
+Forecast = Callable[[Sequence[Genome]], list[tuple[float, ...]]]
+"""Cheap guess of the objectives of genomes, same order: the first only rises with the true one, on its own scale; the others are right."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ class Believed:
         good = [outcome for outcome in known.values() if outcome.violation < slack]
         if not good:
             return None
-        risks = np.array([forecast(genome)[0] for genome in known])
+        risks = np.array([row[0] for row in forecast(list(known))])
         values = np.array([outcome.values for outcome in known.values()], dtype=np.float64)
         limit = good[0].values[0] - good[0].violation + slack
         inside = np.array([outcome.values for outcome in good], dtype=np.float64)
@@ -79,7 +79,8 @@ def promising(offers: Iterable[Genome], told: Mapping[Genome, Outcome], forecast
     field metamodels", IEEE TEVC 10(4) (2006), DOI 10.1109/TEVC.2005.859463 (pre-screening by expected improvement of the volume; here
     by any forecast, with the spread its errors had so far).
     """
-    rows = {genome: forecast(genome) for genome in offers if genome not in told}
+    fresh = [genome for genome in dict.fromkeys(offers) if genome not in told]
+    rows = dict(zip(fresh, forecast(fresh), strict=True))
     by_risk = sorted(rows, key=lambda genome: (rows[genome], genome))
     believed = Believed.of(told, forecast, slack)
     if believed is None:

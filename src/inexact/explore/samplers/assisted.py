@@ -102,8 +102,9 @@ class Assisted(Sampler):
             return []
         if self.pick == "volume":
             return promising(fresh, told, guess, slack=self.slack, count=self.batch)
-        rows = np.array([guess(genome) for genome in fresh])
-        judged = [(guess(genome)[0], outcome.violation <= 0) for genome, outcome in told.items() if outcome.violation < FAILED]
+        rows = np.array(guess(fresh))
+        measured = {genome: outcome.violation <= 0 for genome, outcome in told.items() if outcome.violation < FAILED}
+        judged = [(row[0], holds) for row, holds in zip(guess(measured), measured.values(), strict=True)]
         limit = _boundary(judged) if judged else float(np.median(rows[:, 0]))
         near = max(1, 3 * self.batch // 4)
         chosen: dict[int, None] = {}
@@ -126,14 +127,16 @@ class _Guess(Problem):  # type: ignore[misc]
         self._task = task
         self._known: dict[Genome, tuple[float, ...]] = {}
 
-    def __call__(self, genome: Genome) -> tuple[float, ...]:
-        """The forecast of one genome."""
-        if genome not in self._known and self._task.forecast is not None:
-            self._known[genome] = self._task.forecast(genome)
-        return self._known[genome]
+    def __call__(self, genomes: Iterable[Genome]) -> list[tuple[float, ...]]:
+        """The forecasts of genomes."""
+        wanted = list(genomes)
+        fresh = [genome for genome in dict.fromkeys(wanted) if genome not in self._known]
+        if fresh and self._task.forecast is not None:
+            self._known |= zip(fresh, self._task.forecast(fresh), strict=True)
+        return [self._known[genome] for genome in wanted]
 
     def _evaluate(self, x: NDArray[Any], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        rows = np.array([self(tuple(int(gene) for gene in row)) for row in x], dtype=float)
+        rows = np.array(self(tuple(int(gene) for gene in row) for row in x), dtype=float)
         rows[:, 0] = np.log(np.maximum(rows[:, 0], 1e-12))
         out["F"] = rows
 
