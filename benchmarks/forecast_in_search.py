@@ -134,10 +134,12 @@ def opened(path: Path, settings: Settings) -> tuple[Remembered, Space, Effects]:
     plain = NetworkProblem(zoo.network(settings.network), validation, None, hardware.load("edge-16x16"), settings, SPACE)
     problem = Remembered(plain, known, path)
     if "space" not in known:
-        space = plain.rank(Silent())
-        known |= {"space": space.to_json(), "effects": plain.effects(space, Silent()).to_text()}
+        known["space"] = plain.rank(Silent()).to_json()
+    space = Space.from_json(known["space"])
+    if "effects" not in known:
+        known["effects"] = plain.effects(space, Silent()).to_text()
         write_text(path, json.dumps(known))
-    return problem, Space.from_json(known["space"]), Effects.from_text(known["effects"])
+    return problem, space, Effects.from_text(known["effects"])
 
 
 def main() -> None:

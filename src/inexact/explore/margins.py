@@ -24,7 +24,7 @@ NEAR = 0.05
 """Images to measure changes on are drawn with a density proportional to 1 / (NEAR + share of images that lie closer to the limit)."""
 OWN = 0.6
 """Of its own rest an image that is seen has so much; what is left of the variance, 1 - OWN^2, is that of any image."""
-AT_ONCE = 64
+AT_ONCE = 32
 """Plans judged together: their margins stay in cache."""
 
 
@@ -103,9 +103,16 @@ class Margins:
         self.solver = torch.linalg.solve(power + ridge, self.known.T)
 
     def lost(self, changes: Tensor) -> Floats:
-        """float64 [P], right answers lost in percent of the images, for changes [P, N, T]; below 0 where answers should improve."""
-        starts = range(0, len(changes), AT_ONCE)
-        return np.concatenate([np.zeros(0), *(self._lost(changes[start : start + AT_ONCE]) for start in starts)])
+        """float64 [P], right answers lost in percent of the images, for changes [P, N, T]; below 0 where answers should improve.
+
+        On one thread: the steps are so small that threads which wait for each other on a busy machine take ten times as long.
+        """
+        starts, threads = range(0, len(changes), AT_ONCE), torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return np.concatenate([np.zeros(0), *(self._lost(changes[start : start + AT_ONCE]) for start in starts)])
+        finally:
+            torch.set_num_threads(threads)
 
     def _lost(self, changes: Tensor) -> Floats:
         rest = changes.double()

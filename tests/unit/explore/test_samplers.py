@@ -97,6 +97,10 @@ def test_bad_input() -> None:
         random((3, 2), objectives=2).tell(Outcome((0.0, 0.0)))
     with pytest.raises(SpecError, match=r"population must be 4\.\.10000, not 1"):
         get("nsga2(population=1)")
+    with pytest.raises(SpecError, match=r"offers must be 1\.\.1000, not 0"):
+        get("nsga2(offers=0)")
+    with pytest.raises(SpecError, match=r"pick must be limit or volume, not 'volumes'; did you mean 'volume'\?"):
+        get("assisted(pick=volumes)")
     with pytest.raises(UnknownNameError, match="no sampler is called 'nsga'; did you mean 'nsga2'"):
         get("nsga")
 
