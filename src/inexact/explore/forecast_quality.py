@@ -15,7 +15,7 @@ from inexact.explore import forecast_baselines as baselines
 from inexact.explore.conformal import Conformal, calibrate
 from inexact.explore.effects import Isolation, correct_alone
 from inexact.explore.forecast import Forecaster
-from inexact.explore.forecast_trials import Floats, forecaster_of, random_plans, simulate
+from inexact.explore.forecast_trials import Chosen, Floats, forecaster_of, random_plans, simulate
 from inexact.explore.network_problem import NetworkProblem
 from inexact.explore.store import Store
 from inexact.explore.watch import Silent, Watch
@@ -136,24 +136,27 @@ def judge(
     known = simulate(problem, drawn[:calibration_plans], images, store=store, watch=watch)
     found = simulate(problem, judged, images, split="test", store=store, watch=watch)
     forecaster.calibrated = calibrate(raw[:calibration_plans], known.drops, level)
-    simple = _simple(problem, wanted)
-    scores = {
-        "forecast": raw[calibration_plans:],
-        "nmed": np.array([baselines.by_nmed(plan, simple) for plan in judged]),
-        "one population": np.array([baselines.by_noise(plan, simple) for plan in judged]),
-    }
-    ranked = found.drops <= LARGEST_DROP
+    scores = {"forecast": raw[calibration_plans:], **_scores(judged, simple := _simple(problem, wanted))}
+    ranked, drops = found.drops <= LARGEST_DROP, found.drops
     return Quality(
         images=found.images,
-        spearman={name: _spearman(values[ranked], found.drops[ranked], seed) for name, values in scores.items()},
+        spearman={name: _spearman(values[ranked], drops[ranked], seed) for name, values in scores.items()},
         halves=_halves(found.lost[ranked]),
         plans_per_second=_speed(forecaster, seed),
         learn_ms=learn_ms,
         pairs=len(forecaster.known),
         conformal=forecaster.calibrated,
-        points=_points(forecaster.calibrated, scores["forecast"], found.drops),
+        points=_points(forecaster.calibrated, scores["forecast"], drops),
         stds=_stds(problem, forecaster, simple, seed),
     )
+
+
+def _scores(plans: Sequence[Chosen], simple: Mapping[tuple[str, Rule], baselines.Simple]) -> dict[str, Floats]:
+    """What the baselines say of plans, float64 [P] each."""
+    return {
+        "nmed": np.array([baselines.by_nmed(plan, simple) for plan in plans]),
+        "one population": np.array([baselines.by_noise(plan, simple) for plan in plans]),
+    }
 
 
 def _halves(lost: Floats) -> float:
