@@ -151,8 +151,8 @@ def main() -> None:
     problem, space, effects = opened(path, settings)
     print(f"{network}: {trials} simulations, {seeds} seeds; hypervolume in points of drop times share of energy", flush=True)
     plain: dict[int, float] = {}
-    for name, (sampler, ranked, forecast) in SEARCHES.items():
-        for seed in range(int(seeds)):
+    for seed in range(int(seeds)):
+        for name, (sampler, ranked, forecast) in SEARCHES.items():
             problem.ranked = ranked
             asked = dataclasses.replace(settings, seed=seed, sampler=sampler)
             points, refused = searched(problem, asked, space, effects if forecast else None)
