@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from inexact.cli import _tables
-from inexact.cli._options import JSON, seed_option
+from inexact.cli._options import JSON, picture_option, seed_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +37,7 @@ def taxonomy(as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the tree as a picture.")
+@picture_option("Also write the tree as a picture.")
 @seed_option("Of the resamples of the agreement.")
 @JSON
 def clusters(picture: Path | None, seed: int, as_json: bool) -> None:

@@ -24,7 +24,6 @@ WEIGHTS: Option = click.option(
     help="Weights of the network; with --plan also, or instead, those of the emulated network (give the option twice).",
 )
 CALIBRATE: Option = click.option("--calibrate", help="Data that fixes activation ranges (default: the validation split of --data).")
-PICTURE: Option = click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also draw the result.")
 ACCELERATOR: Option = click.option("--accelerator", default="edge-16x16", show_default=True, help="Preset or TOML file.")
 LIMIT: Option = click.option(
     "--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="Only the first so many test images."
@@ -41,6 +40,20 @@ def block(*options: Option) -> Option:
         return command
 
     return decorate
+
+
+def _svg(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
+    if file is not None and file.suffix.lower() != ".svg":
+        raise click.BadParameter(f"must end with .svg, which pictures are written as, not {file.name!r}")
+    return file
+
+
+def picture_option(what: str) -> Option:
+    """--picture: an SVG file, and what of."""
+    return click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", callback=_svg, help=what)
+
+
+PICTURE: Option = picture_option("Also draw the result.")
 
 
 def seed_option(what: str, default: int = 0) -> Option:

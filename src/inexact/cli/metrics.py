@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from inexact.cli._group import Group
-from inexact.cli._options import JSON
+from inexact.cli._options import JSON, picture_option
 
 
 @click.group(cls=Group)
@@ -26,7 +26,7 @@ def metrics() -> None:
 @click.option("--units", type=click.IntRange(min=3), default=180, show_default=True, help="8x8 multipliers of the catalogue.")
 @click.option("--images", type=click.IntRange(min=1), default=1000, show_default=True, help="Test images a drop is measured on.")
 @click.option("--workers", type=click.IntRange(min=1), default=2, show_default=True, help="Processes of one thread each.")
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the correlations as a picture.")
+@picture_option("Also write the correlations as a picture.")
 @click.option("--summary", type=click.Path(path_type=Path), metavar="FILE.json", help="Also write the correlations, with date and command.")
 @JSON
 def study_metrics(

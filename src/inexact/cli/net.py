@@ -17,7 +17,7 @@ from inexact.cli._group import Group
 from inexact.cli._net_finetune import finetune_network
 from inexact.cli._net_train import train_exits, train_network
 from inexact.cli._network import calibration_set, network_options, networks, plan_options, progress_bar, use_threads
-from inexact.cli._options import JSON
+from inexact.cli._options import JSON, picture_option
 from inexact.cli._plans import plan_of
 from inexact.core.errors import MissingDependencyError
 
@@ -140,7 +140,7 @@ def evaluate_network(
 @click.option(
     "--carbon", type=click.FloatRange(min=0), metavar="G_PER_KWH", help="Also embodied carbon, at this carbon intensity of the fab."
 )
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write stacked bars by layer and component.")
+@picture_option("Also write stacked bars by layer and component.")
 @click.option("--zigzag", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write machine and layers as ZigZag's YAML.")
 def estimate_network(
     *,

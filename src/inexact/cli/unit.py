@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from inexact.cli._group import Group
-from inexact.cli._options import JSON
+from inexact.cli._options import JSON, picture_option
 from inexact.cli._unit_breed import evolve_units
 from inexact.cli._unit_catalogue import listed as listed_units
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
@@ -78,7 +78,7 @@ def list_units(
     "--histograms", type=click.Path(path_type=Path), metavar="FILE.npz", help="Weigh operands by arrays a and b, counts by bit pattern."
 )
 @click.option("--claim", "claims", multiple=True, metavar="METRIC=VALUE", help=CLAIM_HELP)
-@click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", help="Also write the error's heat map and histogram.")
+@picture_option("Also write the error's heat map and histogram.")
 @click.option("--exhaustive/--sampled", "exhaustive", default=None, help="Wide units: all pairs, or a sample (default: all up to 24 bits).")
 @JSON
 def show(

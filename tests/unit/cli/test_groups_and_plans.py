@@ -105,3 +105,9 @@ def test_an_interrupt_in_an_import_is_a_sentence(monkeypatch: pytest.MonkeyPatch
 def test_seeds_are_not_negative_wherever_they_are_taken(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "--seed", "-1"]) == 2
     assert "-1 is not in the range x>=0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["unit", "show", "mitchell"], ["atlas", "clusters"], ["net", "estimate", "--network", "lenet5"]])
+def test_pictures_are_svg_wherever_they_are_drawn(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words, "--picture", "error.png"]) == 2
+    assert "must end with .svg, which pictures are written as, not 'error.png'" in capsys.readouterr().err
