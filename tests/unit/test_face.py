@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import inexact as ix
-from inexact.core.errors import DataError, InexactError, PlanError, SpecError, UnknownNameError
+from inexact.core.errors import DataError, FormatError, InexactError, PlanError, SpecError, UnknownNameError
 from inexact.core.estimate import Estimate
 
 UNTYPED: Any = ix
@@ -91,3 +91,35 @@ def test_results_are_shown_with_units_and_sources() -> None:
     assert "array" not in repr(accuracy)
     figure = Estimate(value=5445418.5, unit="pJ", source="a model", node="45 nm", spread=(4e6, 1.8e7), verified=False)
     assert str(figure) == "5.445e+06 pJ [4e+06, 1.8e+07] (a model; 45 nm; unverified)"
+
+
+class Named(nn.Module):
+    """A network that returns a dictionary."""
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"logits": x.flatten(1)[:, :10]}
+
+
+LABELS = torch.zeros(4, dtype=torch.long)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ix.approximate(nn.Linear(2, 2).half(), "exact"), FormatError, r"must be float32, and weight is float16: call model.float"),
+        (lambda: ix.approximate(nn.Sequential(nn.LazyLinear(3)), "exact"), FormatError, r"parameter 0.weight must have its shape; run a b"),
+        (lambda: ix.evaluate(Named(), [(IMAGES, LABELS)]), DataError, r"must return scores \[n, classes\] as one tensor, not dict: wrap"),
+        (lambda: ix.evaluate(nn.Identity(), [(IMAGES, LABELS)]), DataError, r"not a tensor of shape \(4, 1, 28, 28\)"),
+        (lambda: ix.evaluate(MODEL, [(IMAGES, LABELS + 0.5)]), DataError, r"labels must be integers, .*, not float32"),
+        (lambda: UNTYPED.evaluate(MODEL, [(IMAGES, LABELS)], reference=3), DataError, r"a reference must be a network or its Ev"),
+    ],
+)
+def test_networks_and_data_that_do_not_serve(call: Callable[[], object], error: type[InexactError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning", "ignore:.*TorchScript.*")
+def test_script_modules_are_refused() -> None:
+    with pytest.raises(PlanError, match=r"a ScriptModule hides them: give what it was made from"):
+        ix.approximate(torch.jit.script(nn.Sequential(nn.Linear(2, 2))), "exact")

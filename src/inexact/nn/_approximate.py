@@ -7,6 +7,7 @@ from typing import Any, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
 from inexact.core.errors import FormatError, PlanError
@@ -123,8 +124,7 @@ def approximate(model: nn.Module, plan: Plan | str, calibrate: Data | None = Non
     Raises PlanError for keys that match nothing and units that do not fit, FormatError for NaN weights, DataError for empty data.
     """
     plan = Plan(multiplier=plan) if isinstance(plan, str) else plan
-    if not isinstance(model, nn.Module) or isinstance(model, ApproxModel):
-        raise PlanError("model must be the float32 network; a plan cannot be applied on top of another")
+    _check_model(model)
     if not isinstance(plan, Plan):
         raise PlanError(f"plan must be a Plan or the spec of a unit, not {type(plan).__name__}; a file is read by Plan.load")
     _check_exits(model, plan)
@@ -175,6 +175,19 @@ def _check_reductions(net: ApproxModel, behind: dict[str, bool], lowest: dict[st
                 f"{layer.reducer.reduction.spec} in layer {name} must be followed by a ReLU alone, but its output goes elsewhere; "
                 "leave the layer's reduction away"
             )
+
+
+def _check_model(model: nn.Module) -> None:
+    if not isinstance(model, nn.Module) or isinstance(model, ApproxModel):
+        raise PlanError("model must be the float32 network; a plan cannot be applied on top of another")
+    if isinstance(model, torch.jit.ScriptModule):
+        raise PlanError("model must be an nn.Module whose layers can be replaced; a ScriptModule hides them: give what it was made from")
+    for name, values in model.named_parameters():
+        if isinstance(values, UninitializedParameter):
+            raise FormatError(f"parameter {name} must have its shape; run a batch through the network before it is approximated")
+        if values.is_floating_point() and values.dtype != torch.float32:
+            came = str(values.dtype).removeprefix("torch.")
+            raise FormatError(f"parameters must be float32, and {name} is {came}: call model.float() first")
 
 
 def _check_weights(sources: dict[str, nn.Module]) -> None:

@@ -71,6 +71,8 @@ def evaluate(
     for suffix, against in (("", reference), ("_int8", reference_int8)):
         if against is None:
             continue
+        if not isinstance(against, nn.Module | Evaluation):
+            raise DataError(f"a reference must be a network or its Evaluation, not {type(against).__name__}")
         base = against.correct if isinstance(against, Evaluation) else correct_answers(against, data, batch_size=batch_size)
         if len(base) != len(correct):
             raise DataError(f"a reference must be evaluated on the same {len(correct)} images; it has {len(base)}")
@@ -95,6 +97,9 @@ def correct_answers(model: nn.Module, data: Data, *, batch_size: int = 250, prog
             if labels is None:
                 raise DataError("accuracy needs labels: give a data set of (input, label) or batches, as [(inputs, labels)]")
             scores = model(inputs.to(device))
+            if not isinstance(scores, Tensor) or scores.dim() != 2:
+                came = f"a tensor of shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
+                raise DataError(f"a classifier must return scores [n, classes] as one tensor, not {came}: wrap the network so that it does")
             _check_labels(labels, scores.shape[1])
             found.append(scores.argmax(1).cpu() == labels.cpu())
             if progress is not None:
@@ -107,6 +112,8 @@ def correct_answers(model: nn.Module, data: Data, *, batch_size: int = 250, prog
 
 
 def _check_labels(labels: Tensor, classes: int) -> None:
+    if labels.is_floating_point():
+        raise DataError(f"labels must be integers, the numbers of classes, not {str(labels.dtype).removeprefix('torch.')}")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise DataError(f"labels must be 0..{classes - 1} for this network of {classes} classes; found {low if low < 0 else high}")
