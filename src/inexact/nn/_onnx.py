@@ -76,7 +76,7 @@ def _load(path: Path, input_shape: tuple[int, ...] | None) -> Any:
 
 
 def _fix_inputs(model: Any, input_shape: tuple[int, ...] | None) -> None:
-    """Free dimensions become 1, or those of `input_shape` behind the batch."""
+    """A free batch becomes 1, as do free sizes of further inputs; those of the first input are `input_shape`. Raises DataError without."""
     weights = {tensor.name for tensor in model.graph.initializer}
     for place, value in enumerate(item for item in model.graph.input if item.name not in weights):
         dims = value.type.tensor_type.shape.dim
@@ -84,6 +84,9 @@ def _fix_inputs(model: Any, input_shape: tuple[int, ...] | None) -> None:
             raise DataError(
                 f"input_shape must have {len(dims) - 1} sizes, as input {value.name!r} without its batch, not {len(input_shape)}"
             )
+        if input_shape is None and place == 0 and not all(dim.dim_value for dim in list(dims)[1:]):
+            sizes = ", ".join(str(dim.dim_value or dim.dim_param or "?") for dim in list(dims)[1:])
+            raise DataError(f"input {value.name!r} has free sizes ({sizes}), which must be given: as input_shape, such as 3,224,224")
         for axis, dim in enumerate(dims):
             if input_shape is not None and place == 0 and axis:
                 dim.dim_value = input_shape[axis - 1]

@@ -33,6 +33,8 @@ def network(name: str, data: str = DEFAULT_DATA, weights: str | Path | None = No
     """
     if not isinstance(name, str):
         raise UnknownNameError(f"a network is asked for by name, such as 'resnet8' or 'module:function', not by {name!r}")
+    if name.lower().endswith(".onnx"):
+        raise UnknownNameError(f"of {name} only shapes are read, for costs; what it answers needs the torch network, as module:function")
     if is_object_name(name):
         return _user_network(name, weights)
     if name == _efficientnet.NAME:

@@ -133,6 +133,8 @@ def test_free_sizes_take_the_given_shape(tmp_path: Path) -> None:
     assert (layer.out_h, layer.out_w) == (8, 10)
     with pytest.raises(DataError, match=r"input_shape must have 3 sizes, as input 'x' without its batch, not 2"):
         workload_of_onnx(path, (10, 12))
+    with pytest.raises(DataError, match=r"input 'x' has free sizes \(3, h, w\), which must be given: as input_shape, such as 3,224,224"):
+        workload_of_onnx(path)
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
