@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Tensor])
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 library = torch.library.Library("inexact", "FRAGMENT")  # type: ignore[no-untyped-call]
 
@@ -16,7 +15,7 @@ library = torch.library.Library("inexact", "FRAGMENT")  # type: ignore[no-untype
 def operator(name: str) -> Callable[[Kernel], Kernel]:
     """Decorator: the function becomes `inexact::name` on every device, without a derivative; what is left is the operator.
 
-    Its annotations are its schema; it must return a tensor of its own and change none it is given.
+    Its annotations are its schema; it must return tensors of its own and change none it is given.
     """
 
     def define(kernel: Kernel) -> Kernel:

@@ -10,10 +10,11 @@ from inexact.core.errors import FormatError
 from inexact.kernels import _dispatch, _table
 from inexact.kernels._check import check_codes, check_range
 from inexact.kernels._geometry import Geometry
+from inexact.kernels._operator import operator, shaped
 from inexact.kernels._torch import ELEMENTS, windows
 
 
-@torch.library.custom_op("inexact::slope_gemm", mutates_args=())
+@operator("slope_gemm")
 def slope_gemm(a: Tensor, b: Tensor, g: Tensor, along_a: Tensor, along_b: Tensor) -> tuple[Tensor, Tensor]:
     """by_a[m, k] = sum_n g[m, n] along_a[a[m, k], b[n, k]] and by_b[n, k] = sum_m g[m, n] along_b[a[m, k], b[n, k]], float32.
 
@@ -29,7 +30,7 @@ def slope_gemm(a: Tensor, b: Tensor, g: Tensor, along_a: Tensor, along_b: Tensor
     return _gathered(a, b, g, along_a, along_b)
 
 
-@slope_gemm.register_fake
+@shaped("slope_gemm")
 def _(a: Tensor, b: Tensor, g: Tensor, along_a: Tensor, along_b: Tensor) -> tuple[Tensor, Tensor]:
     return g.new_empty(a.shape), g.new_empty(b.shape)
 

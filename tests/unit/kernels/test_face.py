@@ -12,7 +12,7 @@ from torch import Tensor
 
 from inexact import kernels
 from inexact.core.errors import FormatError, MissingDependencyError, UnknownNameError
-from inexact.kernels import _dispatch, _ops, _sequential_ops
+from inexact.kernels import _dispatch, _ops, _sequential_ops, _slopes
 
 LUT = np.random.default_rng(3).integers(-65025, 65026, (256, 256), dtype=np.int32)
 
@@ -181,7 +181,8 @@ def test_a_forked_child_computes_with_threads(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    "operator", [_ops.table_gemm, _ops.table_conv2d, _sequential_ops.sequential_gemm, _sequential_ops.sequential_conv2d]
+    "operator",
+    [_ops.table_gemm, _ops.table_conv2d, _sequential_ops.sequential_gemm, _sequential_ops.sequential_conv2d, _slopes.slope_gemm],
 )
 def test_operators_do_not_load_the_compiler_of_torch(operator: object) -> None:
     assert not isinstance(operator, torch._library.custom_ops.CustomOpDef)  # whose first call does
