@@ -35,6 +35,7 @@ IMAGES = [
     *((unit, "sign_magnitude", TWO, "all") for unit in ("mul8u_L40", "drum(k=4)", "mul8u_1CMB", "drum(k=3)")),
     *((unit, "sign_magnitude", "ranges", "all") for unit in ("mul8u_L40", "mul8u_1CMB", "drum(k=4)", "drum(k=3)")),
     *((unit, "unsigned", "ranges", "all") for unit in (*COLUMNS, "mul8u_JV3")),
+    *((unit, "magnitudes", NETWORK, "all") for unit in ("mul8u_L40", "drum(k=4)", "mul8u_1CMB", "drum(k=3)")),
     *((unit, "sign_magnitude", "ranges + reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)")),
     *((unit, "unsigned", f"ranges + {FOUR}", "all") for unit in ("mul8u_17KS", "mul8u_1AGV")),
     *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (*TUNING, f"{TUNING[-1]} + {NETWORK}", NETWORK, "batch_norm", FOUR)),
@@ -46,10 +47,9 @@ MAILS = [
     *((unit, "magnitudes", NETWORK, "all") for unit in ("drum(k=4)", "mul8u_L40", "mul8u_1CMB", "drum(k=3)", "mul8u_2HH")),
     *(("trunc(cut=8)", "unsigned", FOUR, layers) for layers in ("all", "*.mlp2", "type:Product")),
     ("trunc(cut=8)", "unsigned", f"ranges + {FOUR}", "all"),
-    *((unit, "unsigned", FOUR, "all") for unit in COLUMNS[1:]),
+    *((unit, "unsigned", FOUR, "all") for unit in ("mul8u_2HH", *COLUMNS[1:])),
     *(("drum(k=4)", "sign_magnitude", NETWORK, part) for part in PARTS),
     *((unit, "unsigned", SHARED, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV")),
-    *((unit, "magnitudes", "ranges", "all") for unit in ("drum(k=3)", "mul8u_L40")),
     *((unit, "magnitudes", NETWORK, "all") for unit in ("mitchell", "kulkarni")),
 ]
 
