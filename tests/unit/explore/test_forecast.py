@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from inexact import hardware
-from inexact.cli import run
+from inexact.cli import _forecast_quality, run
 from inexact.core.errors import DataError, PlanError, StudyError
 from inexact.explore import NetworkProblem, Settings, Silent, forecast_file
 from inexact.explore.conformal import FLOOR, Conformal, calibrate, fewest_plans
@@ -296,6 +296,7 @@ def test_the_judge_reports_what_it_measured(problem: NetworkProblem) -> None:
     found = json.loads(json.dumps(quality.to_json()))
     assert found["plans"] == 20
     assert set(found["spearman"]) == {"forecast", "nmed", "one population"}
+    assert f"perfect forecast {found['ceiling']:.3f}" in _forecast_quality.text({"network": "small", "data": "noise", **found})
     halves = max(0.0, found["halves"])
     assert found["ceiling"] == pytest.approx((2 * halves / (1 + halves)) ** 0.5)
     assert found["spearman"]["forecast"]["value"] > 0.6
