@@ -47,7 +47,7 @@ def test_show_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["metrics"]["mae"], found["metrics"]["wce"]) == (12.25, 49)
     assert (found["zero_exact"], found["commutative"], found["error_rank"]) == (True, True, 4)
     if kernels.isa() == "avx512":  # elsewhere the table engine is the faster one
-        assert found["engine"] == "lowrank"
+        assert found["engine"] == "split"
         assert found["engine_why"].startswith("5 8-bit matrix products (rank 5) give its sums exactly; its error ")
     assert set(found["cost"]) == {"area_um2", "delay_ns", "energy_pj", "leakage_nw"}
     for estimate in found["cost"].values():
