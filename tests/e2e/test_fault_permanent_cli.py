@@ -36,7 +36,7 @@ def test_map_by_nets(tmp_path: Path) -> None:
 def test_map_in_words() -> None:
     text = run(map_faults, "--network", "lenet5", "--data", "mnist", "--by", "element", "--step", "16", "--images", "20", "--bit", "14")
     assert "product bit 14 of one element stuck at 1" in text
-    assert "mean loss over 1 faults" in text
+    assert "mean loss over 1 fault: " in text
 
 
 @pytest.mark.slow
