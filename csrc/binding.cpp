@@ -15,6 +15,7 @@
 #include "arrays.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
+#include "drive/table.hpp"
 #include "inexact.hpp"
 #include "layer/binding.hpp"
 #include "lowrank/binding.hpp"
@@ -45,15 +46,14 @@ const Path& path_of(const std::string& isa) {
   return path_for(isa);
 }
 
-void gemm(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, Array<const int32_t, 2> lut, Array<int32_t, 2> out, int threads,
+void gemm(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, const Table& table, Array<int32_t, 2> out, int threads,
           const std::string& isa, const std::string& scheme) {
-  const Lut table = lut_of(lut);
   const int64_t m = dim(a, 0), n = dim(b, 0), k = dim(a, 1);
   require(dim(b, 1) == k && dim(out, 0) == m && dim(out, 1) == n && k > 0, "shapes of a, b and out must agree");
   const Scheme forced = scheme_of(scheme);
   if (isa == "reference") {
     const nb::gil_scoped_release unlocked;
-    reference_gemm(a.data(), b.data(), table, m, n, k, out.data());
+    reference_gemm(a.data(), b.data(), table.lut(), m, n, k, out.data());
     return;
   }
   const Path& path = path_of(isa);
@@ -61,16 +61,15 @@ void gemm(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, Array<const int3
   table_gemm(a.data(), b.data(), table, m, n, k, threads, path, forced, Int32Sink::of_rows(out.data(), n));
 }
 
-void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<int32_t, 4> out, Pair stride,
+void conv2d(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Table& table, Array<int32_t, 4> out, Pair stride,
             Sides padding, Pair dilation, int64_t groups, uint8_t pad_code, int threads, const std::string& isa,
             const std::string& scheme) {
-  const Lut table = lut_of(lut);
   const Convolution shape = shape_of(a, w, out, stride, padding, dilation, groups, pad_code);
   const Scheme forced = scheme_of(scheme);
   require(forced != Scheme::stack_weight, "a convolution cannot stack the products of its weights");
   if (isa == "reference") {
     const nb::gil_scoped_release unlocked;
-    reference_conv(a.data(), w.data(), table, shape, out.data());
+    reference_conv(a.data(), w.data(), table.lut(), shape, out.data());
     return;
   }
   const Path& path = path_of(isa);
@@ -105,10 +104,12 @@ NB_MODULE(_core, m) {
   nb::set_leak_warnings(false);  // caches of prepared factors live until the process ends, worker processes included
   m.doc() = "Compiled core of inexact.kernels: sums of table look-ups over uint8 codes.";
   m.def("isas", &inexact::isas, "Instruction-set paths this build and processor can run, fastest first.");
-  m.def("gemm", &inexact::gemm, "a"_a, "b"_a, "lut"_a, "out"_a, "threads"_a, "isa"_a, "scheme"_a = "auto",
-        "out[m, n] = sum over k of lut[a[m, k], b[n, k]].");
+  nb::class_<inexact::Table>(m, "Table", "A copy of a table, and what the instruction sets prepare of it when first used.")
+      .def("__init__", [](inexact::Table* self, inexact::Array<const int32_t, 2> lut) { new (self) inexact::Table(inexact::lut_of(lut)); }, "lut"_a);
+  m.def("gemm", &inexact::gemm, "a"_a, "b"_a, "table"_a, "out"_a, "threads"_a, "isa"_a, "scheme"_a = "auto",
+        "out[m, n] = sum over k of table[a[m, k], b[n, k]].");
   inexact::lowrank::bind(m);
-  m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "lut"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
+  m.def("conv2d", &inexact::conv2d, "a"_a, "w"_a, "table"_a, "out"_a, "stride"_a, "padding"_a, "dilation"_a, "groups"_a, "pad_code"_a,
         "threads"_a, "isa"_a, "scheme"_a = "auto", "Grouped convolution of codes through the table; padded positions hold pad_code.");
   m.def("slope_gemm", &inexact::slopes, "a"_a, "b"_a, "g"_a, "along_a"_a, "along_b"_a, "by_a"_a, "by_b"_a, "threads"_a,
         "Gradients of a sum of look-ups through the slopes of its table.");

@@ -9,6 +9,7 @@ namespace inexact {
 
 class Sink;
 class Source;
+class Table;
 
 // A table lut[a, b] of int32, a = activation code, b = weight code. Codes outside it are refused before the core is called.
 struct Lut {
@@ -130,10 +131,10 @@ void reference_conv(const uint8_t* a, const uint8_t* w, const Lut& lut, const Co
 // activation codes, or of all weight codes, stacked (Stack; of weight codes in matrix products only).
 enum class Scheme { choose, fix_weight, fix_activation, stack_activation, stack_weight };
 
-// Codes come from a Source (drive/source.hpp), finished sums go to a Sink (drive/sink.hpp).
-void table_gemm(const uint8_t* a, const uint8_t* b, const Lut& lut, int64_t m, int64_t n, int64_t k, int threads, const Path& path,
+// Codes come from a Source (drive/source.hpp), finished sums go to a Sink (drive/sink.hpp), products are those of a Table (drive/table.hpp).
+void table_gemm(const uint8_t* a, const uint8_t* b, const Table& table, int64_t m, int64_t n, int64_t k, int threads, const Path& path,
                 Scheme scheme, const Sink& out);
-void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& shape, int threads, const Path& path,
+void table_conv(const Source& a, const uint8_t* w, const Table& table, const Convolution& shape, int threads, const Path& path,
                 Scheme scheme, const Sink& out);
 
 // Slopes of a table along a and along b, float32 [rows, columns] = [codes of a, codes of b].

@@ -1,6 +1,5 @@
 // Convolution through the table, without im2col in memory: padded planes (layout.hpp) are read at shifted positions.
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include "drive/convolution.hpp"
@@ -10,7 +9,7 @@
 #include "drive/runs.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
-#include "drive/spans.hpp"
+#include "drive/table.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -140,10 +139,11 @@ void stacked_group(const ConvolutionJob& job, int64_t g, const Stack& stack, con
 
 // Predicted cycles of the schemes. Summation over the threads' shares is even for all of them.
 struct Costs {
-  Costs(const Convolution& s, const Layout& l, const Path& path, const Spans& spans, int64_t codes) : stack(path.stack_cost(spans.column, s.group_out())) {
+  Costs(const Convolution& s, const Layout& l, const Path& path, const Table& table) : stack(path.stack_cost(table.spans().column, s.group_out())) {
+    const Spans& spans = table.spans();
     pixels = row_cycles(path.row_cost(spans.column), l.runs * s.out_channels, l.run, s.window());
     channels = row_cycles(path.row_cost(spans.row), s.batch * s.pixels() * s.groups, s.group_out(), s.window());
-    stacked = static_cast<double>(s.groups) * stacked_cycles(stack, s.batch * s.pixels(), s.group_out(), s.window(), codes);
+    stacked = static_cast<double>(s.groups) * stacked_cycles(stack, s.batch * s.pixels(), s.group_out(), s.window(), table.lut().rows);
   }
 
   StackCost stack;
@@ -155,26 +155,27 @@ Scheme choose(const Costs& costs) {
   return costs.channels < costs.pixels ? Scheme::fix_activation : Scheme::fix_weight;
 }
 
-void sum_stacked(const ConvolutionJob& job, const Lut& lut, const Path& path, const StackCost& cost, const OtherSums& other) {
-  const std::unique_ptr<Stack> stack = path.stack(lut, job.s.group_out());
-  for (int64_t g = 0; g < job.s.groups; ++g) stacked_group(job, g, *stack, cost, lut.rows, other);
+void sum_stacked(const ConvolutionJob& job, const Table& table, const Path& path, const StackCost& cost, const OtherSums& other) {
+  const Stack& stack = table.stack(path, false, job.s.group_out());
+  for (int64_t g = 0; g < job.s.groups; ++g) stacked_group(job, g, stack, cost, table.lut().rows, other);
 }
 
 }  // namespace
 
-int64_t output_lanes(const Convolution& s, const Lut& lut, const Path& path) { return path.stack_cost(spans_of(lut).column, s.group_out()).lanes; }
+int64_t output_lanes(const Convolution& s, const Table& table, const Path& path) {
+  return path.stack_cost(table.spans().column, s.group_out()).lanes;
+}
 
-void sum_along_outputs(const ConvolutionJob& job, const Lut& lut, const Path& path, const OtherSums& other) {
-  const Spans spans = spans_of(lut);
-  const Costs costs(job.s, job.l, path, spans, lut.rows);
+void sum_along_outputs(const ConvolutionJob& job, const Table& table, const Path& path, const OtherSums& other) {
+  const Costs costs(job.s, job.l, path, table);
   if (costs.stacked < costs.channels) {
-    sum_stacked(job, lut, path, costs.stack, other);
+    sum_stacked(job, table, path, costs.stack, other);
   } else {
-    along_channels(job, *path.rows(lut), path.row_cost(spans.row).block, costs.stack.lanes, other);
+    along_channels(job, table.rows(path, false), path.row_cost(table.spans().row).block, costs.stack.lanes, other);
   }
 }
 
-void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolution& s, int threads, const Path& path, Scheme scheme,
+void table_conv(const Source& a, const uint8_t* w, const Table& table, const Convolution& s, int threads, const Path& path, Scheme scheme,
                 const Sink& out) {
   const Layout l = layout_of(s, a.codes() != nullptr);
   threads = useful_threads(s.batch * s.out_channels * s.pixels() * s.window(), threads);
@@ -184,15 +185,14 @@ void table_conv(const Source& a, const uint8_t* w, const Lut& lut, const Convolu
     a.pack(s, l, threads, packed.get());
   }
   const ConvolutionJob job{s, l, l.in_place ? a.codes() : packed.get(), w, threads, out};
-  const Spans spans = spans_of(lut);
-  const Costs costs(s, l, path, spans, lut.rows);
+  const Costs costs(s, l, path, table);
   if (scheme == Scheme::choose) scheme = choose(costs);
   if (scheme == Scheme::fix_activation) {
-    along_channels(job, *path.rows(lut), path.row_cost(spans.row).block, costs.stack.lanes, {});
+    along_channels(job, table.rows(path, false), path.row_cost(table.spans().row).block, costs.stack.lanes, {});
   } else if (scheme == Scheme::stack_activation) {
-    sum_stacked(job, lut, path, costs.stack, {});
+    sum_stacked(job, table, path, costs.stack, {});
   } else {
-    along_pixels(job, *path.rows(lut.transposed()), path.row_cost(spans.column).block);
+    along_pixels(job, table.rows(path, true), path.row_cost(table.spans().column).block);
   }
 }
 

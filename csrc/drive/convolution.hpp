@@ -6,6 +6,7 @@
 #include "drive/layout.hpp"
 #include "drive/sink.hpp"
 #include "drive/stacked.hpp"
+#include "drive/table.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -24,7 +25,7 @@ struct ConvolutionJob {
 
 // Sums by the cheaper of the schemes whose vectors run along the outputs, and others added to them. `other` as in StackedJob, with places as
 // positions of the layout; a block has output_lanes() outputs of one group, o0 counts those of all groups.
-int64_t output_lanes(const Convolution& s, const Lut& lut, const Path& path);
-void sum_along_outputs(const ConvolutionJob& job, const Lut& lut, const Path& path, const OtherSums& other);
+int64_t output_lanes(const Convolution& s, const Table& table, const Path& path);
+void sum_along_outputs(const ConvolutionJob& job, const Table& table, const Path& path, const OtherSums& other);
 
 }  // namespace inexact

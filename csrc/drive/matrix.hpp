@@ -4,8 +4,8 @@
 #include <cstdint>
 
 #include "drive/sink.hpp"
-#include "drive/spans.hpp"
 #include "drive/stacked.hpp"
+#include "drive/table.hpp"
 #include "inexact.hpp"
 
 namespace inexact {
@@ -26,8 +26,8 @@ struct Stacking {
   double cycles;
 };
 
-Stacking cheaper_stacking(const MatrixJob& job, const Lut& lut, const Path& path, const Spans& spans);
+Stacking cheaper_stacking(const MatrixJob& job, const Table& table, const Path& path);
 
-void stacked_product(const MatrixJob& job, const Lut& lut, const Path& path, const Stacking& stacking, const OtherSums& other);
+void stacked_product(const MatrixJob& job, const Table& table, const Path& path, const Stacking& stacking, const OtherSums& other);
 
 }  // namespace inexact

@@ -16,6 +16,7 @@
 #include "drive/memory.hpp"
 #include "drive/sink.hpp"
 #include "drive/source.hpp"
+#include "drive/table.hpp"
 #include "layer/layer.hpp"
 #include "lowrank/lowrank.hpp"
 
@@ -146,22 +147,21 @@ struct Call {
   }
 };
 
-lowrank::Split split_of(const lowrank::Factors* product, const Array<const int32_t, 2>& error, const std::string& isa) {
+lowrank::Split split_of(const lowrank::Factors* product, const Table& error, const std::string& isa) {
   require(product != nullptr, "an error needs the product it belongs to");
-  return {*product, lut_of(error), isa};
+  return {*product, error, isa};
 }
 
 void check_isa(const std::string& isa) { require(isa_supported(isa), "this processor or build lacks the instruction set asked for"); }
 
-bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4> w, Array<const int32_t, 2> lut, Array<float, 4> out,
+bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4> w, const Table& table, Array<float, 4> out,
             std::array<int64_t, 9> geometry, const Surroundings& around, int threads, const std::string& isa,
-            const lowrank::Factors* factors, const Maybe<const int32_t, 2>& error) {
+            const lowrank::Factors* factors, const Table* error) {
   check_isa(isa);
-  const Lut table = lut_of(lut);
   const auto [stride_h, stride_w, top, bottom, left, right, dilation_h, dilation_w, groups] = geometry;
   // Channels come last in memory: the array then is [N, H, W, C].
   const size_t c = channels_last ? 3 : 1, h = channels_last ? 1 : 2;
-  const Quantiser q = quantiser_of(around, table);
+  const Quantiser q = quantiser_of(around, table.lut());
   const Convolution s{dim(x, 0),   dim(x, c),   dim(x, h),  dim(x, h + 1), dim(w, 0), dim(w, 2), dim(w, 3), dim(out, 2), dim(out, 3),
                       stride_h,    stride_w,    top,        left,          dilation_h, dilation_w, groups,  static_cast<uint8_t>(q.zero & q.mask)};
   check_shape(s, bottom, right, dim(w, 1), dim(out, 0), dim(out, 1));
@@ -181,14 +181,13 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   return true;
 }
 
-bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, Array<const int32_t, 2> lut, Array<float, 2> out,
+bool linear(Array<const float, 2> x, Array<const uint8_t, 2> w, const Table& table, Array<float, 2> out,
             const Surroundings& around, int threads, const std::string& isa, const lowrank::Factors* factors,
-            const Maybe<const int32_t, 2>& error) {
+            const Table* error) {
   check_isa(isa);
-  const Lut table = lut_of(lut);
   const int64_t m = dim(x, 0), k = dim(x, 1), n = dim(w, 0);
   require(dim(w, 1) == k && dim(out, 0) == m && dim(out, 1) == n && k > 0, "shapes of x, w and out must agree");
-  const Quantiser q = quantiser_of(around, table);
+  const Quantiser q = quantiser_of(around, table.lut());
   const Convolution s{m, k, 1, 1, n, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 0};  // a row is an image of one pixel
   Call call{{}, epilogue_of(around, n, 1, 1), integer_of(around, n), {}};
   const nb::gil_scoped_release unlocked;
@@ -230,10 +229,10 @@ void bind_layers(nb::module_& m) {
           },
           "scale"_a, "numbers"_a, "constants"_a, "bias"_a.none(), "column"_a.none(), "skip_padding"_a, "padding"_a.none(),
           "integer"_a.none(), "integer_out"_a);
-  m.def("conv2d_layer", &conv2d, "x"_a, "channels_last"_a, "w"_a, "lut"_a, "out"_a, "geometry"_a, "around"_a, "threads"_a, "isa"_a,
+  m.def("conv2d_layer", &conv2d, "x"_a, "channels_last"_a, "w"_a, "table"_a, "out"_a, "geometry"_a, "around"_a, "threads"_a, "isa"_a,
         "factors"_a.none(), "error"_a.none(),
         "A convolution from float32 to float32; False, and nothing defined, when an activation is not finite.");
-  m.def("linear_layer", &linear, "x"_a, "w"_a, "lut"_a, "out"_a, "around"_a, "threads"_a, "isa"_a,
+  m.def("linear_layer", &linear, "x"_a, "w"_a, "table"_a, "out"_a, "around"_a, "threads"_a, "isa"_a,
         "factors"_a.none(), "error"_a.none(),
         "A linear layer from float32 to float32; False, and nothing defined, when an activation is not finite.");
   m.def("restored", &restored, "x"_a, "scale"_a, "codes"_a, "threads"_a, "out"_a,

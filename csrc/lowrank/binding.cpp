@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "drive/table.hpp"
 #include "lowrank/lowrank.hpp"
 
 namespace nb = nanobind;
@@ -60,24 +61,22 @@ void convolve(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Factor
        Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 
-void multiply_split(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, const Factors& product, Array<const int32_t, 2> error,
+void multiply_split(Array<const uint8_t, 2> a, Array<const uint8_t, 2> b, const Factors& product, const Table& error,
                     Array<int32_t, 2> out, int threads, const std::string& isa) {
   const int64_t m = dim(a, 0), n = dim(b, 0), k = dim(a, 1);
   require(dim(b, 1) == k && dim(out, 0) == m && dim(out, 1) == n && m > 0 && n > 0 && k > 0, "shapes of a, b and out must agree");
   require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
-  const Lut errors = lut_of(error);
   const nb::gil_scoped_release unlocked;
-  split_gemm(a.data(), b.data(), {product, errors, isa}, m, n, k, threads, Int32Sink::of_rows(out.data(), n));
+  split_gemm(a.data(), b.data(), {product, error, isa}, m, n, k, threads, Int32Sink::of_rows(out.data(), n));
 }
 
-void convolve_split(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Factors& product, Array<const int32_t, 2> error,
+void convolve_split(Array<const uint8_t, 4> a, Array<const uint8_t, 4> w, const Factors& product, const Table& error,
                     Array<int32_t, 4> out, Pair stride, Sides padding, Pair dilation, int64_t groups, uint8_t pad_code, int threads,
                     const std::string& isa) {
   const Convolution shape = shape_of(a, w, out, stride, padding, dilation, groups, pad_code);
   require(isa_supported(isa), "this processor or build lacks the instruction set asked for");
-  const Lut errors = lut_of(error);
   const nb::gil_scoped_release unlocked;
-  split_conv(CodeSource(a.data()), w.data(), {product, errors, isa}, shape, threads,
+  split_conv(CodeSource(a.data()), w.data(), {product, error, isa}, shape, threads,
              Int32Sink::of_planes(out.data(), shape.out_channels, shape.pixels()));
 }
 

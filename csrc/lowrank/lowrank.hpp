@@ -113,7 +113,7 @@ void conv(const Source& a, const uint8_t* w, const Factors& factors, const Convo
 // A table as the sum of a product, which factors give, and an error, which the table engine adds (its rows are bytes where it fits them).
 struct Split {
   const Factors& product;
-  Lut error;
+  const Table& error;
   const std::string& isa;  // an instruction set of the table engine
 };
 

@@ -8,7 +8,6 @@
 #include "drive/convolution.hpp"
 #include "drive/matrix.hpp"
 #include "drive/parallel.hpp"
-#include "drive/spans.hpp"
 #include "lowrank/lowrank.hpp"
 #include "lowrank/plan.hpp"
 
@@ -133,7 +132,7 @@ void split_gemm(const uint8_t* a, const uint8_t* b, const Split& table, int64_t 
   const Factors& factors = table.product;
   threads = useful_threads(m * n * k, threads);
   const MatrixJob job{a, b, m, n, k, threads, out};
-  const Stacking stacking = cheaper_stacking(job, table.error, errors, spans_of(table.error));
+  const Stacking stacking = cheaper_stacking(job, table.error, errors);
   const bool of_weights = stacking.of_weights;
   const int64_t steps = ceil_div(k, 4), pitch = 4 * steps;
   const Operands operands{of_weights ? a : b, of_weights ? b : a, of_weights ? m : n, of_weights ? n : m, k, pitch, of_weights};

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from inexact import kernels
 from inexact.kernels import _lowrank, _table
 from inexact.kernels._geometry import Geometry
+from inexact.kernels._known import known_of
 
 PAIR = st.tuples(st.integers(1, 3), st.integers(1, 3))
 
@@ -29,7 +30,7 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
     return {
         "a": torch.from_numpy(rng.integers(0, 256, (draw(st.integers(1, 3)), groups * inputs, *size), dtype=np.uint8)),
         "w": torch.from_numpy(rng.integers(0, 256, (groups * outputs, inputs, *kernel), dtype=np.uint8)),
-        "lut": torch.from_numpy(rng.integers(low, low + span + 1, (256, 256), dtype=np.int32)),
+        "known": known_of(torch.from_numpy(rng.integers(low, low + span + 1, (256, 256), dtype=np.int32))),
         "geometry": Geometry(stride=stride, padding=padding, dilation=dilation, groups=groups),
         "pad_code": draw(st.integers(0, 255)),
     }
@@ -43,7 +44,9 @@ def test_every_path_equals_the_reference(case: dict[str, Any]) -> None:
         for scheme in ("auto", "fix_weight", "fix_activation", "stack_activation"):
             assert torch.equal(_table.conv2d(**case, path=path, scheme=scheme), wanted), (path, scheme)
     g = case["geometry"]
-    found = kernels.conv2d(case["a"], case["w"], case["lut"], g.stride, g.padding, g.dilation, g.groups, case["pad_code"], "torch")
+    found = kernels.conv2d(
+        case["a"], case["w"], torch.from_numpy(case["known"].values), g.stride, g.padding, g.dilation, g.groups, case["pad_code"], "torch"
+    )
     assert torch.equal(found, wanted)
 
 
@@ -60,7 +63,7 @@ def test_products_do_not_depend_on_engine_or_batch_split(m: int, n: int, k: int,
         assert torch.equal(torch.cat(halves), wanted)
     for path in kernels.isas():
         for scheme in ("fix_weight", "fix_activation", "stack_activation", "stack_weight"):
-            assert torch.equal(_table.gemm(a, b, lut, path, scheme), wanted), (path, scheme)
+            assert torch.equal(_table.gemm(a, b, known_of(lut), path, scheme), wanted), (path, scheme)
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,9 +72,10 @@ def test_lowrank_equals_the_reference(case: dict[str, Any], rank: int, size: int
     rng = np.random.default_rng(seed)
     left, right = (rng.integers(-size, size, (rank, 256)) for _ in range(2))
     lut = torch.from_numpy((left.T @ right + rng.integers(-1000, 1000, 256)).astype(np.int32))
-    wanted = _table.conv2d(**case | {"lut": lut}, path="reference")
+    case["known"] = known_of(lut)
+    wanted = _table.conv2d(**case, path="reference")
     for isa in _lowrank.isas():
-        assert torch.equal(_lowrank.conv2d(**case | {"lut": lut}, isa=isa), wanted), isa
+        assert torch.equal(_lowrank.conv2d(**case, isa=isa), wanted), isa
     a, b = case["a"].reshape(-1, case["a"].shape[3]), case["a"].reshape(-1, case["a"].shape[3])[:33]
     for isa in _lowrank.isas():
-        assert torch.equal(_lowrank.gemm(a, b, lut, isa), kernels.gemm(a, b, lut, "reference")), isa
+        assert torch.equal(_lowrank.gemm(a, b, case["known"], isa), kernels.gemm(a, b, lut, "reference")), isa

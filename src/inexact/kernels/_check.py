@@ -55,13 +55,6 @@ def peak_of(lut: Tensor) -> int:
     return max(-low, high)
 
 
-def check_overflow(lut: Tensor, window: int) -> int:
-    """max |lut|; FormatError when `window` products of that size could overflow the int32 accumulator."""
-    peak = peak_of(lut)
-    check_window(peak, window)
-    return peak
-
-
 def check_window(peak: int, window: int) -> None:
     """FormatError when `window` products of size `peak` could overflow the int32 accumulator."""
     if window * peak >= ACCUMULATOR:

@@ -14,6 +14,7 @@ from inexact.core.errors import FormatError
 from inexact.kernels import _dispatch, _lowrank
 from inexact.kernels._check import checked_table
 from inexact.kernels._cost import Layer, Machine
+from inexact.kernels._known import MOST_RANK, Known, known_of
 
 
 @final
@@ -38,7 +39,7 @@ class Choice:
         if "split" in self.rates:
             ways.append("its error fits 8 bits beside one exact product")
         if not ways:
-            return f"its rank is above {_lowrank.MOST_RANK}, too many matrix products to beat looking products up"
+            return f"its rank is above {MOST_RANK}, too many matrix products to beat looking products up"
         if not self.rates:
             return ways[0]
         return f"{'; '.join(ways)}; predicted per core: " + ", ".join(
@@ -46,10 +47,10 @@ class Choice:
         )
 
 
-def resolve(engine: str, device: str, lut: Tensor, layer: Layer) -> str:
+def resolve(engine: str, device: str, known: Known, layer: Layer) -> str:
     """The engine that serves `engine` ("auto" or a name); errors as `_dispatch.require`."""
     if engine == "auto":
-        return choose(lut, layer, device).engine
+        return weigh(known, layer, device).engine
     _dispatch.require(engine, device)
     return engine
 
@@ -62,10 +63,10 @@ def check(engine: str, device: str) -> None:
 
 def choose(lut: Tensor, layer: Layer, device: str = "cpu") -> Choice:
     """The fastest engine for a checked table and a layer, by the cost model."""
-    return weigh(_lowrank.entry(lut), layer, device)
+    return weigh(known_of(lut), layer, device)
 
 
-def weigh(known: _lowrank.Entry, layer: Layer, device: str = "cpu") -> Choice:
+def weigh(known: Known, layer: Layer, device: str = "cpu") -> Choice:
     """The same, from what is known of the table."""
     rank, terms = (None, None) if known.factors is None else (known.factors.rank, len(known.factors.terms))
     if _dispatch.core() is None or device != "cpu":

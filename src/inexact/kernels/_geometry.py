@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from inexact.core.errors import FormatError
 
@@ -73,6 +74,12 @@ class Geometry:
                 f"the dilated kernel must fit the padded input, but it spans {window} and the input {padded} along axis {'HW'[axis]}"
             )
         return (padded - window) // self.stride[axis] + 1
+
+
+@lru_cache(maxsize=1024)
+def geometry_of(stride: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...], groups: int) -> Geometry:
+    """`Geometry.of` for the arguments of an operator, whose schema makes them integers: remembered."""
+    return Geometry.of(stride, padding, dilation, groups)
 
 
 def gemm_output(a: Sequence[int], b: Sequence[int]) -> tuple[int, int]:

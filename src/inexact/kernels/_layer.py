@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from inexact.core.errors import FormatError
-from inexact.kernels import _choice, _dispatch, _lowrank
-from inexact.kernels._check import check_codes, check_range, check_window, checked_table, peak_of
+from inexact.kernels import _choice, _dispatch
+from inexact.kernels._check import check_codes, check_range, check_window, checked_table
 from inexact.kernels._cost import Layer
 from inexact.kernels._facts import Facts
-from inexact.kernels._geometry import Geometry, gemm_output
+from inexact.kernels._geometry import Geometry, gemm_output, geometry_of
+from inexact.kernels._known import known_of
 from inexact.kernels._table import compiled
 
 
@@ -104,12 +105,12 @@ def _conv2d_layer(
     name: str,
 ) -> Tensor:
     shape = _geometry(spread).output(x.shape, w.shape)
-    lut, *ways = _certified(w, lut, codes, Layer.convolution(shape, w.shape, spread[8]))
+    table, *ways = _certified(w, lut, codes, Layer.convolution(shape, w.shape, spread[8]))
     last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
     source = x.permute(0, 2, 3, 1) if last else x.contiguous()
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
-    arrays = (w.contiguous().numpy(), lut.numpy(), out.numpy())
+    arrays = (w.contiguous().numpy(), table, out.numpy())
     used = (around, _dispatch.threads(), _dispatch.isa(), *ways)
     finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), *used)
     return _checked(out, name, finite=finite)
@@ -146,10 +147,10 @@ def _linear_layer(
     name: str,
 ) -> Tensor:
     shape = gemm_output(x.shape, w.shape)
-    lut, *ways = _certified(w, lut, codes, Layer.product(*shape, x.shape[1]))
+    table, *ways = _certified(w, lut, codes, Layer.product(*shape, x.shape[1]))
     out = torch.empty(shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
-    arrays = (x.contiguous().numpy(), w.contiguous().numpy(), lut.numpy(), out.numpy())
+    arrays = (x.contiguous().numpy(), w.contiguous().numpy(), table, out.numpy())
     return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa(), *ways))
 
 
@@ -170,31 +171,25 @@ def _linear_shape(
 
 
 def _geometry(spread: Sequence[int]) -> Geometry:
-    numbers = list(spread)
-    return Geometry.of(numbers[:2], numbers[2:6], numbers[6:8], numbers[8])
+    return geometry_of(tuple(spread[:2]), tuple(spread[2:6]), tuple(spread[6:8]), spread[8])
 
 
-def _prove(lut: Tensor) -> tuple[int, _lowrank.Entry]:
-    """max |lut| and the table's factors."""
-    return peak_of(lut), _lowrank.entry(lut)
+_known = Facts(known_of)
 
 
-_proven = Facts(_prove)
-
-
-def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: Layer) -> tuple[Tensor, object | None, object | None]:
-    """The table, checked (no code outside it, no sum beyond int32); the factors and the errors that the engine "auto" takes works with."""
+def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: Layer) -> tuple[object, object | None, object | None]:
+    """The table, checked (no code outside it, no sum beyond int32); the factors and errors that engine "auto" works with: for the core."""
     check_codes("w", w, lut)
     lut = checked_table(lut)
     if 2 ** codes[3] > lut.shape[0]:
         raise FormatError(f"activation codes of {codes[3]} bits need a table of {2 ** codes[3]} rows, not {lut.shape[0]}")
     check_range("w", w, lut.shape[1])
-    peak, known = _proven.of(lut)
-    check_window(peak, w[0].numel())
+    known = _known.of(lut)
+    check_window(known.peak, w[0].numel())
     engine = _choice.weigh(known, layer).engine
-    if engine == "split" and known.split is not None:
-        return lut, known.native_product, known.split.error
-    return lut, known.native if engine == "lowrank" else None, None
+    if engine == "split":
+        return known.table, known.native_product, known.native_error
+    return known.table, known.native_factors if engine == "lowrank" else None, None
 
 
 def _around(

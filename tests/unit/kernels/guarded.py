@@ -56,19 +56,20 @@ def check(isa: str, side: str, seed: int) -> None:
     out = guarded(np.zeros((batch, len(w), *shape), np.int32), side)
     options = (stride, padding, dilation, groups, 1, 2)
     wanted = np.empty_like(out)
-    _core.conv2d(a, w, lut, wanted, *options, "reference")
+    table = _core.Table(lut)
+    _core.conv2d(a, w, table, wanted, *options, "reference")
     for scheme in SCHEMES[:-1]:
         out[...] = 0
-        _core.conv2d(a, w, lut, out, *options, isa, scheme)
+        _core.conv2d(a, w, table, out, *options, isa, scheme)
         np.testing.assert_array_equal(out, wanted, err_msg=f"{isa} {scheme} {seed}")
     m, n, k = (int(v) for v in rng.integers(1, 150, 3))
     left, right = (guarded(rng.integers(0, codes[i], (rows, k), dtype=np.uint8), side) for i, rows in enumerate((m, n)))
     product = guarded(np.zeros((m, n), np.int32), side)
     expected = np.empty_like(product)
-    _core.gemm(left, right, lut, expected, 2, "reference")
+    _core.gemm(left, right, table, expected, 2, "reference")
     for scheme in SCHEMES:
         product[...] = 0
-        _core.gemm(left, right, lut, product, 2, isa, scheme)
+        _core.gemm(left, right, table, product, 2, isa, scheme)
         np.testing.assert_array_equal(product, expected, err_msg=f"{isa} {scheme} {seed}")
     if seed % 3 == 0:
         check_split(isa, (a, w, out, options), (left, right, product), lut)
@@ -84,18 +85,19 @@ def check_split(
     hundreds = 200 * signed
     b_map = np.stack([hundreds >> 8, (hundreds & 255) - 128]).astype(np.uint8)  # 256 * high + low, the low one less 128
     factors = _core.Factors(a_map, b_map, [False, False], [8, 0], np.zeros(256, np.int32))
-    table = (lut + np.multiply.outer(codes, 256 * (hundreds >> 8) + (hundreds & 255) - 128)[: len(lut), : lut.shape[1]]).astype(np.int32)
+    added = np.multiply.outer(codes, 256 * (hundreds >> 8) + (hundreds & 255) - 128)[: len(lut), : lut.shape[1]]
+    table, error = _core.Table((lut + added).astype(np.int32)), _core.Table(lut)
     a, w, out, options = convolution
     wanted = np.empty_like(out)
     _core.conv2d(a, w, table, wanted, *options, "reference")
     out[...] = 0
-    _core.split_conv2d(a, w, factors, lut, out, *options, isa)
+    _core.split_conv2d(a, w, factors, error, out, *options, isa)
     np.testing.assert_array_equal(out, wanted, err_msg=f"{isa} split")
     left, right, product = matrices
     expected = np.empty_like(product)
     _core.gemm(left, right, table, expected, 2, "reference")
     product[...] = 0
-    _core.split_gemm(left, right, factors, lut, product, 2, isa)
+    _core.split_gemm(left, right, factors, error, product, 2, isa)
     np.testing.assert_array_equal(product, expected, err_msg=f"{isa} split")
 
 

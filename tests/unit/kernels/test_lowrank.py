@@ -16,6 +16,7 @@ from inexact.core.errors import FormatError
 from inexact.kernels import _bytes, _dispatch, _factors, _lowrank
 from inexact.kernels._cost import Layer
 from inexact.kernels._geometry import Geometry
+from inexact.kernels._known import known_of
 from inexact.units import Multiplier, multipliers
 
 Lut = npt.NDArray[np.int32]
@@ -73,7 +74,7 @@ def _some(members: Sequence[Multiplier]) -> list[Any]:
 @pytest.mark.parametrize("unit", _some(UNITS))
 def test_proven_factors_of_every_unit_give_its_sums(unit: Multiplier) -> None:
     table = unit.table()
-    factors = _lowrank.factors_of(torch.from_numpy(table.copy()))
+    factors = known_of(torch.from_numpy(table.copy())).factors
     a, b = codes(9, 37, top=table.shape[0]), codes(21, 37, top=table.shape[1], seed=1)
     if factors is None:
         assert kernels.choice_for(unit).engine in {"table", "split"}
@@ -109,7 +110,7 @@ def test_proven_factors_of_every_unit_give_its_sums(unit: Multiplier) -> None:
     ],
 )
 def test_structured_units_need_one_byte_product_a_rank(spec: str, terms: int) -> None:
-    factors = _lowrank.factors_of(torch.from_numpy(multipliers.get(spec).table().copy()))
+    factors = known_of(torch.from_numpy(multipliers.get(spec).table().copy())).factors
     assert factors is not None
     assert (factors.rank, len(factors.terms)) == (terms, terms)
 
@@ -118,12 +119,12 @@ def test_structured_units_need_one_byte_product_a_rank(spec: str, terms: int) ->
 def test_sign_magnitude_tables(spec: str, isa: str) -> None:
     lut = _sign_magnitude(spec)
     a, b = torch.from_numpy(codes(30, 70)), torch.from_numpy(codes(40, 70, seed=1))
-    factors = _lowrank.factors_of(lut)
-    plain = _lowrank.factors_of(torch.from_numpy(multipliers.get(spec).table().copy()))
+    factors = known_of(lut).factors
+    plain = known_of(torch.from_numpy(multipliers.get(spec).table().copy())).factors
     assert factors is not None
     assert plain is not None
     assert len(factors.terms) <= len(plain.terms)
-    assert torch.equal(_lowrank.gemm(a, b, lut, isa), kernels.gemm(a, b, lut, "reference"))
+    assert torch.equal(_lowrank.gemm(a, b, known_of(lut), isa), kernels.gemm(a, b, lut, "reference"))
 
 
 def _sign_magnitude(spec: str) -> torch.Tensor:
@@ -143,7 +144,7 @@ def test_convolution_equals_reference(name: str, rank: int, isa: str, monkeypatc
     geometry = Geometry.of(*given)
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("INEXACT_THREADS", threads)
-        found = _lowrank.conv2d(torch.from_numpy(a), torch.from_numpy(w), torch.from_numpy(lut), geometry, 211, isa)
+        found = _lowrank.conv2d(torch.from_numpy(a), torch.from_numpy(w), known_of(torch.from_numpy(lut)), geometry, 211, isa)
         np.testing.assert_array_equal(found.numpy(), wanted)
 
 
@@ -154,7 +155,7 @@ def test_product_equals_reference(m: int, n: int, k: int, rank: int, isa: str, m
     wanted = kernels.gemm(a, b, lut, "reference")
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("INEXACT_THREADS", threads)
-        found = _lowrank.gemm(torch.from_numpy(a), torch.from_numpy(b), torch.from_numpy(lut), isa)
+        found = _lowrank.gemm(torch.from_numpy(a), torch.from_numpy(b), known_of(torch.from_numpy(lut)), isa)
         np.testing.assert_array_equal(found.numpy(), wanted)
 
 
@@ -175,7 +176,7 @@ def test_torch_operators_give_the_same_without_the_core(name: str, monkeypatch: 
 def test_smaller_tables(shape: tuple[int, int], isa: str) -> None:
     lut = torch.from_numpy(random_factors(2, 0, shape=shape))
     a, b = torch.from_numpy(codes(30, 12, top=shape[0])), torch.from_numpy(codes(20, 12, top=shape[1]))
-    assert torch.equal(_lowrank.gemm(a, b, lut, isa), kernels.gemm(a, b, lut, "reference"))
+    assert torch.equal(_lowrank.gemm(a, b, known_of(lut), isa), kernels.gemm(a, b, lut, "reference"))
 
 
 def test_both_ends_of_the_accumulator(isa: str) -> None:
@@ -185,13 +186,13 @@ def test_both_ends_of_the_accumulator(isa: str) -> None:
     k = 2**11 - 1
     for code, product in ((0, -(2**20)), (255, 2**20)):
         a = torch.full((3, k), code, dtype=torch.uint8)
-        assert torch.equal(_lowrank.gemm(a, a, lut, isa), torch.full((3, 3), k * product, dtype=torch.int32))
+        assert torch.equal(_lowrank.gemm(a, a, known_of(lut), isa), torch.full((3, 3), k * product, dtype=torch.int32))
 
 
 def test_deep_sums(isa: str) -> None:
     lut = torch.from_numpy(multipliers.get("kulkarni").table().copy())
     a, b = torch.from_numpy(codes(5, 8192)), torch.from_numpy(codes(6, 8192, seed=1))
-    assert torch.equal(_lowrank.gemm(a, b, lut, isa), kernels.gemm(a, b, lut, "reference"))
+    assert torch.equal(_lowrank.gemm(a, b, known_of(lut), isa), kernels.gemm(a, b, lut, "reference"))
 
 
 def test_random_tables_are_left_to_the_table_engine() -> None:

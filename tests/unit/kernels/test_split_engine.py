@@ -12,6 +12,7 @@ import torch
 from inexact import kernels
 from inexact.core.errors import FormatError, MissingDependencyError
 from inexact.kernels import _dispatch, _lowrank
+from inexact.kernels._known import known_of
 
 Lut = npt.NDArray[np.int32]
 SHAPES = {
@@ -82,12 +83,12 @@ def test_both_ends_of_the_errors() -> None:
 @pytest.mark.parametrize("signed", CODINGS)
 def test_an_error_of_more_than_a_byte_is_refused(signed: tuple[bool, bool]) -> None:
     lut = near_exact(signed)
-    known = _lowrank.entry(torch.from_numpy(lut)).split
+    known = known_of(torch.from_numpy(lut)).split
     assert known is not None
     assert len(known.product.terms) == 1
     assert np.ptp(known.error, axis=0).max() == 255
     lut[7, 9] = lut[:, 9].max() + 300
-    assert _lowrank.entry(torch.from_numpy(lut)).split is None
+    assert known_of(torch.from_numpy(lut)).split is None
     with pytest.raises(
         FormatError, match=r"engine 'split' needs a table whose errors with one weight span less than 256, and whose products"
     ):
@@ -96,7 +97,7 @@ def test_an_error_of_more_than_a_byte_is_refused(signed: tuple[bool, bool]) -> N
 
 def test_a_table_of_bytes_needs_no_split() -> None:
     lut = np.random.default_rng(0).integers(-3, 253, (256, 256), dtype=np.int32)
-    assert _lowrank.entry(torch.from_numpy(lut)).split is None
+    assert known_of(torch.from_numpy(lut)).split is None
 
 
 def test_choice_names_the_split() -> None:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from inexact import kernels, units
 from inexact.core.errors import FormatError
-from inexact.kernels import _choice, _lowrank
+from inexact.kernels import _choice
+from inexact.kernels._known import known_of
 from inexact.nn import ApproxConv2d, ApproxLinear, Correction, Plan, Rule, approximate
 from inexact.nn import _emulation as emulation_module
 from inexact.nn import _layer as layer_module
@@ -149,7 +150,7 @@ def test_errors_of_one_byte(source: nn.Module, coding: str, precision: str, monk
         layer = layer_of(source, x, multiplier=unit, precision=precision, coding=coding)
         if correction == "column":
             correct(layer, column=True)
-        assert _lowrank.entry(layer.table).split is not None
+        assert known_of(layer.table).split is not None
         check(layer, x * 1.5, monkeypatch)
 
 
