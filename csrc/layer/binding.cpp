@@ -159,18 +159,22 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
             const lowrank::Factors* factors, const Table* error) {
   check_isa(isa);
   const auto [stride_h, stride_w, top, bottom, left, right, dilation_h, dilation_w, groups] = geometry;
-  // Channels come last in memory: the array then is [N, H, W, C].
+  // Channels come last in memory: both arrays then are [N, H, W, C].
   const size_t c = channels_last ? 3 : 1, h = channels_last ? 1 : 2;
   const Quantiser q = quantiser_of(around, table.lut());
-  const Convolution s{dim(x, 0),   dim(x, c),   dim(x, h),  dim(x, h + 1), dim(w, 0), dim(w, 2), dim(w, 3), dim(out, 2), dim(out, 3),
+  const Convolution s{dim(x, 0),   dim(x, c),   dim(x, h),  dim(x, h + 1), dim(w, 0), dim(w, 2), dim(w, 3), dim(out, h), dim(out, h + 1),
                       stride_h,    stride_w,    top,        left,          dilation_h, dilation_w, groups,  static_cast<uint8_t>(q.zero & q.mask)};
-  check_shape(s, bottom, right, dim(w, 1), dim(out, 0), dim(out, 1));
+  check_shape(s, bottom, right, dim(w, 1), dim(out, 0), dim(out, c));
   Call call{{}, epilogue_of(around, s.out_channels, groups, s.pixels()), integer_of(around, s.out_channels), {}};
   const nb::gil_scoped_release unlocked;
   const LayerLoops& loops = layer_loops(isa);
   if (!call.prepare(x.data(), channels_last ? Order::channels_last : Order::planes, q, s, around, loops, threads)) return false;
   const CodeSource codes(call.codes.get());
-  const FinishSink sink(call.epilogue, loops, out.data());
+  const bool turned = channels_last && s.out_channels > 1 && s.pixels() > 1;
+  const int64_t count = s.batch * s.out_channels * s.pixels();
+  const Bytes planes = turned ? aligned_bytes(count * static_cast<int64_t>(sizeof(float))) : Bytes();
+  auto* const finished = turned ? reinterpret_cast<float*>(planes.get()) : out.data();
+  const FinishSink sink(call.epilogue, loops, finished);
   if (error) {
     lowrank::split_conv(codes, w.data(), split_of(factors, *error, isa), s, threads, sink);
   } else if (factors) {
@@ -178,6 +182,7 @@ bool conv2d(Array<const float, 4> x, bool channels_last, Array<const uint8_t, 4>
   } else {
     table_conv(codes, w.data(), table, s, threads, path_for(isa), Scheme::choose, sink);
   }
+  if (turned) put_channels_last(finished, s.batch, s.out_channels, s.pixels(), threads, out.data());
   return true;
 }
 
@@ -231,7 +236,7 @@ void bind_layers(nb::module_& m) {
           "integer"_a.none(), "integer_out"_a);
   m.def("conv2d_layer", &conv2d, "x"_a, "channels_last"_a, "w"_a, "table"_a, "out"_a, "geometry"_a, "around"_a, "threads"_a, "isa"_a,
         "factors"_a.none(), "error"_a.none(),
-        "A convolution from float32 to float32; False, and nothing defined, when an activation is not finite.");
+        "A convolution from float32 to float32, arranged alike; False, and nothing defined, when an activation is not finite.");
   m.def("linear_layer", &linear, "x"_a, "w"_a, "table"_a, "out"_a, "around"_a, "threads"_a, "isa"_a,
         "factors"_a.none(), "error"_a.none(),
         "A linear layer from float32 to float32; False, and nothing defined, when an activation is not finite.");

@@ -71,6 +71,19 @@ const LayerLoops& layer_loops(const std::string& isa) {
   return kScalarLayer;
 }
 
+void put_channels_last(const float* planes, int64_t images, int64_t channels, int64_t pixels, int threads, float* out) {
+  constexpr int64_t strip = 16;  // pixels: a cache line of each channel
+  const int64_t strips = ceil_div(pixels, strip);
+  parallel_for(images * strips, useful_threads(images * channels * pixels, threads), [&](int64_t task) {
+    const int64_t image = task / strips, first = task % strips * strip, count = std::min(strip, pixels - first);
+    const float* from = planes + image * channels * pixels + first;
+    float* to = out + (image * pixels + first) * channels;
+    for (int64_t p = 0; p < count; ++p, ++from, to += channels) {
+      for (int64_t c = 0; c < channels; ++c) to[c] = from[c * pixels];
+    }
+  });
+}
+
 bool quantise_planes(const float* x, Order order, int64_t images, int64_t channels, int64_t pixels, const Quantiser& q,
                      const LayerLoops& loops, int threads, uint8_t* out) {
   std::atomic<uint32_t> most{0};

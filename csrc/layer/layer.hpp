@@ -77,6 +77,9 @@ void restore(const float* x, int64_t count, const Quantiser& q, int threads, flo
 // out[i] = gradient[i] where low <= x[i] <= high, else 0.
 void pass_inside(const float* x, const float* gradient, int64_t count, float low, float high, int threads, float* out);
 
+// Planes [images, channels, pixels] as [images, pixels, channels].
+void put_channels_last(const float* planes, int64_t images, int64_t channels, int64_t pixels, int threads, float* out);
+
 // Turns the sums of [images, channels, pixels] into outputs, in place.
 void finish(const Epilogue& e, int64_t images, const LayerLoops& loops, int threads, void* sums);
 

@@ -221,9 +221,9 @@ class TrainingStep(Case):
         images = torch.randn(self.batch, *architecture.input_shape, generator=random)
         labels = torch.randint(0, architecture.classes, (self.batch,), generator=random)
         emulated = approximate(model, Plan(multiplier=unit_of(unit)), calibrate=images)
-        arranged = images.to(memory_format=torch.channels_last)
+        arranged = kernels.channels_last(images)
         float32 = _arranged(model).train()
-        return Pair(emulated=_step(emulated, images, labels), float32=_step(float32, arranged, labels), engine="auto")
+        return Pair(emulated=_step(emulated, arranged, labels), float32=_step(float32, arranged, labels), engine="auto")
 
 
 CASES: tuple[Case, ...] = (

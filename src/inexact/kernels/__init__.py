@@ -15,6 +15,7 @@ from inexact.kernels._face import conv2d, gemm
 from inexact.kernels._factors import Factors
 from inexact.kernels._geometry import Geometry
 from inexact.kernels._layer import Surroundings, compiled_layer_serves, conv2d_layer, linear_layer
+from inexact.kernels._memory_format import channels_last
 from inexact.kernels._sequential import sequential_conv2d, sequential_gemm
 from inexact.kernels._slopes import slope_conv2d, slope_gemm
 from inexact.kernels._steps import inside, restored
@@ -25,6 +26,7 @@ __all__ = [
     "Geometry",
     "Surroundings",
     "addition",
+    "channels_last",
     "choice_for",
     "compiled_layer_serves",
     "conv2d",

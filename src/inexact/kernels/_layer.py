@@ -19,6 +19,7 @@ from inexact.kernels._cost import Layer
 from inexact.kernels._facts import Facts
 from inexact.kernels._geometry import Geometry, gemm_output, geometry_of
 from inexact.kernels._known import known_of
+from inexact.kernels._memory_format import is_channels_last
 from inexact.kernels._table import compiled
 
 
@@ -75,7 +76,7 @@ def compiled_layer_serves(x: Tensor) -> bool:
 def conv2d_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings, geometry: Geometry) -> Tensor:
     """A convolution of float32 x [N, C, H, W] with patterns w [O, C/groups, kh, kw] -> float32 [N, O, H', W'].
 
-    x may be contiguous or channels_last; the result is contiguous.
+    x may be contiguous or channels_last; the result is arranged as x is.
     FormatError for activations that are not finite, and whatever `conv2d` refuses.
     """
     g = geometry
@@ -106,14 +107,14 @@ def _conv2d_layer(
 ) -> Tensor:
     shape = _geometry(spread).output(x.shape, w.shape)
     table, *ways = _certified(w, lut, codes, Layer.convolution(shape, w.shape, spread[8]))
-    last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
+    last = is_channels_last(x)
     source = x.permute(0, 2, 3, 1) if last else x.contiguous()
-    out = torch.empty(shape, dtype=torch.float32)
+    out = torch.empty([shape[0], *shape[2:], shape[1]] if last else shape, dtype=torch.float32)
     around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (w.contiguous().numpy(), table, out.numpy())
     used = (around, _dispatch.threads(), _dispatch.isa(), *ways)
     finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), *used)
-    return _checked(out, name, finite=finite)
+    return _checked(out.permute(0, 3, 1, 2) if last else out, name, finite=finite)
 
 
 def _conv2d_shape(
@@ -130,7 +131,10 @@ def _conv2d_shape(
     spread: Sequence[int],
     name: str,
 ) -> Tensor:
-    return x.new_empty(_geometry(spread).output(x.shape, w.shape))
+    n, channels, height, width = _geometry(spread).output(x.shape, w.shape)
+    if is_channels_last(x):
+        return x.new_empty((n, height, width, channels)).permute(0, 3, 1, 2)
+    return x.new_empty((n, channels, height, width))
 
 
 def _linear_layer(

@@ -99,7 +99,10 @@ def check(layer: Layer, x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
             assert found.dtype == torch.float32
             assert torch.equal(found, wanted), (isa, threads)
             if x.dim() == 4:
-                assert torch.equal(layer(x.to(memory_format=torch.channels_last)), wanted), (isa, threads)
+                turned = layer(kernels.channels_last(x))
+                assert torch.equal(turned, wanted), (isa, threads)
+                kept = isinstance(layer, ApproxConv2d) and layer.padding_mode == "zeros"  # torch's other paddings do not keep the order
+                assert not kept or turned.is_contiguous(memory_format=torch.channels_last), (isa, threads)
                 assert torch.equal(layer(x.transpose(2, 3).contiguous().transpose(2, 3)), wanted), (isa, threads)
 
 

@@ -62,5 +62,10 @@ def test_any_memory_order_and_second_derivatives() -> None:
     (first,) = torch.autograd.grad(out.pow(3).sum(), x, create_graph=True)
     (second,) = torch.autograd.grad(first.sum(), x)
     assert kernels.compiled_layer_serves(x)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    (plain,) = torch.autograd.grad(pass_through(x, quantiser).sum(), x)
+    assert plain.is_contiguous(memory_format=torch.channels_last)
+    low, high = quantiser.ends
+    assert torch.equal(plain, ((x >= low) & (x <= high)).float())
     assert torch.allclose(first, 3 * out**2)
     assert torch.allclose(second, 6 * out)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from inexact.core.errors import FormatError
 from inexact.nn import ApproxLayer, ApproxModel, correct_answers, device_of
 from inexact.recovery._base import recoveries
-from inexact.recovery.training._data import Images, generator_of, moved, order_of, scores_of
+from inexact.recovery.training._data import Images, arranged, generator_of, moved, order_of, scores_of
 from inexact.recovery.training._modes import Modes, measured_noise, range_activations
 from inexact.recovery.training._projection import project
 from inexact.recovery.training._scales import Scales
@@ -147,7 +147,7 @@ class Run:
         inputs = moved(images.inputs[chosen], shift=settings.shift, mirror=settings.mirror, background=background, generator=generator)
         device = device_of(self.net)
         teacher = self._teacher(chosen, inputs)
-        scores = self.net(inputs.to(device))
+        scores = self.net(arranged(inputs.to(device)))
         weights = [(layer.weight, layer.b_scale) for layer in self.layers]
         taught = None if teacher is None else teacher.to(device)
         loss = self.loss.value(
