@@ -49,9 +49,9 @@ class Probe:
     """One layer as a recovery sees it: its calibration inputs as codes, its approximate sums, its exact sums.
 
     a: activation codes as integers in float32, padded. b: weight codes, int64 [O, …]. accumulator: int64, approximate, uncorrected.
-    correction: what stages before have decided; their weight codes are in `b` and `accumulator`. reference: float32, the layer's output
-    in the float32 network for the same inputs; None when it is not known. Without calibration inputs `a` and what follows from it raise
-    DataError.
+    correction: what stages before have decided; their weight codes are in `b` and `accumulator`. x: float32, what entered the layer; a
+    recovery that divides channels divides it too. reference: float32, the layer's output in the float32 network for the same inputs; None
+    when it is not known. Without calibration inputs `a` and what follows from it raise DataError.
     """
 
     def __init__(

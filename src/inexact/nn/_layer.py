@@ -13,6 +13,7 @@ from inexact.core.errors import FormatError, PlanError
 from inexact.kernels import compiled_layer_serves
 from inexact.nn._as_convolution import AsConvolution
 from inexact.nn._correction import Probe
+from inexact.nn._divisors import divided, load_divisors
 from inexact.nn._emulation import Emulation
 from inexact.nn._mixed import Mixture, mixture_of
 from inexact.nn._modes import checked_modes, first_modes
@@ -33,10 +34,12 @@ class ApproxLayer(Emulation, ABC):
 
     Parameters `weight`, `bias` stay in float32 and trainable.
 
-    disturbance: what hardware that does not work adds to the sums of padded codes.
+    disturbance: what hardware that does not work adds to the sums of padded codes. divisors: float32 [C], what the channels of an input
+    are divided by when it enters; hooks and `forward` see it divided, and the weight holds the product. None: no division.
     """
 
     weight: nn.Parameter
+    divisors: Tensor | None
     noun = "layer"
     weighted = True
     takes_modes = True
@@ -48,6 +51,9 @@ class ApproxLayer(Emulation, ABC):
         self.disturbance: Disturbance | None = None
         self.weight = nn.Parameter(weight.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
+        self.register_buffer("divisors", None)
+        self.register_forward_pre_hook(divided)
+        self.register_load_state_dict_pre_hook(load_divisors)  # type: ignore[no-untyped-call]
         if rule.modes != "uniform" and not self.takes_modes:
             raise PlanError(f"modes of weights are for convolutions and Linear layers, not for layer {name}: leave its rule's modes away")
         self.register_buffer("modes", first_modes(rule.modes, rule.unit.spec, weight))

@@ -18,6 +18,7 @@ from inexact.nn._bounds import bounds
 from inexact.nn._columns import Columns, planned_columns, used_columns
 from inexact.nn._data import Data, device_of
 from inexact.nn._dissect import dissect
+from inexact.nn._divisors import plans_division
 from inexact.nn._histograms import operand_histograms
 from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
@@ -78,10 +79,11 @@ def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> li
         def hook(_module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> None:
             between.leave()
             found = _layer(name, module, received, output)
-            before = layers.get(name)
-            layers[name] = found if before is None else replace(before, batch=before.batch + found.batch)
+            for layer in (_division(found), found) if isinstance(module, ApproxLayer) and module.divisors is not None else (found,):
+                before = layers.get(layer.name)
+                layers[layer.name] = layer if before is None else replace(before, batch=before.batch + layer.batch)
 
-        module.register_forward_pre_hook(lambda *_: between.enter())
+        module.register_forward_pre_hook(lambda *_: between.enter(), prepend=True)
         module.register_forward_hook(hook)
 
     for name, module in names.items():
@@ -89,6 +91,12 @@ def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> li
     with between:
         network(example)
     return reached(network, list(layers.values()))
+
+
+def _division(layer: LayerWorkload) -> LayerWorkload:
+    """What divides the input channels of a layer: a multiplication a value, by factors that the vector unit holds."""
+    sizes = {f"{side}_{size}": getattr(layer, f"in_{size}") for side in ("in", "out") for size in ("channels", "h", "w")}
+    return LayerWorkload(name=f"{layer.name}.divisors", kind="multiply", batch=layer.batch, **sizes)
 
 
 def reached(network: nn.Module, layers: list[LayerWorkload]) -> list[LayerWorkload]:
@@ -143,7 +151,8 @@ KINDS = {"conv": "Conv2d", "conv_transpose": "ConvTranspose2d", "linear": "Linea
 
 
 def planned_workload(exact: Workload, plan: Plan) -> Workload:
-    """A workload under a plan, layer by layer, without a network: what an ONNX file's shapes allow. Planned columns count as used.
+    """A workload under a plan, layer by layer, without a network: what an ONNX file's shapes allow. Planned columns count as used, and
+    planned divisors of channels.
 
     Raises PlanError for keys that match no layer, and for reductions, whose work is only known from data.
     """
@@ -170,7 +179,12 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
         columns = planned_columns("none" if rule.exact else rule.recovery)
         return replace(layer, arithmetic=arithmetic(rule, layer, columns), **left(rule, Work()))
 
-    return Workload(network=exact.network, layers=settled(under(layer) for layer in exact.layers))
+    def divided(layer: LayerWorkload) -> bool:
+        rule = rules.get(layer.name)
+        return rule is not None and layer.kind in {"conv", "linear"} and plans_division(rule.recovery)
+
+    found = (part for layer in exact.layers for part in ((_division(layer), under(layer)) if divided(layer) else (under(layer),)))
+    return Workload(network=exact.network, layers=settled(found))
 
 
 def arithmetic(

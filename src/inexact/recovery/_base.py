@@ -65,7 +65,7 @@ class Chain(Recovery):
             raise SpecError(f"a recovery must stand once in a chain, but {stage.family_name} stands twice in {self.spec!r}: leave one out")
         if "modes" in stage.facts.changes and place:
             raise SpecError(f"{stage.family_name} must come first in {self.spec!r}: what stands before it was found for other modes")
-        if "ranges" in stage.facts.changes and place:
+        if "ranges" in stage.facts.changes and any("channels" not in other.facts.changes for other in before):
             raise SpecError(f"{stage.family_name} must come first in {self.spec!r}: what stands before it was found for other codes")
         rivals = [other for other in before if "columns" in other.facts.changes & stage.facts.changes]
         if rivals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import final
 
-CHANGES = ("modes", "ranges", "weights", "columns", "gain", "bias")
+CHANGES = ("modes", "channels", "ranges", "weights", "columns", "gain", "bias")
 """What a recovery may change in a layer, in the order in which stages of a chain should change it."""
 
 
@@ -13,7 +13,7 @@ CHANGES = ("modes", "ranges", "weights", "columns", "gain", "bias")
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """changes: of `CHANGES`. inputs: calibration inputs it takes unless told otherwise; 0: it needs none. least: fewest it accepts.
-    time: what finding it costs. hardware: what it adds to the accelerator; the accelerator model charges columns, nothing else is charged.
+    time: what finding it costs. hardware: what it adds to the accelerator, whose model charges columns and divided channels, nothing else.
     """
 
     changes: frozenset[str]

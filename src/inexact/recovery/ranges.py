@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import ClassVar, final
 
@@ -10,18 +9,13 @@ import torch
 from torch import Tensor
 
 from inexact.core.errors import SpecError, require_range
-from inexact.nn import ApproxLayer, ApproxLinear, Correction, Probe
+from inexact.nn import Correction, Probe
 from inexact.precision import Quantiser
 from inexact.recovery._base import Recovery, recoveries
 from inexact.recovery._facts import Facts
 from inexact.recovery._fold import check_target, fold
+from inexact.recovery._trials import Trials, goal_of
 from inexact.recovery._weights import probe_now, with_weights
-
-LOOKED_AT = 128
-"""Inputs that candidates are compared on, if more came; bias and gain are found on all."""
-
-ROWS = 1024
-"""Of a linear layer with several rows an input (tokens), so many, evenly spaced, of those of the inputs that are looked at."""
 
 
 @recoveries.register("ranges")
@@ -68,24 +62,15 @@ class Ranges(Recovery):
         layer = with_weights(probe, self.family_name)
         if layer is None or probe.x is None:
             return fold(probe, gain=self.gain, target=self.target)
-        goal = probe.reference if self.target == "network" and probe.reference is not None else layer.float_output(probe.x)
-        trials = _Trials(layer, _looked_at(layer, probe.x), _looked_at(layer, goal), self.gain)
+        goal = goal_of(probe, layer, self.target)
+        choice = _Choice(Trials.on_a_part(layer, probe.x, goal, gain=self.gain))
         a = _candidates((layer.a_scale, layer.a_zero), self.factors, layer.a_quantiser())
         b = _candidates((layer.b_scale, layer.b_zero), self.factors, layer.b_quantiser())
         for _ in range(self.rounds):
-            trials.choose_activations(a)
-            trials.choose_weights(b)
-        final_probe = _Trials(layer, probe.x, goal, self.gain).probe()
+            choice.choose_activations(a)
+            choice.choose_weights(b)
+        final_probe = probe_now(layer, probe.x, goal)
         return replace(fold(final_probe, gain=self.gain, target="network"), codes=final_probe.b)
-
-
-def _looked_at(layer: ApproxLayer, values: Tensor) -> Tensor:
-    """The part of the layer's inputs, or outputs, that candidates are compared on."""
-    looked_at = values[:LOOKED_AT]
-    if not isinstance(layer, ApproxLinear) or values.dim() < 3:
-        return looked_at
-    rows = looked_at.flatten(0, -2)
-    return rows[:: math.ceil(len(rows) / ROWS)]
 
 
 Scaled = tuple[Tensor, Tensor]
@@ -102,34 +87,19 @@ def _candidates(present: Scaled, factors: tuple[float, ...], quantiser: Quantise
 
 
 @final
-class _Trials:
-    """Sets scales in a layer and measures its output; goal: float32, shaped as the output."""
+class _Choice:
+    """Puts scales and zero points into a layer, those under which its output is best."""
 
-    def __init__(self, layer: ApproxLayer, x: Tensor, goal: Tensor, gain: bool) -> None:
-        self.layer = layer
-        self.x = x
-        self.goal = goal
-        self.gain = gain
-
-    def probe(self) -> Probe:
-        """The layer as it is under the present scales."""
-        return probe_now(self.layer, self.x, self.goal)
-
-    def errors(self) -> Tensor:
-        """float64 [O], mean squared error of the output after bias and gain."""
-        probe = self.probe()
-        found = fold(probe, gain=self.gain, target="network")
-        sums, goal = probe.by_channel(probe.sums).double(), probe.by_channel(probe.target("network"))
-        left = (sums - found.bias[:, None]) * found.gain[:, None] - goal
-        scale = self.layer.scale() / self.layer.gain
-        return left.square().mean(1) * scale.square()
+    def __init__(self, trials: Trials) -> None:
+        self.trials = trials
+        self.layer = trials.layer
 
     def choose_activations(self, candidates: list[Scaled]) -> None:
         """One candidate for the layer."""
         buffers, found = (self.layer.a_scale, self.layer.a_zero), []
         for candidate in candidates:
             _write(buffers, candidate)
-            found.append(float(self.errors().sum()))
+            found.append(float(self.trials.errors().sum()))
         _write(buffers, candidates[found.index(min(found))])
 
     def choose_weights(self, candidates: list[Scaled]) -> None:
@@ -137,7 +107,7 @@ class _Trials:
         buffers, shape, found = (self.layer.b_scale, self.layer.b_zero), self.layer.b_scale.shape, []
         for candidate in candidates:
             _write(buffers, candidate)
-            errors = self.errors()
+            errors = self.trials.errors()
             found.append(errors.sum()[None] if self.layer.b_scale.numel() == 1 else errors)
         best = torch.stack(found).argmin(0)
         channels = torch.arange(len(best), device=best.device)

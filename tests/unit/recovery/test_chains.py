@@ -66,6 +66,8 @@ def test_a_recovered_network_is_its_plan_and_its_state() -> None:
         ("none + bias_correction", "none cannot be combined with another recovery: leave it out of 'none"),
         ("bias_correction + bias_correction", "bias_correction stands twice in .*: leave one out"),
         ("bias_correction + ranges", "ranges must come first in .*: what stands before it was found for other codes"),
+        ("ranges + equalisation", "equalisation must come first in .*: what stands before it was found for other codes"),
+        ("equalisation(alphas=(0.5,1.1))", r"alphas must be one or more numbers 0\.\.1, as in \(0.5,0.75\), not \(0.5, 1.1\)"),
         ("shared_column + control_variate", "shared_column and control_variate both set the correction columns: keep one in"),
         ("reconstruction + weight_tuning", "weight_tuning must come before reconstruction in .*: it maps the original weight codes"),
         ("bias_correction(target=net)", "target must be layer or network, not 'net'; did you mean 'network'"),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from inexact.nn import ApproxLinear, ApproxModel, ApproxProduct, Plan, Product, approximate
-from inexact.recovery import finetune, ranges, recover
+from inexact.recovery import _trials, finetune, recover
 
 TOKENS = torch.randint(1, 20, (64, 6), generator=torch.Generator().manual_seed(2))
 LABELS = (TOKENS[:, 0] > 10).long()
@@ -76,16 +76,16 @@ def test_products_keep_their_operands_and_share_one_constant(model: nn.Module) -
 
 def test_ranges_look_at_evenly_spaced_rows(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     net, seen = emulated(model, "drum(k=3)"), []
-    monkeypatch.setattr(ranges, "ROWS", 100)  # of 64 x 6: every fourth
-    trials = ranges._Trials.__init__
+    monkeypatch.setattr(_trials, "ROWS", 100)  # of 64 x 6: every fourth
+    trials = _trials.Trials.__init__
 
-    def watch(self: ranges._Trials, layer: ApproxLinear, x: Tensor, goal: Tensor, gain: bool) -> None:
+    def watch(self: _trials.Trials, layer: ApproxLinear, x: Tensor, goal: Tensor, gain: bool) -> None:
         seen.append((layer.name, tuple(x.shape), tuple(goal.shape)))
         trials(self, layer, x, goal, gain)
 
-    monkeypatch.setattr(ranges._Trials, "__init__", watch)
+    monkeypatch.setattr(_trials.Trials, "__init__", watch)
     recover(net, "ranges(factors=(2.0,))", data=TOKENS)
-    looked_at = {name: shapes for name, *shapes in seen[::2]}
+    looked_at = {name: shapes for name, *shapes in seen}
     assert looked_at == {"value": [(96, 8), (96, 8)], "wide": [(96, 8), (96, 12)], "head": [(64, 12), (64, 2)]}
 
 

@@ -103,10 +103,11 @@ class ScaledArithmetic(CodeArithmetic, ABC):
         if layer.disturbance is not None:
             total = total + layer.disturbance(a, b)
         if layer.recoverer is not None:
-            correction = layer.recoverer(Probe(layer, a, b, total.to(torch.int64), x=x))
+            probe = Probe(layer, a, b, total.to(torch.int64), x=x)
+            correction = layer.recoverer(probe)
             layer.correct(correction)
-            if correction.codes is not None or layer.modes is not None:
-                a, b = self.a_codes(layer, x), self.b_codes(layer)
+            if correction.codes is not None or layer.modes is not None or layer.divisors is not None:
+                a, b = self.a_codes(layer, x if probe.x is None else probe.x), self.b_codes(layer)
                 total = self.sums(layer, a, b)
         return layer.finished(total, a)
 
