@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, curve, emulated_networks, network_options, run_options, steps, units_options
-from inexact.cli._options import images_option
+from inexact.cli._options import images_option, seed_option
 
 if TYPE_CHECKING:
     from inexact.security.flip_study import FlipStudy
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Attacks, each with a batch of its own.")
 @images_option(1000, "Test images accuracy is reported on.")
 @click.option("--range-check", is_flag=True, help="Only flips whose code stays within the range of its output channel.")
+@seed_option("Of batches and random flips.")
 @run_options
 def attack_bits(
     *,
@@ -37,6 +38,7 @@ def attack_bits(
     batch: int,
     runs: int,
     images: int,
+    seed: int,
     range_check: bool,
     out: Path | None,
     picture: Path | None,
@@ -52,6 +54,7 @@ def attack_bits(
     settings = {
         "attack": "bitflip", "network": network, "data": data, "weights": str(weights or ""), "precision": precision, "coding": coding,
         "units": units, "gradient": gradient, "flips": flips, "batch": batch, "runs": runs, "images": images, "range_check": range_check,
+        "seed": seed,
     }  # fmt: skip
     record = Record(out, settings)
     with steps("bit flips", threads) as step:
@@ -60,7 +63,7 @@ def attack_bits(
             nets,
             zoo.data(data, "validation"),
             zoo.data(data, "test", images),
-            FlipSettings(flips=flips, batch=batch, runs=runs, range_check=range_check),
+            FlipSettings(flips=flips, batch=batch, runs=runs, range_check=range_check, seed=seed),
             record=record,
             progress=step,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, curve, emulated_networks, network_options, run_options, steps, units_options
-from inexact.cli._options import images_option
+from inexact.cli._options import images_option, seed_option
 
 if TYPE_CHECKING:
     from inexact.security.extraction import Extraction
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Copies, each with queries of its own.")
 @click.option("--epochs", type=click.IntRange(min=1), default=10, show_default=True, help="Passes over the queries; few have more.")
 @images_option(1000, "Test images answers are compared on.")
+@seed_option("Of queries and copies.")
 @run_options
 def attack_copies(
     *,
@@ -40,6 +41,7 @@ def attack_copies(
     runs: int,
     epochs: int,
     images: int,
+    seed: int,
     out: Path | None,
     picture: Path | None,
     threads: int | None,
@@ -54,10 +56,10 @@ def attack_copies(
     settings = {
         "attack": "extract", "network": network, "data": data, "weights": str(weights or ""), "precision": precision, "coding": coding,
         "units": units, "method": name, "surrogate": surrogate, "queries": queries, "budgets": budgets, "runs": runs, "epochs": epochs,
-        "images": images,
+        "images": images, "seed": seed,
     }  # fmt: skip
     record = Record(out, settings)
-    wanted = ExtractionSettings(attack=name, budgets=budgets, runs=runs, epochs=epochs)
+    wanted = ExtractionSettings(attack=name, budgets=budgets, runs=runs, epochs=epochs, seed=seed)
     with steps("surrogates", threads) as step:
         victims = emulated_networks(network, data, weights, precision=precision, coding=coding, units=units)
         asked, test = zoo.data(queries or data, "train"), zoo.data(data, "test", images)

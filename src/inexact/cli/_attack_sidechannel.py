@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from inexact.cli._attack_setup import answer, check_targets, curve, emulated_networks, network_options, run_options, steps, units_options
-from inexact.cli._options import images_option
+from inexact.cli._options import images_option, seed_option
 
 if TYPE_CHECKING:
     from inexact.security.disclosure import Disclosure
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option("--traces", type=int, default=4096, show_default=True, help="Most traces; 32, 64, … are tried up to it.")
 @click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Attacks on each filter.")
 @images_option(100, "Test images the windows come from.")
+@seed_option("Of windows and noise.")
 @run_options
 def attack_traces(
     *,
@@ -45,6 +46,7 @@ def attack_traces(
     traces: int,
     runs: int,
     images: int,
+    seed: int,
     out: Path | None,
     picture: Path | None,
     threads: int | None,
@@ -61,9 +63,9 @@ def attack_traces(
     settings = {
         "attack": "sidechannel", "network": network, "data": data, "weights": str(weights or ""), "precision": precision,
         "coding": coding, "units": units, "layer": layer, "filters": filters, "leakage": leakage, "snr": snr, "traces": traces,
-        "runs": runs, "images": images,
+        "runs": runs, "images": images, "seed": seed,
     }  # fmt: skip
-    wanted = DisclosureSettings(layer=layer, filters=filters, leakage=leakage, snr=snr, traces=traces, repetitions=runs)
+    wanted = DisclosureSettings(layer=layer, filters=filters, leakage=leakage, snr=snr, traces=traces, repetitions=runs, seed=seed)
     record = Record(out, settings)
     with steps("attacks on filters", threads) as step:
         nets = emulated_networks(network, data, weights, precision=precision, coding=coding, units=units)

@@ -11,7 +11,7 @@ import click
 
 from inexact.cli._attack_setup import answer, check_targets, coding_option, emulated_networks, network_options, run_options, steps
 from inexact.cli._group import Group
-from inexact.cli._options import JSON, THREADS, block, images_option
+from inexact.cli._options import JSON, THREADS, block, images_option, seed_option
 from inexact.core.files import atomic_path, ensure_folder, write_text
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def _said(content: dict[str, Any]) -> list[str]:
 @click.option("--others", type=click.IntRange(min=2), default=30, show_default=True, help="Other honest units with the same data sheet.")
 @click.option("--rewrite", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Share of cells made of other gates.")
 @images_option(500, "Test images of the accuracy test.")
+@seed_option("Of triggers, rewritten cells and what detectors draw.")
 @run_options
 def detect_trojans(
     *,
@@ -183,6 +184,7 @@ def detect_trojans(
     others: int,
     rewrite: float,
     images: int,
+    seed: int,
     out: Path | None,
     picture: Path | None,
     threads: int | None,
@@ -199,10 +201,10 @@ def detect_trojans(
     settings = {
         "attack": "trojan detect", "network": network, "data": data, "weights": str(weights or ""), "precision": precision, "unit": spec,
         "coding": coding, "declare": names, "digits": digits, "literals": literals, "trojans": trojans, "honest": honest,
-        "others": others, "rewrite": rewrite, "images": images,
+        "others": others, "rewrite": rewrite, "images": images, "seed": seed,
     }  # fmt: skip
     record = Record(out, settings)
-    wanted = DetectionSettings(literals=literals, trojans=trojans, honest=honest, rewrite=rewrite, others=others)
+    wanted = DetectionSettings(literals=literals, trojans=trojans, honest=honest, rewrite=rewrite, others=others, seed=seed)
     with steps("devices", threads) as step:
         host = _host(network, data, weights, precision, spec=spec, coding=coding, digits=digits, names=names)
         counts = pair_counts(host.net, zoo.data(data, "validation", COUNTED).images)

@@ -28,7 +28,7 @@ def catalogue() -> list[FloatMultiplier]:
     return [member for _, cls in float_multipliers.items() for member in cls.samples()]
 
 
-def summary(unit: FloatMultiplier) -> dict[str, Any]:
+def summary(unit: FloatMultiplier, seed: int = 0) -> dict[str, Any]:
     """One entry of `unit list --floats --json`."""
     layout = unit.layout
     return {
@@ -36,14 +36,14 @@ def summary(unit: FloatMultiplier) -> dict[str, Any]:
         "kind": "float_multiplier",
         "format": {"name": unit.format, "width": layout.width, "fields": layout.fields},
         "sha256": unit.sha256,
-        "metrics": float_profile(unit).metrics(),
+        "metrics": float_profile(unit, seed=seed).metrics(),
         "reference": stated(unit)["reference"],
     }
 
 
-def passport(unit: FloatMultiplier) -> dict[str, Any]:
-    """The object of `unit show --json`."""
-    return summary(unit) | silicon_facts(held(unit))
+def passport(unit: FloatMultiplier, *, seed: int = 0) -> dict[str, Any]:
+    """The object of `unit show --json`. seed: of the pairs drawn of wide formats."""
+    return summary(unit, seed) | silicon_facts(held(unit))
 
 
 def markdown() -> str:

@@ -25,7 +25,7 @@ def catalogue() -> list[Function]:
     return [member for _, cls in functions.items() for member in cls.samples()]
 
 
-def summary(unit: Function) -> dict[str, Any]:
+def summary(unit: Function, seed: int = 0) -> dict[str, Any]:
     """One entry of `unit list --json` under `functions`."""
     return {
         "spec": unit.spec,
@@ -38,13 +38,13 @@ def summary(unit: Function) -> dict[str, Any]:
         "signed": unit.signed,
         "out_signed": unit.out_signed,
         "sha256": unit.sha256,
-        "metrics": function_profile(unit).metrics(),
+        "metrics": function_profile(unit, seed=seed).metrics(),
     } | stated(unit)
 
 
-def passport(unit: Function) -> dict[str, Any]:
-    """The object of `unit show --json`."""
-    return summary(unit) | silicon_facts(held(unit))
+def passport(unit: Function, *, seed: int = 0) -> dict[str, Any]:
+    """The object of `unit show --json`. seed: of the rows drawn of softmax."""
+    return summary(unit, seed) | silicon_facts(held(unit))
 
 
 def markdown() -> str:

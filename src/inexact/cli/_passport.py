@@ -27,6 +27,7 @@ def passport(
     histograms: Path | None = None,
     picture: Path | None = None,
     exhaustive: bool | None = None,
+    seed: int = 0,
     claims: Sequence[str] = (),
     name: str | None = None,
 ) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def passport(
             raise SpecError(
                 f"--layer, --histograms, --picture and --claim need a table, and {unit.spec} has {sum(unit.width)} operand bits"
             )
-        return wide_facts(unit, _measured(unit, exhaustive))
+        return wide_facts(unit, _measured(unit, exhaustive, seed))
     if exhaustive is False:
         raise SpecError(f"{unit.spec} is narrow enough for all its pairs; --sampled is for wider units")
     found = facts(unit, operands_of(unit, layer, data, coding, histograms)) | {"contradictions": contradictions(unit, claims, name)}
@@ -48,9 +49,11 @@ def passport(
     return found
 
 
-def _measured(unit: Multiplier | Adder, exhaustive: bool | None) -> Any:
+def _measured(unit: Multiplier | Adder, exhaustive: bool | None, seed: int) -> Any:
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(f"all pairs of {unit.spec}" if exhaustive else f"pairs of {unit.spec}", total=None)
-        return wide_profile(unit, exhaustive=exhaustive, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        return wide_profile(
+            unit, exhaustive=exhaustive, seed=seed, progress=lambda done, total: bar.update(task, completed=done, total=total)
+        )

@@ -14,7 +14,6 @@ from rich.table import Table
 from inexact.circuits.cells import library
 from inexact.circuits.synthesis import (
     RECIPES,
-    Operands,
     Setup,
     Silicon,
     mapped_verilog,
@@ -69,7 +68,7 @@ def synthesised(
     weighted = operands_of(subjects[0].unit, layer, data, coding, histograms)
     if weighted is not None:
         counts = tuple(tuple(float(x) for x in counts) for counts in (weighted.a, weighted.b))
-        setup = replace(setup, operands=Operands(name=weighted.source, weights=counts, pairs=setup.operands.pairs))
+        setup = replace(setup, operands=replace(setup.operands, name=weighted.source, weights=counts))
     by_recipe = _by_recipe(subjects, setup, recipes, jobs)
     rows: list[dict[str, Any]] = []
     for subject in subjects:

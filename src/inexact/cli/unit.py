@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from inexact.cli._group import Group
-from inexact.cli._options import JSON, picture_option
+from inexact.cli._options import JSON, picture_option, seed_option
 from inexact.cli._unit_breed import evolve_units
 from inexact.cli._unit_catalogue import listed as listed_units
 from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
@@ -80,6 +80,7 @@ def list_units(
 @click.option("--claim", "claims", multiple=True, metavar="METRIC=VALUE", help=CLAIM_HELP)
 @picture_option("Also write the error's heat map and histogram.")
 @click.option("--exhaustive/--sampled", "exhaustive", default=None, help="Wide units: all pairs, or a sample (default: all up to 24 bits).")
+@seed_option("Of a sample of pairs.")
 @JSON
 def show(
     spec: str,
@@ -90,6 +91,7 @@ def show(
     claims: tuple[str, ...],
     picture: Path | None,
     exhaustive: bool | None,
+    seed: int,
     as_json: bool,
 ) -> None:
     """Passport of the unit SPEC, as 'trunc(cut=4)': every error metric, identity, what a correction removes, engine, cost with sources.
@@ -107,10 +109,10 @@ def show(
         if layer or histograms or picture or claims or exhaustive is not None:
             raise click.UsageError("only multipliers and adders take --layer, --histograms, --claim, --picture, --exhaustive and --sampled")
         if is_function(spec):
-            function = function_facts.passport(functions.get(spec))
+            function = function_facts.passport(functions.get(spec), seed=seed)
             click.echo(json.dumps(function)) if as_json else function_facts.show_text(function)
             return
-        product = float_facts.passport(float_multipliers.get(spec))
+        product = float_facts.passport(float_multipliers.get(spec), seed=seed)
         click.echo(json.dumps(product)) if as_json else float_facts.show_text(product)
         return
     found = passport(
@@ -121,6 +123,7 @@ def show(
         histograms=histograms,
         picture=picture,
         exhaustive=exhaustive,
+        seed=seed,
         claims=claims,
     )
     if as_json:
@@ -189,6 +192,7 @@ def import_unit(
     "--histograms", type=click.Path(path_type=Path), metavar="FILE.npz", help="Operands by arrays a and b, counts by bit pattern."
 )
 @click.option("--pairs", type=click.IntRange(16, 1 << 20), default=4096, show_default=True, help="Transitions that energy is measured on.")
+@seed_option("Of those transitions.")
 @click.option("--jobs", type=click.IntRange(1), help="Units at once (default: cores).")
 @click.option("--limit", default=120.0, show_default=True, metavar="SECONDS", help="Time limit of one synthesis.")
 @click.option("--cache/--no-cache", default=True, help="Keep results, and use those kept.")
@@ -206,6 +210,7 @@ def synth(  # noqa: PLR0917  one parameter an option
     coding: str | None,
     histograms: Path | None,
     pairs: int,
+    seed: int,
     jobs: int | None,
     limit: float,
     cache: bool,
@@ -228,7 +233,7 @@ def synth(  # noqa: PLR0917  one parameter an option
     setup = Setup(
         cells=synthesis.cells_of(liberty),
         recipe=None if recipe == synthesis.ALL else recipe,
-        operands=Operands(pairs=pairs // 16 * 16),
+        operands=Operands(pairs=pairs // 16 * 16, seed=seed),
         level=level,
         accumulator_bits=accumulator_bits,
         cache=cache,

@@ -14,6 +14,7 @@ from torch import Tensor
 from inexact.core.errors import DataError
 from inexact.nn import ApproxModel
 from inexact.security._intervals import Mean, mean_of
+from inexact.security._seeds import part_seed
 from inexact.security.leakage import NETLIST, Leakage, leakages
 from inexact.security.record import Record
 from inexact.security.side_channel import Element, elements, noise_of, recover_weights, require_snr, traces_of
@@ -30,7 +31,7 @@ RESAMPLES = 2000
 class DisclosureSettings:
     """layer, filters: whose weights (all filters when empty). leakage: spec. snr: of a sample, on the first unit; all have the same noise.
 
-    traces: most of them; 32, 64, … are tried up to it. repetitions: each with windows and noise of its own.
+    traces: most of them; 32, 64, … are tried up to it. repetitions: each with windows and noise of its own. seed: of both.
     """
 
     layer: str
@@ -39,6 +40,7 @@ class DisclosureSettings:
     snr: float = 0.1
     traces: int = 4096
     repetitions: int = 5
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.traces < 1:
@@ -178,7 +180,7 @@ def disclosure(
     for name, of_filter in cases.items():
         for number, element in of_filter.items():
             for repetition in range(settings.repetitions):
-                seed = 1000 * repetition + number
+                seed = part_seed(settings.seed, 1000 * repetition + number)
 
                 def attack(element: Element = element, seed: int = seed) -> list[list[float]]:
                     return _attacked(element.drawn(settings.traces, seed), leakage, grid, noise, seed)

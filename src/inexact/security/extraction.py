@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from inexact.core.errors import DataError, MissingDependencyError, UnknownNameError, near
 from inexact.security._intervals import Mean, mean_of
+from inexact.security._seeds import part_seed
 from inexact.security.record import Record
 from inexact.zoo import Architecture, Dataset
 
@@ -36,13 +37,14 @@ STEPS = 400
 class ExtractionSettings:
     """attack: a name of `ATTACKS`. budgets: queries. runs: repetitions, each with queries and a surrogate of its own.
 
-    epochs: passes over the queries, more where these are few.
+    epochs: passes over the queries, more where these are few. seed: of queries and surrogates.
     """
 
     attack: str = "copycat"
     budgets: tuple[int, ...] = (250, 1000, 4000)
     runs: int = 5
     epochs: int = 10
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if self.attack not in ATTACKS:
@@ -131,13 +133,14 @@ def extraction(
     for name, victim in victims.items():
         for budget in settings.budgets:
             rows = []
-            for seed in range(settings.runs):
+            for run in range(settings.runs):
+                seed = part_seed(settings.seed, run)
 
                 def steal(victim: nn.Module = victim, budget: int = budget, seed: int = seed) -> dict[str, float]:
                     copied = surrogate_of(victim, surrogate, queries, settings, budget=budget, seed=seed)
                     return _judgement(copied, victim, first, test)
 
-                rows.append(Stolen(**record.part(f"{name} {budget} {seed}", steal)))
+                rows.append(Stolen(**record.part(f"{name} {budget} {run}", steal)))
                 done += 1
                 progress(done, total)
             found.setdefault(name, {})[budget] = tuple(rows)

@@ -8,6 +8,7 @@ from typing import Any, final
 
 from inexact.nn import ApproxModel
 from inexact.security._intervals import Mean, mean_of
+from inexact.security._seeds import part_seed
 from inexact.security.bit_flip import (
     FlipRun,
     attack_batch,
@@ -25,15 +26,16 @@ from inexact.zoo import Dataset
 @final
 @dataclass(frozen=True, kw_only=True)
 class FlipSettings:
-    """flips: at most so many in an attack. batch: images the attacker has. runs: attacks, each with a batch of its own (seeds 0, 1, …).
+    """flips: at most so many in an attack. batch: images the attacker has. runs: attacks, each with a batch of its own.
 
-    range_check: only flips whose code stays within the range of its output channel.
+    range_check: only flips whose code stays within the range of its output channel. seed: of batches and random flips.
     """
 
     flips: int = 50
     batch: int = 128
     runs: int = 5
     range_check: bool = False
+    seed: int = 0
 
 
 @final
@@ -129,7 +131,8 @@ def flip_study(
     for name, net in nets.items():
         permitted = within_ranges(net) if settings.range_check else None
         runs = found.setdefault(name, ([], [], []))
-        for seed in range(settings.runs):
+        for run in range(settings.runs):
+            seed = part_seed(settings.seed, run)
 
             def search(net: ApproxModel = net, permitted: Any = permitted, seed: int = seed) -> FlipRun:
                 batch = attack_batch(held, settings.batch, seed)
@@ -138,11 +141,11 @@ def flip_study(
             def guess(net: ApproxModel = net, seed: int = seed) -> FlipRun:
                 return random_flips(net, judge, flips=settings.flips, seed=seed, every=settings.flips)
 
-            def transfer(net: ApproxModel = net, seed: int = seed) -> FlipRun:
-                return replay(net, found[first][0][seed].flips, judge)
+            def transfer(net: ApproxModel = net, run: int = run) -> FlipRun:
+                return replay(net, found[first][0][run].flips, judge)
 
             for kind, (of_kind, make) in enumerate(zip(runs, (search, guess, transfer), strict=True)):
-                part = record.part(f"{name} {seed} {kind}", lambda make=make: make().to_json())  # type: ignore[misc]
+                part = record.part(f"{name} {run} {kind}", lambda make=make: make().to_json())  # type: ignore[misc]
                 of_kind.append(FlipRun.from_json(part))
                 progress(sum(len(kept) for three in found.values() for kept in three), total)
     summaries = {name: _summary(*three, limit) for name, three in found.items()}

@@ -16,6 +16,7 @@ from inexact.circuits.synthesis import Mapped, Setup, Surroundings, event_delays
 from inexact.core.errors import SpecError
 from inexact.nn import ApproxModel
 from inexact.security._memory import memory_layer
+from inexact.security._seeds import part_seed
 from inexact.security.disclosure import Disclosure, DisclosureSettings, UnitDisclosure
 from inexact.security.leakage import ones
 from inexact.security.record import Record
@@ -110,7 +111,7 @@ def netlist_disclosure(
     for name, of_filter in cases.items():
         for number, element in of_filter.items():
             for repetition in range(settings.repetitions):
-                seed = 1000 * repetition + number
+                seed = part_seed(settings.seed, 1000 * repetition + number)
 
                 def attack(element: Element = element, seed: int = seed, name: str = name) -> list[list[float]]:
                     return _attacked(element.drawn(settings.traces + 1, seed), gates[name], grid, noise, seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import click
 import pytest
 
 from inexact import cli
@@ -111,3 +112,29 @@ def test_seeds_are_not_negative_wherever_they_are_taken(words: list[str], capsys
 def test_pictures_are_svg_wherever_they_are_drawn(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "--picture", "error.png"]) == 2
     assert "must end with .svg, which pictures are written as, not 'error.png'" in capsys.readouterr().err
+
+
+WITH_SEED = {
+    "unit": ("show", "synth", "evolve"),
+    "net": ("train", "finetune", "train-exits"),
+    "fault": ("run", "compare", "map", "protect", "voltage"),
+    "attack": ("run", "paper", "bitflip", "extract", "sidechannel"),
+    "bench": ("forecast",),
+    "study": ("run",),
+    "atlas": ("clusters",),
+}
+"""Commands that draw random numbers, but for `forecast` and `attack trojan detect`."""
+
+
+def test_commands_that_draw_random_numbers_take_a_seed() -> None:
+    commands = [(group, name) for group, names in WITH_SEED.items() for name in names]
+    for words in [*commands, ("forecast",), ("attack", "trojan", "detect")]:
+        command: click.Command = cli.app
+        for word in words:
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), word)
+            assert found is not None
+            command = found
+        options = {option.name: option for option in command.params}
+        assert "seed" in options, words
+        assert options["seed"].opts == ["--seed"]

@@ -33,6 +33,10 @@ def test_synth(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     shown = capsys.readouterr().out
     assert "one-to-one mapper" in shown
     assert "with glitches" in shown
+    assert run([*arguments, "--json", "--seed", "3"]) == 0
+    (other,) = json.loads(capsys.readouterr().out)["units"]
+    assert other["silicon"]["conditions"]["operands"] == "uniform, seed 3"
+    assert other["silicon"]["energy_pj"]["value"] != found["silicon"]["energy_pj"]["value"]
 
 
 def test_synth_of_a_mac(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,8 +60,9 @@ class Operands:
 
     @property
     def label(self) -> str:
-        """Name, and a hash where weights are given: the same words mean the same operands."""
+        """Name, a hash where weights are given, a seed other than 0: the same words mean the same operands."""
         stays = "" if self.held is None else f", operand {self.held + 1} held"
+        stays += f", seed {self.seed}" if self.seed else ""
         if self.weights is None:
             return self.name + stays
         return f"{self.name}@{sha256(repr(self.weights).encode())[:8]}{stays}"

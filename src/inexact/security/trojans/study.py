@@ -10,6 +10,7 @@ from inexact.circuits import Circuit
 from inexact.core.errors import DataError, NoRoomError, SpecError
 from inexact.security._intervals import Mean, mean_of
 from inexact.security._roc import Roc, roc
+from inexact.security._seeds import part_seed
 from inexact.security.record import Record
 from inexact.security.trojans._declaration import Declaration, measured
 from inexact.security.trojans._detector import Detector, Device, Golden, detectors
@@ -28,7 +29,7 @@ class DetectionSettings:
     """literals: operand bits a trigger compares, one kind of Trojan each. trojans: of each kind. honest: devices without.
 
     rewrite: share of the cells that every device has made of other gates (0: all have the same netlist). others: honest units of the
-    catalogue under the same data sheet, for the detectors that know no certified unit.
+    catalogue under the same data sheet, for the detectors that know no certified unit. seed: of triggers, rewriting and measurements.
     """
 
     literals: tuple[int, ...] = (16, 12, 8)
@@ -36,6 +37,7 @@ class DetectionSettings:
     honest: int = 30
     rewrite: float = 0.0
     others: int = 30
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.rewrite <= 1:
@@ -117,19 +119,21 @@ def detection_study(
     others = _others(golden, settings.others)
     every = [member for _, cls in detectors.items() for member in cls.samples()]
     run = _Run(golden, settings, record, progress, len(others))
-    run.score("honest", every, [rewritten(host, share=settings.rewrite, seed=seed) for seed in range(settings.honest)])
+    run.score(
+        "honest", every, [rewritten(host, share=settings.rewrite, seed=part_seed(settings.seed, place)) for place in range(settings.honest)]
+    )
     run.score("other", _free(every), [host_of(unit) for unit in others])
     for literals in settings.literals:
         kind = kind_of(literals, bits)
-        cubes = rare_cubes(golden.counts, literals=literals, number=settings.trojans, seed=literals)
+        cubes = rare_cubes(golden.counts, literals=literals, number=settings.trojans, seed=part_seed(settings.seed, literals))
         made = [
             most_harmful(golden.unit, cube, golden.declaration).circuit(
-                rewritten(host, share=settings.rewrite, seed=1000 * literals + place)
+                rewritten(host, share=settings.rewrite, seed=part_seed(settings.seed, 1000 * literals + place))
             )
             for place, cube in enumerate(cubes)
         ]
         run.score(kind, every, made)
-        cubes = rare_cubes(golden.counts, literals=literals, number=len(others), seed=literals + 1)
+        cubes = rare_cubes(golden.counts, literals=literals, number=len(others), seed=part_seed(settings.seed, literals + 1))
         run.score(f"other {kind}", _free(every), _in_others(others, cubes, golden.declaration))
     return run.result([kind_of(literals, bits) for literals in settings.literals], every, len(others))
 
@@ -141,7 +145,7 @@ class _Run:
     def __init__(
         self, golden: Golden, settings: DetectionSettings, record: Record, progress: Callable[[int, int], None], others: int
     ) -> None:
-        self.golden, self.record, self.progress = golden, record, progress
+        self.golden, self.record, self.progress, self.seed = golden, record, progress, settings.seed
         self.found: dict[str, list[dict[str, float]]] = {}
         self.total = settings.honest + others + len(settings.literals) * (settings.trojans + others)
 
@@ -149,7 +153,7 @@ class _Run:
         """Every detector's score of every netlist."""
         rows = self.found.setdefault(population, [])
         for place, circuit in enumerate(netlists):
-            device = Device(circuit=circuit, seed=1000 * len(self.found) + place)
+            device = Device(circuit=circuit, seed=part_seed(self.seed, 1000 * len(self.found) + place))
             rows.append(
                 self.record.part(f"{population} {place}", lambda device=device: {d.spec: d.score(device, self.golden) for d in chosen})  # type: ignore[misc]
             )
