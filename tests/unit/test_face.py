@@ -59,7 +59,7 @@ def test_misspelt_names_are_told_near_ones() -> None:
         ),
         (lambda: UNTYPED.approximate(MODEL, "exact", calibrate=3), DataError, r"data must be a tensor of inputs, .*, not 3"),
         (lambda: UNTYPED.evaluate(MODEL, "mnist"), DataError, r"data must be .*, not 'mnist'; data sets by name: zoo.data"),
-        (lambda: UNTYPED.evaluate(MODEL, IMAGES), DataError, r"accuracy needs labels: give .* or batches, as \[\(inputs, labels\)\]"),
+        (lambda: UNTYPED.evaluate(MODEL, IMAGES), DataError, r"accuracy needs labels: give .*, a pair \(inputs, labels\) or batches"),
         (lambda: ix.zoo.network("a.onnx"), UnknownNameError, r"of a.onnx only shapes are read, for costs; .* torch network, as module:fun"),
         (lambda: UNTYPED.zoo.network(8), UnknownNameError, r"a network is asked for by name, such as 'resnet8' .*, not by 8"),
         (lambda: UNTYPED.zoo.data("fashion-mnist", limit="3"), DataError, r"limit must be at least 1 image, not '3'"),

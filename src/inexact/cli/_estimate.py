@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from inexact.cli import _tables
+from inexact.cli._exported import write_table
 from inexact.core.errors import DataError
 
 if TYPE_CHECKING:
@@ -82,17 +84,48 @@ def _points(machine: Accelerator, planned: Workload, baseline: Workload, referen
     ]
 
 
+@final
+class _Cells:
+    """Cells of figures; sources are numbered as they come, in `sources`, or written out."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self.whole = whole
+        self.sources: dict[str, int] = {}
+
+    def __call__(self, figure: Mapping[str, Any], digits: int = 4) -> list[str]:
+        """Value, spread, unit, source."""
+        source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
+        number = self.sources.setdefault(source, len(self.sources) + 1)
+        spread = "" if figure["spread"] is None else " … ".join(f"{end:,.{digits}g}" for end in figure["spread"])
+        return [f"{figure['value']:,.{digits}g}", spread, figure["unit"], escape(source if self.whole else f"[{number}]")]
+
+    def notes(self) -> list[str]:
+        """The sources, by number."""
+        return [f"[{number}] {source}" for source, number in self.sources.items()]
+
+
 def show(found: Mapping[str, Any], *, layers: bool) -> None:
     """Print the account."""
-    console = _tables.console()
-    sources: dict[str, int] = {}
+    console, cells = _tables.console(), _Cells()
+    console.print(_figures(found, cells))
+    _show_savings(console, found, cells)
+    if "operating_points" in found:
+        _show_points(console, found["operating_points"])
+    if layers:
+        _show_layers(console, found)
+    for note in cells.notes():
+        console.print(escape(note))
 
-    def cells(figure: Mapping[str, Any], digits: int = 4) -> list[str]:
-        source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
-        number = sources.setdefault(source, len(sources) + 1)
-        spread = "" if figure["spread"] is None else " … ".join(f"{end:,.{digits}g}" for end in figure["spread"])
-        return [f"{figure['value']:,.{digits}g}", spread, figure["unit"], escape(f"[{number}]")]
 
+def export(found: Mapping[str, Any], file: Path | None) -> None:
+    """Write the figures; sources below the table, in .csv beside each."""
+    if file is not None:
+        cells = _Cells(whole=file.suffix.lower() == ".csv")
+        table = _figures(found, cells)
+        write_table(table, file, note="\n".join(cells.notes()))
+
+
+def _figures(found: Mapping[str, Any], cells: _Cells) -> Table:
     table = _tables.figures("figure", "value", "spread", "unit", "source")
     for name in ("cycles", "latency_ms"):
         table.add_row(name.removesuffix("_ms"), *cells(found[name]))
@@ -110,17 +143,10 @@ def show(found: Mapping[str, Any], *, layers: bool) -> None:
             table.add_row(f"  {name.replace('_', ' ')}", *cells(figure))
     if "embodied_carbon" in found:
         table.add_row("embodied carbon", *cells(found["embodied_carbon"]))
-    console.print(table)
-    _show_savings(console, found, cells)
-    if "operating_points" in found:
-        _show_points(console, found["operating_points"])
-    if layers:
-        _show_layers(console, found)
-    for source, number in sources.items():
-        console.print(escape(f"[{number}] {source}"))
+    return table
 
 
-def _show_savings(console: Console, found: Mapping[str, Any], cells: Any) -> None:
+def _show_savings(console: Console, found: Mapping[str, Any], cells: _Cells) -> None:
     console.print(f"Against the exact 8-bit design in its leanest coding ({found['baseline']['coding'].replace('_', ' ')}):")
     table = _tables.figures("boundary", "saved %", "spread", "multipliers alone could save %", "share of multipliers and adders %")
     for name, title in TITLES.items():
@@ -185,19 +211,31 @@ def compared(machine: Accelerator, exact: Workload, plan: Any) -> dict[str, Any]
     return row
 
 
+NOTE = "The exact 8-bit design in its leanest coding; every figure with source and spread: --json, or `inexact net estimate`."
+
+
 def show_compared(rows: Sequence[Mapping[str, Any]]) -> None:
     """Print what `compared` found, a machine a column, as many machines side by side as the terminal has room for."""
     console = _tables.console()
-    columns = [_compared(row) for row in rows]
+    heads = max(len(name) for name in _compared(rows[0]))
     width = max(len(row["accelerator"]) for row in rows) + 2
-    beside = max(1, (console.width - max(map(len, columns[0])) - 2) // width)
+    beside = max(1, (console.width - heads - 2) // width)
     for start in range(0, len(rows), beside):
-        chosen = range(start, min(start + beside, len(rows)))
-        table = _tables.figures("exact 8 bit", *(rows[place]["accelerator"] for place in chosen))
-        for name in columns[0]:
-            table.add_row(name, *(columns[place][name] for place in chosen))
-        console.print(table)
-    console.print("The exact 8-bit design in its leanest coding; every figure with source and spread: --json, or `inexact net estimate`.")
+        console.print(_machines(rows[start : start + beside]))
+    console.print(NOTE)
+
+
+def export_compared(rows: Sequence[Mapping[str, Any]], file: Path | None) -> None:
+    """Write what `compared` found, all machines side by side."""
+    write_table(_machines(rows), file, note=NOTE)
+
+
+def _machines(rows: Sequence[Mapping[str, Any]]) -> Table:
+    columns = [_compared(row) for row in rows]
+    table = _tables.figures("exact 8 bit", *(row["accelerator"] for row in rows))
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
+    return table
 
 
 def _compared(row: Mapping[str, Any]) -> dict[str, str]:

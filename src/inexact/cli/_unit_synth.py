@@ -124,8 +124,8 @@ def as_json(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def show(rows: Sequence[dict[str, Any]]) -> None:
-    """Print the table, and what its figures hold under."""
+def table_of(rows: Sequence[dict[str, Any]]) -> Table:
+    """A unit a row, relative figures in brackets."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("unit", overflow="fold")
     several = len({row["silicon"].conditions.recipe for row in rows}) > 1
@@ -138,17 +138,22 @@ def show(rows: Sequence[dict[str, Any]]) -> None:
         ratio = {name: f" ({value:.2f})" for name, value in row["ratios"].items()}
         shown = [f"{figures[name].value:.4g}{ratio.get(name, '')}" for name in QUANTITIES]
         table.add_row(escape(row["spec"]), *([row["silicon"].conditions.recipe] if several else []), *shown)
+    return table
+
+
+def show(rows: Sequence[dict[str, Any]], table: Table) -> None:
+    """Print the table, and what its figures hold under."""
     console = _tables.console()
     console.print(table)
-    console.print(
-        "In brackets: relative to the exact unit of the same width and sign, or number format. Energy per operation, with glitches; "
-        "settled: without."
-    )
-    for row in rows:
-        if row["form"]:
-            console.print(escape(f"{row['spec']}: {row['form']}."))
-    for text in dict.fromkeys(_conditions(row["silicon"]) for row in rows):
-        console.print(escape(text))
+    console.print(escape(conditions_of(rows)))
+
+
+def conditions_of(rows: Sequence[dict[str, Any]]) -> str:
+    """What the figures hold under, a line each."""
+    brackets = "In brackets: relative to the exact unit of the same width and sign, or number format."
+    lines = [f"{brackets} Energy per operation, with glitches; settled: without."]
+    lines += [f"{row['spec']}: {row['form']}." for row in rows if row["form"]]
+    return "\n".join([*lines, *dict.fromkeys(_conditions(row["silicon"]) for row in rows)])
 
 
 def write_netlist(spec: str, setup: Setup, path: Path) -> None:

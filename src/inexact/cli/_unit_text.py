@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from inexact.cli import _tables
+from inexact.cli._exported import write_table
 from inexact.units.catalogue import conditions
 
 COLUMNS = ("spec", "energy", "MAE", "bias", "std", "MRED %", "WCE", "zero", "EP", "rank E")
@@ -53,16 +55,18 @@ def markdown() -> str:
     return "\n".join(lines)
 
 
-def list_table(shown: list[dict[str, Any]], total: int) -> None:
-    """Print units, a line each, and how many of `total` are not shown."""
+def list_table(shown: list[dict[str, Any]], total: int, *, file: Path | None = None) -> None:
+    """Print units, a line each, and how many of `total` are not shown; into a file too."""
     table = _table("units")
     for row in shown:
         table.add_row(*map(escape, cells(row)[:NARROW]))
     held = conditions()
-    _print(table, SILICON_LEGEND if held else LEGEND)
+    legend = SILICON_LEGEND if held else LEGEND
+    text = f"Silicon: {', '.join(held[name] for name in ('library', 'corner', 'recipe', 'tool', 'operands'))}." if held else ""
+    write_table(table, file, note=f"{legend}\n{text}".strip())
+    _print(table, legend)
     if held:
-        text = ", ".join(held[name] for name in ("library", "corner", "recipe", "tool", "operands"))
-        _tables.console().print(f"Silicon: {escape(text)}.", style="dim")
+        _tables.console().print(escape(text), style="dim")
     if len(shown) < total:
         _tables.console().print(f"{total - len(shown)} more of {total}: --limit 0 shows all, --where chooses.", style="dim")
 
@@ -73,11 +77,25 @@ def comparison_table(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         found = list(map(escape, cells(row)[:NARROW]))
         table.add_row(f"{found[0]} *" if row["front"] else found[0], *found[1:])
-    measured = all((row["cost"]["energy_pj"] or {"verified": True})["verified"] for row in rows)
-    _print(table, SILICON_LEGEND if measured else LEGEND)
+    _print(table, _legend(rows))
     wide = [row["spec"] for row in rows if row["sha256"] is None]
     if wide:
         _tables.console().print(f"Too wide for a table, from a million drawn pairs (WCE: the largest drawn): {escape(', '.join(wide))}.")
+
+
+def export_comparison(rows: list[dict[str, Any]], file: Path | None) -> None:
+    """Write the comparison, with a column of its own for what is unbeaten; nothing without a file."""
+    table = _table("")
+    table.add_column("unbeaten")
+    for row in rows:
+        table.add_row(*map(escape, cells(row)[:NARROW]), "yes" if row["front"] else "no")
+    note = "Unbeaten: none of the same width and coding is as good in energy, MAE, |bias|."
+    write_table(table, file, note=f"{_legend(rows)}\n{note}")
+
+
+def _legend(rows: list[dict[str, Any]]) -> str:
+    measured = all((row["cost"]["energy_pj"] or {"verified": True})["verified"] for row in rows)
+    return SILICON_LEGEND if measured else LEGEND
 
 
 def show_text(found: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from inexact.cli import _tables
+from inexact.cli._exported import TABLE
 from inexact.cli._group import Group
 from inexact.cli._network import progress_bar
 from inexact.cli._options import JSON
@@ -106,17 +107,21 @@ def show_accelerator(name: str, as_toml: bool, as_json: bool) -> None:
 @click.option("--data", default="fashion-mnist", show_default=True, help="Data set whose images the network takes.")
 @click.option("--input-shape", help="Of one input without the batch, as 3,224,224, in place of --data.")
 @click.option("--plan", help="Plan (TOML) or spec of a multiplier: also what it saves on each.")
+@TABLE
 @JSON
-def compare_accelerators(names: tuple[str, ...], network: str, data: str, input_shape: str | None, plan: str | None, as_json: bool) -> None:
+def compare_accelerators(
+    names: tuple[str, ...], network: str, data: str, input_shape: str | None, plan: str | None, table: Path | None, as_json: bool
+) -> None:
     """One network on several accelerators, exact 8 bit: time, energy, area, and how much of it multipliers are."""
     from inexact import hardware
-    from inexact.cli._estimate import compared, show_compared, workload_from
+    from inexact.cli._estimate import compared, export_compared, show_compared, workload_from
 
     machines = [hardware.load(name) for name in names]
     exact = workload_from(network, data, input_shape)
     chosen = None if plan is None else plan_of(plan)
     with progress_bar() as bar:
         rows = [compared(machine, exact, chosen) for machine in bar.track(machines, description="searching mappings")]
+    export_compared(rows, table)
     if as_json:
         click.echo(json.dumps({"network": network, "accelerators": rows}))
         return

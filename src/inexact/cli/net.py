@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 from inexact.cli import _tables
+from inexact.cli._exported import TABLE
 from inexact.cli._group import Group
 from inexact.cli._net_finetune import finetune_network
 from inexact.cli._net_train import train_exits, train_network
@@ -142,6 +143,7 @@ def evaluate_network(
 )
 @picture_option("Also write stacked bars by layer and component.")
 @click.option("--zigzag", type=click.Path(path_type=Path), metavar="FOLDER", help="Also write machine and layers as ZigZag's YAML.")
+@TABLE
 def estimate_network(
     *,
     network: str,
@@ -157,6 +159,7 @@ def estimate_network(
     carbon: float | None,
     picture: Path | None,
     zigzag: Path | None,
+    table: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -197,6 +200,7 @@ def estimate_network(
         from inexact.hardware import zigzag as exchange
 
         exchange.export(machine, planned, zigzag)
+    _estimate.export(result, table)
     if as_json:
         click.echo(json.dumps(result))
         return

@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
+from inexact.cli._exported import TABLE, write_table
 from inexact.cli._group import Group
 from inexact.cli._options import JSON, picture_option, seed_option
 from inexact.cli._unit_breed import evolve_units
 from inexact.cli._unit_catalogue import listed as listed_units
-from inexact.cli._unit_text import comparison_table, list_table, markdown, show_text
+from inexact.cli._unit_text import comparison_table, export_comparison, list_table, markdown, show_text
 from inexact.core.workload import CODINGS
 
 CLAIM_HELP = "What is claimed of the unit, as in mae=53; said when its table contradicts (repeatable)."
@@ -35,8 +36,16 @@ unit.add_command(evolve_units)
 @click.option("--where", metavar="EXPR", help="Only units for which this holds, as in 'mred<0.02 and zero_exact and energy<0.8'.")
 @click.option("--sort", metavar="EXPR", help="Least first: a figure such as energy, or an expression such as -mae*energy.")
 @click.option("--limit", type=click.IntRange(0), default=30, show_default=True, metavar="N", help="Lines of the table; 0 = all.")
+@TABLE
 def list_units(
-    as_json: bool, as_markdown: bool, of_functions: bool, of_floats: bool, where: str | None, sort: str | None, limit: int
+    as_json: bool,
+    as_markdown: bool,
+    of_functions: bool,
+    of_floats: bool,
+    where: str | None,
+    sort: str | None,
+    limit: int,
+    table: Path | None,
 ) -> None:
     """The catalogue: units of every technique with error metrics (uniform operands) and silicon figures of their own netlists.
 
@@ -48,6 +57,8 @@ def list_units(
         raise click.UsageError("--functions and --floats list different things; give one of them")
     if (where is not None or sort is not None) and (of_functions or of_floats or as_markdown):
         raise click.UsageError("--where and --sort look at multipliers and adders; leave --functions, --floats and --markdown away")
+    if table is not None and (of_functions or of_floats or as_markdown or as_json):
+        raise click.UsageError("--table is of multipliers and adders as shown; leave --functions, --floats, --markdown and --json away")
     if of_functions or of_floats:
         from inexact.cli import _float_facts as float_facts
         from inexact.cli import _function_facts as function_facts
@@ -66,7 +77,7 @@ def list_units(
     elif as_markdown:
         click.echo(markdown())
     else:
-        list_table(*listed_units(where, sort, limit or None))
+        list_table(*listed_units(where, sort, limit or None), file=table)
 
 
 @unit.command()
@@ -197,6 +208,7 @@ def import_unit(
 @click.option("--limit", default=120.0, show_default=True, metavar="SECONDS", help="Time limit of one synthesis.")
 @click.option("--cache/--no-cache", default=True, help="Keep results, and use those kept.")
 @click.option("--netlist", type=click.Path(path_type=Path), metavar="FILE.v", help="Also write the mapped netlist of the one unit given.")
+@TABLE
 @JSON
 def synth(  # noqa: PLR0917  one parameter an option
     specs: tuple[str, ...],
@@ -215,6 +227,7 @@ def synth(  # noqa: PLR0917  one parameter an option
     limit: float,
     cache: bool,
     netlist: Path | None,
+    table: Path | None,
     as_json: bool,
 ) -> None:
     """Area, delay, energy and leakage of the units SPECS from their own netlists, synthesised to standard cells.
@@ -246,14 +259,17 @@ def synth(  # noqa: PLR0917  one parameter an option
         synthesis.write_netlist(specs[0], setup, netlist)
     if as_json:
         click.echo(json.dumps(synthesis.as_json(rows)))
-    else:
-        synthesis.show(rows)
+    shown = synthesis.table_of(rows)
+    write_table(shown, table, note=synthesis.conditions_of(rows))
+    if not as_json:
+        synthesis.show(rows, shown)
 
 
 @unit.command()
 @click.argument("specs", nargs=-1, required=True)
+@TABLE
 @JSON
-def compare(specs: Sequence[str], as_json: bool) -> None:
+def compare(specs: Sequence[str], table: Path | None, as_json: bool) -> None:
     """Units side by side, cheapest first; those none of the same width and coding beats in energy, MAE and bias are marked."""
     from inexact.cli._unit_facts import compared
     from inexact.cli._unit_subject import resolve
@@ -261,5 +277,6 @@ def compare(specs: Sequence[str], as_json: bool) -> None:
     rows: list[dict[str, Any]] = compared([resolve(spec) for spec in specs])
     if as_json:
         click.echo(json.dumps({"units": rows}))
-    else:
+    export_comparison(rows, table)
+    if not as_json:
         comparison_table(rows)

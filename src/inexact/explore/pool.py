@@ -31,7 +31,7 @@ class Pool:
             raise DataError("data must hold at least one image; it is empty")
         labels = [labels for _, labels in found if labels is not None]
         if len(labels) != len(found):
-            raise DataError("a search needs labels: give batches of (inputs, labels)")
+            raise DataError("a search needs labels: give a data set of (input, label), a pair (inputs, labels) or batches of such pairs")
         return cls(images=torch.cat([images for images, _ in found]), labels=torch.cat(labels).to(torch.int64))
 
     def __len__(self) -> int:

@@ -59,7 +59,7 @@ class Geometry:
         if a[1] % self.groups or w[0] % self.groups:
             raise FormatError(f"groups must divide the channels, but groups={self.groups} does not divide {a[1]} inputs and {w[0]} outputs")
         if w[1] * self.groups != a[1]:
-            raise FormatError(f"weights must have C/groups = {a[1]}/{self.groups} input channels, not {w[1]}")
+            raise FormatError(f"the input must have {w[1] * self.groups} channels, which the weights take, not {a[1]}")
         if min(w[2], w[3]) < 1:
             raise FormatError(f"the kernel must be at least 1x1, not {w[2]}x{w[3]}")
         height, width = (self.extent(a[2 + i], w[2 + i], i) for i in range(2))

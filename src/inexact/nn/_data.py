@@ -1,9 +1,9 @@
-"""Reading whatever a user calls data: a tensor, a batch loader, a data set of (image, label)."""
+"""Reading whatever a user calls data: a tensor, a pair of inputs and labels, a batch loader, a data set of (image, label)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -15,10 +15,18 @@ Data = Tensor | Iterable[Any] | Dataset[Any]
 
 
 def batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """(inputs, labels or None) in batches: tensors and data sets are cut, loaders are taken as they come."""
+    """(inputs, labels or None) in batches: tensors, pairs of them and data sets are cut, loaders are taken as they come.
+
+    A tuple of two tensors is a pair when the second has one integer for each of the first; otherwise two batches of inputs.
+    """
     if isinstance(data, Tensor):
         for start in range(0, len(data), batch_size):
             yield data[start : start + batch_size], None
+        return
+    if _is_pair(data):
+        inputs, labels = data
+        for start in range(0, len(inputs), batch_size):
+            yield inputs[start : start + batch_size], labels[start : start + batch_size]
         return
     if isinstance(data, str) or not isinstance(data, Dataset | Iterable):
         raise DataError(f"data must be a tensor of inputs, a data set or batches, not {data!r}; data sets by name: zoo.data")
@@ -29,6 +37,13 @@ def batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None
         else:
             inputs, labels = item[0], item[1]
             yield torch.as_tensor(inputs), torch.as_tensor(labels)
+
+
+def _is_pair(data: Any) -> TypeGuard[tuple[Tensor, Tensor]]:
+    if not (isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor) for part in data)):
+        return False
+    inputs, labels = data
+    return labels.dim() == 1 and not labels.is_floating_point() and inputs.dim() > 1 and len(inputs) == len(labels)
 
 
 def first_inputs(data: Data, limit: int) -> Tensor:

@@ -95,7 +95,9 @@ def correct_answers(model: nn.Module, data: Data, *, batch_size: int = 250, prog
     try:
         for inputs, labels in batches(data, batch_size):
             if labels is None:
-                raise DataError("accuracy needs labels: give a data set of (input, label) or batches, as [(inputs, labels)]")
+                raise DataError(
+                    "accuracy needs labels: give a data set of (input, label), a pair (inputs, labels) or batches of such pairs"
+                )
             scores = model(inputs.to(device))
             if not isinstance(scores, Tensor) or scores.dim() != 2:
                 came = f"a tensor of shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__

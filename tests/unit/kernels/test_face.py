@@ -74,7 +74,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "dimensions": ({"a": codes(2, 5, 5)}, r"needs activations \[N, C, H, W\]"),
     "groups": ({"groups": 3}, "groups=3 does not divide 2 inputs and 3 outputs"),
     "no groups": ({"groups": 0}, "groups must be an integer of at least 1, not 0"),
-    "channels": ({"w": codes(3, 1, 3, 3)}, r"weights must have C/groups = 2/1 input channels, not 1"),
+    "channels": ({"w": codes(3, 1, 3, 3)}, "the input must have 1 channels, which the weights take, not 2"),
     "padding": ({"padding": -1}, "padding must be at least 0, not -1"),
     "one of four paddings": ({"padding": (0, 1, -2, 0)}, r"padding must be at least 0, not \(-2, 0\)"),
     "three paddings": ({"padding": (1, 1, 1)}, r"an integer, \(vertical, horizontal\) or \(top, bottom, left, right\), not \(1, 1, 1\)"),

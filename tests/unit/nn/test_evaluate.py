@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from inexact.core.errors import DataError
-from inexact.nn import evaluate
+from inexact.nn import batches, evaluate
 
 
 class Fixed(nn.Module):
@@ -39,6 +39,16 @@ def test_drop_counts_the_same_images() -> None:
     assert found.p_value == pytest.approx(1.0)
     assert found.correct.tolist() == [True] * 4 + [False, False, True, True]
     assert found.to_json()["n"] == 8
+
+
+def test_a_pair_is_inputs_with_their_labels() -> None:
+    images = torch.arange(12.0).reshape(4, 3)
+    pair = [(len(inputs), None if labels is None else labels.tolist()) for inputs, labels in batches((images, LABELS[:4]), 3)]
+    assert pair == [(3, [0, 1, 2]), (1, [0])]
+    two = [(len(inputs), labels) for inputs, labels in batches((images, images), 3)]
+    assert two == [(4, None), (4, None)]  # two batches of inputs
+    found = evaluate(nn.Linear(3, 3), (images, LABELS[:4]))
+    assert found.n == 4
 
 
 def test_labels_out_of_range() -> None:
