@@ -121,11 +121,12 @@ def export(found: Mapping[str, Any], file: Path | None) -> None:
     """Write the figures; sources below the table, in .csv beside each."""
     if file is not None:
         cells = _Cells(whole=file.suffix.lower() == ".csv")
-        table = _figures(found, cells)
+        table = _figures(found, cells, ("energy: ", "area: "))
         write_table(table, file, note="\n".join(cells.notes()))
 
 
-def _figures(found: Mapping[str, Any], cells: _Cells) -> Table:
+def _figures(found: Mapping[str, Any], cells: _Cells, parts: tuple[str, str] = ("  ", "  ")) -> Table:
+    """parts: what stands before the names of parts of the energy and of the area."""
     table = _tables.figures("figure", "value", "spread", "unit", "source")
     for name in ("cycles", "latency_ms"):
         table.add_row(name.removesuffix("_ms"), *cells(found[name]))
@@ -134,13 +135,13 @@ def _figures(found: Mapping[str, Any], cells: _Cells) -> Table:
     table.add_row("energy", *cells(found["energy_pj"]["total"]))
     for name, figure in found["energy_pj"]["by_component"].items():
         if figure["value"]:
-            table.add_row(f"  {name.replace('_', ' ')}", *cells(figure))
+            table.add_row(f"{parts[0]}{name.replace('_', ' ')}", *cells(figure))
     table.add_row("energy-delay product", *cells(found["energy_delay_product"]))
     table.add_row("efficiency", *cells(found["tops_per_watt"]))
     table.add_row("area", *cells(found["area_um2"]["total"]))
     for name, figure in found["area_um2"]["by_component"].items():
         if figure["value"]:
-            table.add_row(f"  {name.replace('_', ' ')}", *cells(figure))
+            table.add_row(f"{parts[1]}{name.replace('_', ' ')}", *cells(figure))
     if "embodied_carbon" in found:
         table.add_row("embodied carbon", *cells(found["embodied_carbon"]))
     return table

@@ -71,6 +71,7 @@ def test_sources_stand_beside_figures_or_below(tmp_path: Path) -> None:
     export(account, tmp_path / "a.md")
     rows = _rows(tmp_path / "a.csv")
     assert rows[0] == {"figure": "cycles", "value": "2", "spread": "1 … 3", "unit": "pJ", "source": "a book"}
+    assert [row["figure"] for row in rows[2:4]] == ["energy", "energy: dram"]
     assert rows[3]["source"] == "a book (unverified)"
     assert (tmp_path / "a.md").read_text(encoding="utf-8").endswith("\n[1] a book\n[2] a book (unverified)\n")
 
