@@ -57,6 +57,7 @@ def test_misspelt_names_are_told_near_ones() -> None:
             PlanError,
             r"plan must be a Plan or the spec of a unit, not int; a file is read by Plan.load",
         ),
+        (lambda: UNTYPED.approximate("lenet5", "exact"), PlanError, r"model must be an nn.Module, such as zoo.network.*, not 'lenet5'"),
         (lambda: UNTYPED.approximate(MODEL, "exact", calibrate=3), DataError, r"data must be a tensor of inputs, .*, not 3"),
         (lambda: UNTYPED.evaluate(MODEL, "mnist"), DataError, r"data must be .*, not 'mnist'; data sets by name: zoo.data"),
         (lambda: UNTYPED.evaluate(MODEL, IMAGES), DataError, r"accuracy needs labels: give .*, a pair \(inputs, labels\) or batches"),

@@ -178,7 +178,9 @@ def _check_reductions(net: ApproxModel, behind: dict[str, bool], lowest: dict[st
 
 
 def _check_model(model: nn.Module) -> None:
-    if not isinstance(model, nn.Module) or isinstance(model, ApproxModel):
+    if not isinstance(model, nn.Module):
+        raise PlanError(f"model must be an nn.Module, such as zoo.network('lenet5') or one of your own, not {model!r}")
+    if isinstance(model, ApproxModel):
         raise PlanError("model must be the float32 network; a plan cannot be applied on top of another")
     if isinstance(model, torch.jit.ScriptModule):
         raise PlanError("model must be an nn.Module whose layers can be replaced; a ScriptModule hides them: give what it was made from")

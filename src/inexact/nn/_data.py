@@ -29,7 +29,9 @@ def batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None
             yield inputs[start : start + batch_size], labels[start : start + batch_size]
         return
     if isinstance(data, str) or not isinstance(data, Dataset | Iterable):
-        raise DataError(f"data must be a tensor of inputs, a data set or batches, not {data!r}; data sets by name: zoo.data")
+        raise DataError(
+            f"data must be a tensor of inputs, a pair (inputs, labels), a data set or batches, not {data!r}; data sets by name: zoo.data"
+        )
     loader: Iterable[Any] = DataLoader(data, batch_size=batch_size) if isinstance(data, Dataset) else data
     for item in loader:
         if isinstance(item, Tensor):

@@ -193,9 +193,11 @@ class Rule:
         if self.format.b_grid is not None and not isinstance(self.format, MixedFormat) and self.coding != "sign_magnitude":
             raise PlanError(f"{self.precision} codes weights in sign and magnitude: use coding 'sign_magnitude', not {self.coding!r}")
         if unit.signed != (self.coding == "signed"):
-            needed = "signed" if self.coding == "signed" else "unsigned"
+            if unit.signed:
+                raise PlanError(f"coding {self.coding!r} needs a unit for unsigned operands; {unit.spec} is signed: use coding 'signed'")
             raise PlanError(
-                f"coding {self.coding!r} needs a unit for {needed} operands; {unit.spec} is {'signed' if unit.signed else 'unsigned'}"
+                f"coding 'signed' needs a unit for signed operands; {unit.spec} is unsigned: use coding 'sign_magnitude' or 'unsigned', or "
+                "make the unit signed by sign_magnitude(multiplier=…)"
             )
         fitting = {(a_bits, b_bits)}
         if self.coding == "sign_magnitude":

@@ -87,7 +87,10 @@ def as_table(array: NDArray[np.generic], width: tuple[int, int], name: str) -> T
     """`array` as int32 table, or FormatError that says what does not fit."""
     shape = (1 << width[0], 1 << width[1])
     if array.shape != shape:
-        raise FormatError(f"a table for width {width[0]}x{width[1]} must have shape {shape}, but {name} has {array.shape}")
+        fitting = tuple(size.bit_length() - 1 for size in array.shape)
+        is_table = array.ndim == 2 and min(fitting) > 0 and array.shape == (1 << fitting[0], 1 << fitting[1])
+        other = f"; its width is {fitting}" if is_table else ""
+        raise FormatError(f"a table for width {width[0]}x{width[1]} must have shape {shape}, but {name} has {array.shape}{other}")
     if array.dtype.kind not in "iu":
         raise FormatError(f"a table must hold integers, but {name} holds {array.dtype}")
     wide = array.astype(np.int64)

@@ -98,8 +98,10 @@ def test_width_mismatch() -> None:
 
 
 def test_unsigned_unit_under_signed_coding() -> None:
-    with pytest.raises(PlanError, match="coding 'signed' needs a unit for signed operands; drum"):
+    with pytest.raises(PlanError, match=r"drum\(k=4\) is unsigned: use coding 'sign_magnitude' or 'unsigned', or make the unit signed"):
         Rule(multiplier="drum(k=4)", coding="signed")
+    with pytest.raises(PlanError, match=r"needs a unit for unsigned operands; exact\(signed=true\) is signed: use coding 'signed'"):
+        Rule(multiplier="exact(signed=true)", coding="unsigned")
 
 
 def test_sign_magnitude_takes_a_narrower_unit() -> None:

@@ -85,8 +85,10 @@ def test_unequal_width(tmp_path: Path) -> None:
     table = np.arange(256 * 16).reshape(256, 16)
     unit = units.from_table(table, signed=False, width=(8, 4))
     assert int(unit(200, 15)) == 200 * 16 + 15
-    with pytest.raises(FormatError, match=r"a table for width 8x8 must have shape \(256, 256\), but the given array has \(256, 16\)"):
+    with pytest.raises(FormatError, match=r"\(256, 256\), but the given array has \(256, 16\); its width is \(8, 4\)$"):
         units.from_table(table, signed=False)
+    with pytest.raises(FormatError, match=r"a table for width 8x8 must have shape \(256, 256\), but the given array has \(255, 16\)$"):
+        units.from_table(table[1:], signed=False)
 
 
 @pytest.mark.parametrize(
