@@ -51,6 +51,8 @@ MAILS = [
     *(("drum(k=4)", "sign_magnitude", NETWORK, part) for part in PARTS),
     *((unit, "unsigned", SHARED, "all") for unit in ("trunc(cut=8)", "mul8u_1AGV")),
     *((unit, "magnitudes", NETWORK, "all") for unit in ("mitchell", "kulkarni")),
+    ("trunc(cut=8)", "unsigned", f"equalisation + {FOUR}", "all"),
+    *((unit, "unsigned", f"equalisation + ranges + {FOUR}", "all") for unit in COLUMNS),
 ]
 
 out, name, count, tables, wanted = (sys.argv[1:] + ["recovery.jsonl", "lenet5", "300", "", ""][len(sys.argv) - 1 :])[:5]
