@@ -1,6 +1,6 @@
 """Approximation-aware fine-tuning: what it leaves of each unit's drop, under the better coding and correction of each.
 
-Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [unit ...]
+Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [unit, or 'unit | coding | recovery' ...]
 Images are those of Fashion-MNIST; `minilm` reads the mails of SpamAssassin, and trains by AdamW at a rate that suits transformers;
 `mobilenetv2s` trains by AdamW too.
 Drops are against the exact 8-bit network on the same test images, in points, with paired 95 % intervals. Training and the choice of the
@@ -26,6 +26,7 @@ OF_NETWORKS = {
     "mobilenetv2s": f"finetune(epochs={{epochs}},batch=32,optimizer=adam,rate=0.001,{LOSS})",
 }
 COLUMN, GAIN, RANGES = "shared_column", "bias_correction(gain=true)", "ranges"
+SHARED = "ranges + shared_column(gain=true,target=network)"
 CASES = {
     "mul8u_JV3": ("unsigned", COLUMN),
     "drum(k=3)": ("sign_magnitude", RANGES),
@@ -42,12 +43,26 @@ CASES = {
 }
 """Coding and correction that lost least on 2,000 validation images, most difficult unit first."""
 
+# magnitudes: symmetric codes of both operands, whose magnitudes the unit multiplies, so that activations of both signs keep zero at code 0
+DEEPER = CASES | {
+    **dict.fromkeys(("mul8u_JV3", "mul8u_1AGV", "mul8u_17KS", "trunc(cut=9)", "trunc(cut=8)"), ("unsigned", SHARED)),
+    **dict.fromkeys(("drum(k=3)", "drum(k=4)", "mul8u_L40", "mul8u_1CMB"), ("magnitudes", RANGES)),
+}
+"""Those of `mobilenetv2s`, whose projections have no ReLU behind them."""
+
 
 def unit_of(name: str, tables: dict[str, np.ndarray]) -> str | ix.units.Multiplier | None:
     """The unit a name stands for; None for a table that is not at hand."""
     if not name.startswith("mul8u_"):
         return name
     return ix.units.from_table(tables[name].astype(np.int32), signed=False) if name in tables else None
+
+
+def plan_of(unit: str | ix.units.Multiplier, coding: str, recovery: str) -> ix.Plan:
+    """The unit in all layers."""
+    if coding == "magnitudes":
+        unit, coding = ix.units.get(f"sign_magnitude(multiplier={ix.units.get(unit).spec})"), "signed"
+    return ix.Plan(multiplier=unit, coding=coding, recovery=recovery)
 
 
 def main() -> None:
@@ -66,13 +81,15 @@ def main() -> None:
     print(f"{name}: exact 8-bit top-1 {exact.top1:.2f} % on {exact.n} images; drops in points against it [95 %]")
     print("| unit | coding | correction | before training | after | top-1 % | epoch kept | seconds of training |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for case in given[6:] or CASES:
-        (coding, recovery), unit = CASES[case], unit_of(case, tables)
+    cases = DEEPER if name == "mobilenetv2s" else CASES
+    for case in given[6:] or cases:
+        called, *chosen = case.split(" | ")
+        (coding, recovery), unit = chosen or cases[called], unit_of(called, tables)
         if unit is None:
             continue
         done = folder / f"{name}-{case}.json"
         if not done.exists():
-            plan = ix.Plan(multiplier=unit, coding=coding, recovery=recovery)
+            plan = plan_of(unit, coding, recovery)
             net = ix.recover(ix.approximate(model, plan, calibrate=calibration), data=calibration)
             outcome = run_finetune(
                 net,
@@ -83,15 +100,13 @@ def main() -> None:
                 checkpoint=done.with_suffix(".checkpoint"),
                 resume=True,
             )
-            before, after = (ix.evaluate(found, images, reference_int8=exact).to_json() for found in (net, outcome.net))
+            before, after = (ix.evaluate(part, images, reference_int8=exact).to_json() for part in (net, outcome.net))
             result = {"before": before, "after": after, "kept": outcome.kept, "seconds": outcome.seconds, "stopped": outcome.stopped}
             write_text(done, json.dumps(result))
         result = json.loads(done.read_text())
-        cells = [
-            "{drop_int8:.2f} [{0:.2f}, {1:.2f}]".format(*found["drop_int8_ci"], **found) for found in (result["before"], result["after"])
-        ]
+        cells = ["{drop_int8:.2f} [{0:.2f}, {1:.2f}]".format(*part["drop_int8_ci"], **part) for part in (result["before"], result["after"])]
         top1 = f"{result['after']['top1']:.2f} | {result['kept']} | {result['seconds']:.0f} |"
-        print(f"| `{case}` | {coding} | `{recovery}` |", " | ".join(cells), "|", top1, flush=True)
+        print(f"| `{called}` | {coding} | `{recovery}` |", " | ".join(cells), "|", top1, flush=True)
 
 
 main()
