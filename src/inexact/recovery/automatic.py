@@ -22,6 +22,7 @@ LADDER = (
     "weight_tuning(weighted=true) + bias_correction(gain=true,target=network)",
     "shared_column(gain=true,target=network)",
     "control_variate(gain=true,target=network)",
+    "ranges + shared_column(gain=true,target=network)",
     "control_variate(columns=4,gain=true,target=network)",
     "ranges + reconstruction",
 )
