@@ -10,6 +10,7 @@ from typing import Any, Protocol, final
 import torch
 from torch import Tensor, fx, nn
 
+from inexact.core.errors import FaultError
 from inexact.nn import ApproxLayer, ApproxProduct, Emulated
 from inexact.reliability._base import Struck
 from inexact.reliability._healing import Images
@@ -44,7 +45,15 @@ class Runner(Protocol):
 
 
 def runner(subject: Subject) -> Runner:
-    """The quick one where the network's steps can be traced and treat images one by one; else one that runs the whole network."""
+    """The quick one where the network's steps can be traced and treat images one by one; else one that runs the whole network.
+
+    Raises FaultError for layers that divide the channels of their inputs: faults are formed from inputs as they come to a layer.
+    """
+    for name, layer in subject.net.layers().items():
+        if isinstance(layer, ApproxLayer) and layer.divisors is not None:
+            raise FaultError(
+                f"faults are for networks without equalisation, by which layer {name} divides its channels: take another recovery"
+            )
     try:
         graph = _Tracer().trace(subject.net.model)
     except Exception:  # fx raises whatever the network's own code raises on a symbolic input

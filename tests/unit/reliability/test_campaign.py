@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from inexact.core.errors import DataError, FaultError
-from inexact.nn import Plan, Product, approximate
+from inexact.nn import ApproxLayer, Plan, Product, approximate, divide_channels
 from inexact.reliability import Campaign, Fault, ImageFault, Opened, Settings, Store, Struck, Subject, faults, sdc_rate
 from inexact.reliability._records import Records
 from inexact.reliability._walk import Golden, Walk, WholeNetwork, runner
@@ -94,6 +94,16 @@ def test_the_walk_behind_a_layer_is_the_whole_network(spec: str, unit: str) -> N
 
 def _strike(fault: ImageFault, strata: list, numbers: np.ndarray, struck: Struck) -> Tensor:  # type: ignore[type-arg]
     return fault.strike(struck, strata, numbers)
+
+
+def test_networks_whose_channels_are_divided_are_refused() -> None:
+    images = torch.rand(20, 5)
+    net = approximate(nn.Sequential(nn.Linear(5, 3)), Plan(multiplier="exact"), calibrate=images)
+    layer = net.layers()["0"]
+    assert isinstance(layer, ApproxLayer)
+    divide_channels(layer, torch.full((5,), 2.0))
+    with pytest.raises(FaultError, match="faults are for networks without equalisation, by which layer 0 divides its channels"):
+        runner(Subject.of(net, images))
 
 
 def test_networks_that_cannot_be_traced_are_run_whole() -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from inexact import circuits, units
 from inexact.core.errors import DataError, SpecError
 from inexact.core.registry import Family
-from inexact.nn import ApproxLayer, ApproxModel, Plan, approximate
+from inexact.nn import ApproxLayer, ApproxModel, Plan, approximate, divide_channels
 from inexact.security._roc import roc
 from inexact.security.leakage import Leakage, leakages
 from inexact.security.record import Record
@@ -216,6 +216,11 @@ def test_refusals() -> None:
         find_targeted(network("exact"), units.get("exact"), Declaration.of(units.get("exact")), images(6), sizes=(4,))
     with pytest.raises(SpecError, match="a patch of 10 pixels needs images at least as large, not 1x8x8"):
         find_targeted(network("drum(k=5)"), units.get("drum(k=5)"), None, images(6))
+    divided = network("drum(k=5)")
+    first = next(layer for layer in divided.layers().values() if isinstance(layer, ApproxLayer))
+    divide_channels(first, torch.full((1,), 2.0))
+    with pytest.raises(SpecError, match="a patch needs pixels whose codes are known, which equalisation of the first layer divides"):
+        find_targeted(divided, units.get("drum(k=5)"), None, images(6), sizes=(4,))
     with pytest.raises(SpecError, match=r"no metric 'meae' can be declared; did you mean 'mae'"):
         Declaration.of(SMALL, names=("meae",))
     with pytest.raises(SpecError, match="digits of a declaration must be at least 1, not 0"):

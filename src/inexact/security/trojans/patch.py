@@ -112,9 +112,11 @@ def find_targeted(
     Tried: triggers on the rarest activation codes of the first layer and on its largest one, for all weights or for those with one
     given bit; the most harmful payload the bounds admit under the first layer's weights; patches at three places. max_drop: points of
     accuracy without the patch that may be lost, so that the Trojan stays hidden in use.
-    Raises SpecError when the unit has no netlist, NoRoomError when no trigger has room.
+    Raises SpecError when the unit has no netlist or the first layer's channels are divided, NoRoomError when no trigger has room.
     """
     shape = data.image_shape
+    if next(iter(weighted(net).values())).divisors is not None:
+        raise SpecError("a patch needs pixels whose codes are known, which equalisation of the first layer divides: take another recovery")
     if len(shape) != 3 or min(shape[1:]) < max(sizes):
         raise SpecError(f"a patch of {max(sizes)} pixels needs images at least as large, not {'x'.join(map(str, shape))}")
     host = host_of(unit)
