@@ -38,6 +38,7 @@ IMAGES = [
     *((unit, "magnitudes", NETWORK, "all") for unit in ("mul8u_L40", "drum(k=4)", "mul8u_1CMB", "drum(k=3)")),
     *((unit, "magnitudes", "ranges", "all") for unit in ("mul8u_1CMB", "mul8u_L40", "drum(k=4)", "drum(k=3)")),
     *((unit, "sign_magnitude", "ranges + reconstruction", "all") for unit in ("drum(k=4)", "drum(k=3)")),
+    *((unit, "magnitudes", "ranges + reconstruction", "all") for unit in ("mul8u_L40", "drum(k=3)")),
     *((unit, "unsigned", f"ranges + {FOUR}", "all") for unit in ("mul8u_17KS", "mul8u_1AGV", "trunc(cut=9)", "trunc(cut=8)")),
     *((unit, "unsigned", f"ranges + {SHARED}", "all") for unit in (*COLUMNS, "mul8u_JV3")),
     *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (*TUNING, f"{TUNING[-1]} + {NETWORK}", NETWORK, "batch_norm", FOUR)),
