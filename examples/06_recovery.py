@@ -41,6 +41,8 @@ IMAGES = [
     *((unit, "magnitudes", "ranges + reconstruction", "all") for unit in ("mul8u_L40", "drum(k=3)")),
     *((unit, "unsigned", f"ranges + {FOUR}", "all") for unit in ("mul8u_17KS", "mul8u_1AGV", "trunc(cut=9)", "trunc(cut=8)")),
     *((unit, "unsigned", f"ranges + {SHARED}", "all") for unit in (*COLUMNS, "mul8u_JV3")),
+    *((unit, "unsigned", f"equalisation + ranges{more}", "all") for unit in ("mul8u_JV3", *COLUMNS) for more in (f" + {SHARED}", "")),
+    ("mul8u_JV3", "sign_magnitude", "equalisation + ranges", "all"),
     *(("trunc(cut=8)", "sign_magnitude", method, "all") for method in (*TUNING, f"{TUNING[-1]} + {NETWORK}", NETWORK, "batch_norm", FOUR)),
     *(("drum(k=4)", "sign_magnitude", method, "all") for method in (*TUNING, "batch_norm", "reconstruction")),
     *(("mul8u_L40", "sign_magnitude", method, "all") for method in (*TUNING, "reconstruction")),

@@ -20,13 +20,17 @@ LADDER = (
     "bias_correction(gain=true,target=network)",
     "ranges",
     "weight_tuning(weighted=true) + bias_correction(gain=true,target=network)",
+    "equalisation + ranges",
     "shared_column(gain=true,target=network)",
     "control_variate(gain=true,target=network)",
     "ranges + shared_column(gain=true,target=network)",
+    "equalisation + ranges + shared_column(gain=true,target=network)",
     "control_variate(columns=4,gain=true,target=network)",
+    "equalisation + ranges + control_variate(columns=4,gain=true,target=network)",
     "ranges + reconstruction",
 )
-"""What `choose` tries, in order: what costs the array nothing, then columns of it, then the one that takes longest to find."""
+"""What `choose` tries, in order: what costs the array nothing, the factors of channels of the quantiser last; then columns of the array,
+each number of them without such factors first; then the one that takes longest to find."""
 
 
 @final

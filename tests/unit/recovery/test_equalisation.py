@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from inexact.core.errors import PlanError
-from inexact.nn import ApproxLayer, ApproxModel, Plan, approximate, planned_workload, workload
+from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, evaluate, planned_workload, workload
 from inexact.recovery import recover
+from inexact.recovery.automatic import LADDER, choose
 
 CHANNELS = torch.tensor([1.0, 0.5, 30.0, 2.0, 0.1, 1.0])
 ROWS = torch.randn(64, 7, 6, generator=torch.Generator().manual_seed(1)) * CHANNELS
@@ -159,3 +160,18 @@ def test_transposed_convolutions_are_refused() -> None:
         PlanError, match="equalisation is not for transposed convolutions, of which layer 0 is one: give it another recovery"
     ):
         recover(net, "equalisation", data=IMAGES)
+
+
+def test_the_ladder_comes_to_it_where_one_channel_sets_the_range() -> None:
+    rows = ROWS[:, 0]
+    model = dense()
+    with torch.no_grad():
+        model[0].weight /= CHANNELS  # type: ignore[index]
+        labels = model(rows).argmax(1)
+    net = approximate(model, Plan({"0": "trunc(cut=8)"}), calibrate=rows)
+    exact = evaluate(approximate(model, Plan({"0": Rule(precision="int16")}), calibrate=rows), [(rows, labels)])
+    ladder = LADDER[LADDER.index("ranges") : LADDER.index("equalisation + ranges") + 1 : 2]
+    found = choose(net, exact, calibration=rows, decide=[(rows, labels)], max_drop=5, ladder=ladder)
+    assert [trial.recovery for trial in found.trials] == ["ranges", "equalisation + ranges"]
+    assert found.trials[0].drop > 10
+    assert found.met

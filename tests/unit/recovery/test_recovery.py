@@ -9,9 +9,9 @@ from torch import nn
 
 from inexact import units
 from inexact.core.errors import PlanError, UnknownNameError
-from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, evaluate
+from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, evaluate, planned_columns
 from inexact.recovery import recover, recoveries
-from inexact.recovery.automatic import choose
+from inexact.recovery.automatic import LADDER, choose
 
 
 def network() -> nn.Module:
@@ -126,3 +126,17 @@ def test_recoveries_that_the_plan_refuses_are_left_out_of_the_ladder() -> None:
     assert [trial.recovery for trial in found.trials] == ["bias_correction"]
     with pytest.raises(PlanError, match="ranges in layer 0 needs integers of one width and scale"):
         choose(net, exact, calibration=X, decide=[(X, labels)], max_drop=0, ladder=("ranges",))
+
+
+def test_the_ladder_goes_from_cheap_to_dear_in_hardware() -> None:
+    """Columns, then factors of channels; the last rung, which takes longest to find, costs the array nothing."""
+
+    def price(spec: str) -> tuple[int, bool]:
+        found = planned_columns(spec)
+        return found.shared + found.factors, "equalisation" in spec
+
+    prices = [price(spec) for spec in LADDER[:-1]]
+    assert prices == sorted(prices)
+    assert prices.count((0, True)) == prices.count((1, True)) == prices.count((4, True)) == 1
+    assert LADDER[-1] == "ranges + reconstruction"
+    assert len({recoveries.get(spec).spec for spec in LADDER}) == len(LADDER)
