@@ -20,9 +20,9 @@ from inexact.core.errors import SpecError
 from inexact.core.files import ensure_folder, write_text
 
 if TYPE_CHECKING:
+    from inexact.metrics import Mean
     from inexact.nn import ApproxModel
     from inexact.report.curves import Curve
-    from inexact.security._intervals import Mean
 
 Step = Callable[[int, int], None]
 

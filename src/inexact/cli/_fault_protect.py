@@ -89,7 +89,7 @@ def _voted(one: Any) -> dict[str, Any]:
         "unit": one.unit,
         "loss_without_fault": _interval(one.without),
         "faults": one.faults,
-        "mean_loss": {"points": one.mean, "ci": list(one.mean_ci) if one.faults > 1 else None},
+        "mean_loss": {"points": one.mean.mean, "ci": one.mean.to_json()["ci"]},
         "worst_loss": one.worst,
         "area": one.area.to_json(),
         "area_percent": one.percent,

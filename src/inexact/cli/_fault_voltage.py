@@ -19,7 +19,7 @@ from inexact.core.files import write_text
 
 if TYPE_CHECKING:
     from inexact.nn import ApproxModel
-    from inexact.reliability._voltage_sweep import ArrayPoint, MemoryPoint
+    from inexact.reliability import ArrayPoint, MemoryPoint
     from inexact.report.curves import Panel
     from inexact.zoo import Dataset
 
@@ -110,8 +110,7 @@ def _points(
     net: ApproxModel, images: Dataset, machine: Any, part: str, places: Sequence[float], options: Mapping[str, Any], show: Any
 ) -> Sequence[MemoryPoint | ArrayPoint]:
     from inexact import nn
-    from inexact.reliability import faults
-    from inexact.reliability._voltage_sweep import ArraySettings, array_sweep, memory_sweep
+    from inexact.reliability import ArraySettings, array_sweep, faults, memory_sweep
     from inexact.reliability.sram_voltage import SramVoltage
 
     workload = nn.workload(net)

@@ -1,9 +1,10 @@
-"""Confidence intervals of accuracies and of accuracy differences on the same images."""
+"""Confidence intervals: of shares, of their differences, paired on the same images or independent, and of means of repetitions."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +33,26 @@ class PairedDifference:
     only_candidate: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """The mean of `n` independent repetitions and its interval (Student's t), which is infinite for one repetition."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object; an infinite interval is null."""
+        known = math.isfinite(self.low)
+        return {"mean": self.mean, "ci": [self.low, self.high] if known else None, "n": self.n}
+
+    def shown(self, digits: int = 1) -> str:
+        """As "12.4 [10.1, 14.7]"."""
+        interval = f" [{self.low:.{digits}f}, {self.high:.{digits}f}]" if math.isfinite(self.low) else " (one repetition)"
+        return f"{self.mean:.{digits}f}{interval}"
+
+
 def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson score interval (low, high) in 0..1 of a proportion, of whole or effective numbers; close to its nominal coverage also near 0,
     near 1 and for few images.
@@ -43,7 +64,7 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float,
     """
     if n < 1 or not 0 <= successes <= n:
         raise DataError(f"successes must be 0..n with n >= 1, not {successes} of {n}; evaluate at least one image")
-    z = _quantile(confidence)
+    z = normal_quantile(confidence)
     share, correction = successes / n, z * z / n
     centre = (share + correction / 2) / (1 + correction)
     half = z / (1 + correction) * math.sqrt(share * (1 - share) / n + correction / (4 * n))
@@ -83,7 +104,7 @@ def paired_difference(correct_reference: ArrayLike, correct_candidate: ArrayLike
     only_candidate = int(np.count_nonzero(candidate & ~reference))
     smoothed = (only_reference + 1) / (n + 2), (only_candidate + 1) / (n + 2)
     centre = smoothed[0] - smoothed[1]
-    half = _quantile(confidence) * math.sqrt((sum(smoothed) - centre**2) / (n + 2))
+    half = normal_quantile(confidence) * math.sqrt((sum(smoothed) - centre**2) / (n + 2))
     return PairedDifference(
         drop=(only_reference - only_candidate) / n,
         low=max(-1.0, centre - half),
@@ -95,20 +116,47 @@ def paired_difference(correct_reference: ArrayLike, correct_candidate: ArrayLike
     )
 
 
+def mean_of(values: ArrayLike, confidence: float = 0.95) -> Mean:
+    """Mean of independent repetitions [n] with its interval by Student's t over them. Raises DataError for no values.
+
+    Reference: Student, "The probable error of a mean", Biometrika 6(1), 1908, doi:10.1093/biomet/6.1.1
+    """
+    array = np.asarray(values, np.float64)
+    if array.size == 0:
+        raise DataError("a mean needs at least one repetition; there is none")
+    centre, n = float(array.mean()), int(array.size)
+    half = math.inf if n == 1 else _student_quantile(confidence, n - 1) * float(array.std(ddof=1)) / math.sqrt(n)
+    return Mean(mean=centre, low=centre - half, high=centre + half, n=n)
+
+
+def normal_quantile(confidence: float) -> float:
+    """Standard deviations of a normal variable on either side of its mean that hold a share `confidence` of it: 1.96 for 0.95.
+
+    Raises DataError unless 0 < confidence < 1.
+    """
+    from scipy.special import ndtri
+
+    return float(ndtri(_upper(confidence)))
+
+
+def _student_quantile(confidence: float, freedom: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, _upper(confidence)))
+
+
+def _upper(confidence: float) -> float:
+    if not 0 < confidence < 1:
+        raise DataError(f"confidence must lie between 0 and 1, as 0.95, not {confidence!r}")
+    return (1 + confidence) / 2
+
+
 def _mcnemar(first: int, second: int) -> float:
     if first + second == 0:
         return 1.0
     from scipy import stats  # half a second to import, and only tests of accuracy need it
 
     return float(stats.binomtest(first, first + second, 0.5).pvalue)
-
-
-def _quantile(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence must lie between 0 and 1, as 0.95, not {confidence!r}")
-    from scipy.special import ndtri
-
-    return float(ndtri((1 + confidence) / 2))
 
 
 def _flags(name: str, values: ArrayLike) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inexact import circuits
 from inexact.core.errors import SpecError
+from inexact.metrics.statistics import normal_quantile
 from inexact.units import Adder, Multiplier
 
 Floats = NDArray[np.float64]
@@ -47,7 +48,6 @@ _MEANS = ("error_probability", "sum", "mae", "mse", "relative", "relative_all", 
 _BLOCK_PAIRS = 1 << 24
 _ZERO_PAIRS = 1 << 16
 _LEAST = 16
-_NORMAL_95 = 1.959963984540054
 
 
 @final
@@ -222,7 +222,7 @@ def _profile(unit: Multiplier | Adder, means: Floats, peaks: tuple[float, float]
     values = {name: m[source.get(name, name)] / normaliser.get(name, 1.0) for name in direct}
     intervals: dict[str, tuple[float, float]] = {}
     if errors is not None:
-        half = dict(zip(_MEANS, (_NORMAL_95 * errors).tolist(), strict=True))
+        half = dict(zip(_MEANS, (normal_quantile(0.95) * errors).tolist(), strict=True))
         for name in direct:
             share = name in {"error_probability", "pred_2pct"}
             # where no drawn pair was an exception, at most 3 / n of all pairs are, with 95 % confidence (rule of three)

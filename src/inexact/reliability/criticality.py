@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
@@ -14,7 +13,7 @@ from torch import nn
 from inexact import hardware
 from inexact.circuits import stuck_at
 from inexact.core.errors import FaultError
-from inexact.metrics import paired_difference
+from inexact.metrics import mean_of, paired_difference
 from inexact.nn import ApproxModel, Data, correct_answers
 from inexact.reliability._broken import ElementFault, check_layer, placements, with_broken_element, with_stuck_unit
 from inexact.reliability._stuck_tables import register_bits
@@ -54,10 +53,8 @@ class CriticalityMap:
         """Mean loss in points over all faults of the map, each as likely, with its 95 % interval over images. kept: bool [rows], rows whose
         faults cost nothing, as they are protected."""
         lost = self.lost if kept is None else np.where(kept[:, None, None], 0, self.lost)
-        of_image = lost.mean((0, 1))
-        half = 1.96 * float(of_image.std(ddof=1)) / math.sqrt(len(of_image))
-        mean = float(of_image.mean())
-        return 100 * mean, 100 * (mean - half), 100 * (mean + half)
+        found = mean_of(100 * lost.mean((0, 1)))
+        return found.mean, found.low, found.high
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, rounded to a hundredth of a point."""

@@ -14,7 +14,7 @@ from inexact.circuits.cells import library
 from inexact.core.errors import FaultError
 from inexact.core.estimate import Estimate
 from inexact.hardware import element_cost
-from inexact.metrics import PairedDifference, paired_difference
+from inexact.metrics import Mean, PairedDifference, mean_of, paired_difference
 from inexact.nn import ApproxModel, Data, correct_answers, sharing_copy
 from inexact.reliability._broken import check_layer
 from inexact.reliability.criticality import CriticalityMap
@@ -104,14 +104,14 @@ class VotedLoss:
     """A voted multiplier under random stuck nets of its replicas, one replica broken in every multiplier of the network at a time.
 
     without: against the exact unit without redundancy, no fault. mean, worst: loss in points against that unit too, over `faults`; mean
-    weighs replicas by their number of nets. area: um2 of one multiplier with its voter, percent: of the exact one's.
+    weighs replicas by their number of nets, its interval is over faults. area: um2 of one multiplier with its voter, percent: of the exact
+    one's.
     """
 
     unit: str
     without: PairedDifference
     faults: int
-    mean: float
-    mean_ci: tuple[float, float]
+    mean: Mean
     worst: float
     area: Estimate
     percent: float
@@ -166,18 +166,15 @@ def _drawn(design: tuple[str, ...], count: int, seed: int) -> list[tuple[int, st
 
 def _loss(design: tuple[str, ...], lost: NDArray[np.int8], without: PairedDifference, exact: str) -> VotedLoss:
     of_fault = 100 * lost.mean(1)
-    half = 1.96 * float(of_fault.std(ddof=1)) / np.sqrt(len(of_fault)) if len(of_fault) > 1 else float("inf")
     area = sum(element_cost(spec).multiplier.area for spec in design)
     if len(design) == 3:
         area += voter_area() * product_word(multipliers.get(design[0]))[0]
-    mean = float(of_fault.mean())
     cost = element_cost(design[0])
     return VotedLoss(
         unit=" + ".join(design),
         without=without,
         faults=len(of_fault),
-        mean=mean,
-        mean_ci=(mean - half, mean + half),
+        mean=mean_of(of_fault),
         worst=float(of_fault.max()),
         area=Estimate(value=area, unit="um2", source=f"{cost.source}; voter by cell areas of {library().label}", node="45 nm"),
         percent=100 * area / element_cost(exact).multiplier.area,

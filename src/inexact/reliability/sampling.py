@@ -9,10 +9,9 @@ from typing import final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
 from inexact.core.errors import FaultError
-from inexact.metrics import wilson
+from inexact.metrics import normal_quantile, wilson
 
 ALLOCATIONS = ("proportional", "neyman")
 PSEUDO = 2.0
@@ -38,14 +37,14 @@ def sample_size(population: int, margin: float, confidence: float, share: float 
     check_precision(margin, confidence)
     if population < 1:
         raise FaultError(f"a sample must be drawn from at least one fault, not from {population}")
-    t = round(float(ndtri((1 + confidence) / 2)), 3)
+    t = round(normal_quantile(confidence), 3)
     return math.ceil(population / (1 + margin**2 * (population - 1) / (t**2 * share * (1 - share))))
 
 
 def least_sample(margin: float, confidence: float) -> int:
     """Faults without which no Wilson interval is as narrow as ± margin, even when none of them matters."""
     check_precision(margin, confidence)
-    z = float(ndtri((1 + confidence) / 2))
+    z = normal_quantile(confidence)
     return math.ceil(z * z * (1 / (2 * margin) - 1))
 
 
@@ -150,6 +149,6 @@ class Sample:
         pooled = (n * float(self.weights @ (self._sums(change**2) / self.counts)) + 2) / (n + 2)
         variances = (within + PSEUDO * pooled) / (self.counts + PSEUDO) + 2 / (n + 2)
         of_mean = float((self.weights**2 * variances / self.counts) @ self.unseen)
-        half = float(ndtri((1 + confidence) / 2)) * math.sqrt(of_mean)
+        half = normal_quantile(confidence) * math.sqrt(of_mean)
         mean = self.mean(change)
         return Rate(value=mean, low=max(-1.0, mean - half), high=min(1.0, mean + half), n=n, effective=float(n))

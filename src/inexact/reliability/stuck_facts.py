@@ -10,10 +10,9 @@ from typing import Any, Literal, final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from inexact.core.errors import FaultError
-from inexact.metrics import paired_difference, wilson
+from inexact.metrics import normal_quantile, paired_difference, wilson
 from inexact.reliability.stuck_study import Row
 
 Verdict = Literal["more", "less", "undecided"]
@@ -50,7 +49,7 @@ class Pair:
 def mean_interval(values: NDArray[np.int64], confidence: float) -> tuple[float, float]:
     """Interval of the mean of small integers over images: normal, with one image more at +1 and one at -1, so that a mean of values that
     are all equal has an interval too (the smoothing of Bonett and Price for differences of proportions, see `paired_difference`)."""
-    n, z = len(values) + 2, float(ndtri((1 + confidence) / 2))
+    n, z = len(values) + 2, normal_quantile(confidence)
     mean = float(values.sum()) / n
     half = z * math.sqrt(max(0.0, (float((values**2).sum()) + 2) / n - mean**2) / n)
     return mean - half, mean + half

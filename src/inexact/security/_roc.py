@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from inexact.core.errors import DataError
-from inexact.metrics import wilson
+from inexact.metrics import normal_quantile, wilson
 
 FALSE_ALARMS = 0.05
 EDGE = 1e-9
@@ -59,14 +59,14 @@ def roc(good: Sequence[float], bad: Sequence[float]) -> Roc:
 
 
 def _auc_interval(auc: float, m: int, n: int) -> tuple[float, float]:
-    """The values theta with |auc - theta| = 1.96 standard errors at theta."""
+    """The values theta with |auc - theta| = z standard errors at theta."""
     from scipy import optimize
 
-    mean = (m + n) / 2 - 1
+    mean, z = (m + n) / 2 - 1, normal_quantile(0.95)
 
     def distance(theta: float) -> float:
         factor = 1 + mean * (1 - theta) / (2 - theta) + mean * theta / (1 + theta)
-        return (auc - theta) ** 2 - 1.959964**2 * theta * (1 - theta) * factor / (m * n)
+        return (auc - theta) ** 2 - z**2 * theta * (1 - theta) * factor / (m * n)
 
     # at 0 and at 1 the equation has a root that says nothing: the interval ends at the other one
     low = 0.0 if auc == 0 else float(optimize.brentq(distance, 0.0, min(auc, 1 - EDGE)))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inexact.core.errors import DataError
+from inexact.metrics import Mean, mean_of
 from inexact.nn import ApproxModel
-from inexact.security._intervals import Mean, mean_of
 from inexact.security._seeds import part_seed
 from inexact.security.leakage import NETLIST, Leakage, leakages
 from inexact.security.record import Record

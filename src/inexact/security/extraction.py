@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inexact.core.errors import DataError, MissingDependencyError, UnknownNameError, near
-from inexact.security._intervals import Mean, mean_of
+from inexact.metrics import Mean, mean_of
 from inexact.security._seeds import part_seed
 from inexact.security.record import Record
 from inexact.zoo import Architecture, Dataset

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from inexact.metrics import Mean, mean_of
 from inexact.nn import ApproxModel
-from inexact.security._intervals import Mean, mean_of
 from inexact.security._seeds import part_seed
 from inexact.security.bit_flip import (
     FlipRun,

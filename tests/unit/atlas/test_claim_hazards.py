@@ -166,8 +166,8 @@ def test_losses_beside_those_of_the_exact_network(monkeypatch: pytest.MonkeyPatc
 
 def test_the_ratio_of_two_rates() -> None:
     ratio, low, high = clipping_gain.ratio_of((60.0, 1000.0), (20.0, 1000.0))
-    # risk ratio 3 with Katz' interval: log(3) -+ 1.96 sqrt(1/60 - 1/1000 + 1/20 - 1/1000)
-    half = 1.96 * math.sqrt(1 / 60.5 + 1 / 20.5 - 2 / 1000.5)
+    # risk ratio 3 with Katz' interval: log(3) -+ 1.959964 sqrt(1/60 - 1/1000 + 1/20 - 1/1000)
+    half = 1.959964 * math.sqrt(1 / 60.5 + 1 / 20.5 - 2 / 1000.5)
     assert ratio == pytest.approx(60.5 / 20.5)
     assert (math.log(low), math.log(high)) == pytest.approx((math.log(ratio) - half, math.log(ratio) + half))
     assert clipping_gain.ratio_of((0.0, 100.0), (0.0, 100.0))[0] == 1

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from inexact.core.errors import DataError
-from inexact.metrics import independent_difference, paired_difference, wilson
+from inexact.metrics import independent_difference, mean_of, paired_difference, wilson
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,27 @@ def test_wilson_bad_counts(successes: int, n: int) -> None:
 
 @pytest.mark.parametrize("confidence", [0, 1, 95])
 def test_bad_confidence(confidence: float) -> None:
-    with pytest.raises(DataError, match=r"confidence must lie between 0 and 1, as 0\.95"):
-        wilson(1, 2, confidence)
+    for interval in (lambda: wilson(1, 2, confidence), lambda: mean_of([1.0, 2.0], confidence)):
+        with pytest.raises(DataError, match=r"confidence must lie between 0 and 1, as 0\.95"):
+            interval()
+
+
+def test_a_mean_has_the_interval_of_student() -> None:
+    """t of 3 degrees of freedom: 3.182 at 95 %, 5.841 at 99 % (any table of the distribution); the normal 1.960 would be too sure."""
+    spread = math.sqrt(14 / 3) / 2  # of 1, 2, 3, 6 about 3
+    found = mean_of([1.0, 2.0, 3.0, 6.0])
+    assert (found.mean, found.n) == (3.0, 4)
+    assert (found.low, found.high) == pytest.approx((3 - 3.182446 * spread, 3 + 3.182446 * spread))
+    assert mean_of([1.0, 2.0, 3.0, 6.0], 0.99).high == pytest.approx(3 + 5.840909 * spread)
+    assert found.shown() == "3.0 [-0.4, 6.4]"
+
+
+def test_one_repetition_has_no_interval_and_none_no_mean() -> None:
+    found = mean_of([2.5])
+    assert found.to_json() == {"mean": 2.5, "ci": None, "n": 1}
+    assert found.shown() == "2.5 (one repetition)"
+    with pytest.raises(DataError, match=r"a mean needs at least one repetition; there is none"):
+        mean_of([])
 
 
 def flags(only_reference: int, only_candidate: int, both: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,9 +9,7 @@ from torch import nn
 from inexact import hardware
 from inexact.core.errors import FaultError
 from inexact.nn import ApproxModel, Plan, approximate, workload
-from inexact.reliability import faults
-from inexact.reliability._chips import chip_mean
-from inexact.reliability._voltage_sweep import ArraySettings, array_sweep, memory_sweep
+from inexact.reliability import ArraySettings, array_sweep, faults, memory_sweep
 from inexact.reliability.sram_voltage import SramVoltage
 
 MACHINE = hardware.load("edge-16x16")
@@ -29,15 +26,6 @@ def fault(spec: str) -> SramVoltage:
     found = faults.get(spec)
     assert isinstance(found, SramVoltage)
     return found
-
-
-def test_an_interval_over_chips_is_student_s() -> None:
-    found = chip_mean([1.0, 2.0, 3.0, 6.0])
-    half = 3.182446 * np.std([1, 2, 3, 6], ddof=1) / 2
-    assert (found.mean, found.worst, found.chips) == (3.0, 6.0, 4)
-    assert (found.low, found.high) == pytest.approx((3 - half, 3 + half))
-    with pytest.raises(FaultError, match=r"needs at least 2 of them, not 1; raise their number"):
-        chip_mean([1.0])
 
 
 def test_memories_lose_accuracy_and_the_square_of_their_voltage() -> None:

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from inexact.circuits import Circuit
 from inexact.core.errors import DataError, NoRoomError, SpecError
-from inexact.security._intervals import Mean, mean_of
+from inexact.metrics import Mean, mean_of
 from inexact.security._roc import Roc, roc
 from inexact.security._seeds import part_seed
 from inexact.security.record import Record

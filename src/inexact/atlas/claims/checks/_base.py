@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from numpy.typing import ArrayLike
+
 from inexact.core.errors import ClaimError
 from inexact.core.registry import Family
+from inexact.metrics import mean_of
 
 
 @final
@@ -30,14 +32,10 @@ class Measured:
         return cls(value=float(value), low=float(value), high=float(value), n=n, detail=detail)
 
     @classmethod
-    def mean(cls, values: Sequence[float], *, detail: str = "") -> Measured:
+    def mean(cls, values: ArrayLike, *, detail: str = "") -> Measured:
         """The mean of two or more independent repetitions, with its 95 % t interval; n: their number."""
-        from scipy import stats  # half a second to import
-
-        count, centre = len(values), math.fsum(values) / len(values)
-        deviation = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (count - 1))
-        half = float(stats.t.ppf(0.975, count - 1)) * deviation / math.sqrt(count)
-        return cls(value=centre, low=centre - half, high=centre + half, n=count, detail=detail)
+        found = mean_of(values)
+        return cls(value=found.mean, low=found.low, high=found.high, n=found.n, detail=detail)
 
 
 class Check(ABC):

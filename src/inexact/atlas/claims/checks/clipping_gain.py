@@ -9,6 +9,7 @@ from typing import Any, final
 from inexact.atlas.claims._networks import CALIBRATION, check_images, emulated
 from inexact.atlas.claims.checks._base import Check, Measured, kinds
 from inexact.core.errors import ClaimError
+from inexact.metrics import normal_quantile
 
 
 @kinds.register("clipping_gain")
@@ -59,5 +60,5 @@ def ratio_of(first: tuple[float, float], second: tuple[float, float]) -> tuple[f
     """Ratio of two rates, each (errors, faults), with its interval; half an error and half a fault are added to either."""
     errors, faults = ([counts[place] + 0.5 for counts in (first, second)] for place in (0, 1))
     ratio = errors[0] / faults[0] * faults[1] / errors[1]
-    spread = math.exp(1.96 * math.sqrt(sum(1 / error - 1 / fault for error, fault in zip(errors, faults, strict=True))))
+    spread = math.exp(normal_quantile(0.95) * math.sqrt(sum(1 / error - 1 / fault for error, fault in zip(errors, faults, strict=True))))
     return ratio, ratio / spread, ratio * spread

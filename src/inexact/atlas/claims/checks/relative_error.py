@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from inexact.atlas.claims._units import unit_of
 from inexact.atlas.claims.checks._base import Check, Measured, kinds, one_of
+from inexact.metrics import normal_quantile
 from inexact.units import Multiplier
 
 STATISTICS = ("mean", "mean_abs", "std", "error_probability")
-Z = 1.959964
 
 
 @kinds.register("relative_error")
@@ -65,6 +65,6 @@ def _statistic(name: str, error: NDArray[np.float64]) -> tuple[float, float]:
         centred = error - error.mean()
         variance = float((centred**2).mean())
         fourth = float((centred**4).mean())
-        return math.sqrt(variance), Z * math.sqrt(max(fourth - variance**2, 0.0) / (4 * variance * error.size))
+        return math.sqrt(variance), normal_quantile(0.95) * math.sqrt(max(fourth - variance**2, 0.0) / (4 * variance * error.size))
     values = {"mean": error, "mean_abs": abs(error), "error_probability": 100.0 * (error != 0)}[name]
-    return float(values.mean()), Z * float(values.std()) / math.sqrt(values.size)
+    return float(values.mean()), normal_quantile(0.95) * float(values.std()) / math.sqrt(values.size)

@@ -87,9 +87,7 @@ class StuckBits(Check):
                 twin = held[row.case, stuck_study.EXACT, *row.key[2:]]
                 lost = [stuck_facts.healthy_of(held, one).right.astype(np.float64) - one.right for one in (row, twin)]
                 excess.append(lost[0] - lost[1])
-        of_image = np.mean(excess, axis=0)
-        mean, half = float(of_image.mean()), 1.96 * float(of_image.std(ddof=1)) / len(of_image) ** 0.5
-        return Measured(value=100 * mean, low=100 * (mean - half), high=100 * (mean + half), n=len(of_image), detail=where)
+        return Measured.mean(100 * np.mean(excess, axis=0), detail=where)
 
 
 @functools.lru_cache(maxsize=2)

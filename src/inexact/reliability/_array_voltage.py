@@ -1,4 +1,4 @@
-"""Accuracy and energy against supply voltage: of memories, over chips; of the array, under a policy for late products."""
+"""Accuracy and energy against the supply voltage of the array, under a policy for products that come too late."""
 
 from __future__ import annotations
 
@@ -7,50 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-import numpy as np
-
 from inexact.core.errors import FaultError
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Workload
-from inexact.hardware import ARRAY, Accelerator, Cost, LayerCost, savings
-from inexact.nn import ApproxModel, Data, Evaluation, evaluate, first_inputs
-from inexact.reliability._chips import ChipMean, chip_mean
+from inexact.hardware import ARRAY, Accelerator, Cost, savings
+from inexact.nn import ApproxModel, Data, Evaluation, evaluate
 from inexact.reliability._late_sums import Tally, require_order, require_policy, weight_operands
-from inexact.reliability._sram import access_energy
-from inexact.reliability._subject import Subject
+from inexact.reliability._lowered import energies_of, scaled
 from inexact.reliability.late_products import late_rows, stages, with_late_products
-from inexact.reliability.sram_voltage import CHIPS, SramVoltage
 
 RAZOR_SHARE = 0.03
 """Energy of shadow registers and comparators over that of the array: recalled from Ernst et al., Razor, MICRO-36 2003, not checked."""
 
-ROLES = {"weight": ("weights",), "activation": ("inputs",), "both": ("weights", "inputs")}
-
 Progress = Callable[[str], None]
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class MemoryPoint:
-    """Memories at one voltage. drop: points lost against the same network without errors, over chips. energies: pJ of one inference."""
-
-    voltage: float
-    bit_error_rate: float
-    top1: ChipMean
-    drop: ChipMean
-    energy: Mapping[str, Estimate]
-    saved: Mapping[str, Estimate]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain numbers; energies as `Estimate.to_json`."""
-        return {
-            "voltage": self.voltage,
-            "bit_error_rate": self.bit_error_rate,
-            "top1": vars_of(self.top1),
-            "drop": vars_of(self.drop),
-            "energy_pj": {name: estimate.to_json() for name, estimate in self.energy.items()},
-            "saved": {name: estimate.to_json() for name, estimate in self.saved.items()},
-        }
 
 
 @final
@@ -80,98 +49,6 @@ class ArrayPoint:
             "energy_pj": {name: estimate.to_json() for name, estimate in self.energy.items()},
             "saved": {name: estimate.to_json() for name, estimate in self.saved.items()},
         }
-
-
-def vars_of(found: ChipMean) -> dict[str, Any]:
-    """A mean as a JSON object."""
-    return {"mean": found.mean, "ci": [found.low, found.high], "chips": found.chips}
-
-
-def memory_sweep(
-    net: ApproxModel,
-    data: Data,
-    images: Data,
-    machine: Accelerator,
-    workload: Workload,
-    faults: Sequence[SramVoltage],
-    *,
-    chips: int = 20,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> list[MemoryPoint]:
-    """One point a fault, all on the same chips. data: labelled; images: a few inputs. Energies: the memories that the faults name follow
-    the square of their voltage, everything else stays. Raises FaultError for fewer than 2 chips, and as the faults do.
-    """
-    if chips < 2:
-        raise FaultError(f"an interval over chips needs at least 2 of them, not {chips}; raise their number")
-    subject = Subject.of(net, first_inputs(images, 2))
-    whole, cost = evaluate(net, data), machine.evaluate(workload)
-    numbers = np.random.default_rng(seed).choice(CHIPS, chips, replace=False)
-    points = []
-    for fault in faults:
-        (stratum,) = fault.population(subject)
-        found = []
-        for place, number in enumerate(numbers.tolist(), 1):
-            if progress is not None:
-                progress(f"{fault.voltage:g}: chip {place} of {chips}")
-            found.append(evaluate(fault.faulty(subject, fault.site(subject, stratum, number)), data).top1)
-        lower = _at_voltage(cost, machine, fault)
-        points.append(
-            MemoryPoint(
-                voltage=fault.voltage,
-                bit_error_rate=fault.bit_error_rate,
-                top1=chip_mean(found),
-                drop=chip_mean([whole.top1 - top1 for top1 in found]),
-                energy=_energies(lower, _memories(machine, fault)),
-                saved=savings(lower, cost),
-            )
-        )
-    return points
-
-
-def _memories(machine: Accelerator, fault: SramVoltage) -> set[str]:
-    """Components of the memories that a fault names. FaultError when the machine has none."""
-    homes = [machine.home(role) for role in ROLES[fault.memory]]
-    found = {memory.component for memory in homes if memory is not None}
-    if not found:
-        raise FaultError(f"the {fault.memory} memory must be on the chip to have a voltage, but {machine.name} has none")
-    return found
-
-
-def _at_voltage(cost: Cost, machine: Accelerator, fault: SramVoltage) -> Cost:
-    return _scaled(cost, dict.fromkeys(_memories(machine, fault), access_energy(fault.voltage)))
-
-
-def _scaled(cost: Cost, factors: Mapping[str, float]) -> Cost:
-    layers = tuple(_scaled_layer(layer, factors) for layer in cost.layers)
-    return replace(cost, layers=layers)
-
-
-def _scaled_layer(layer: LayerCost, factors: Mapping[str, float]) -> LayerCost:
-    energy = {}
-    for name, (value, low, high) in layer.energy.items():
-        factor = factors.get(name, 1.0)
-        energy[name] = (value * factor, low * factor, high * factor)
-    return replace(layer, energy=energy)
-
-
-def _energies(cost: Cost, parts: set[str]) -> dict[str, Estimate]:
-    """pJ: of the parts whose voltage is lowered, of the chip, and with the DRAM."""
-    found = cost.energy_pj
-    components = [estimate for name, estimate in found.by_component.items() if name in parts]
-    chip = [estimate for name, estimate in found.by_component.items() if name != "dram"]
-    return {"lowered": _sum(components), "on_chip": _sum(chip), "with_dram": found.total}
-
-
-def _sum(parts: Sequence[Estimate]) -> Estimate:
-    ends = [part.spread or (part.value, part.value) for part in parts]
-    return replace(
-        parts[0],
-        value=sum(part.value for part in parts),
-        source="sum of components; " + "; ".join(dict.fromkeys(part.source for part in parts)),
-        spread=(sum(low for low, _ in ends), sum(high for _, high in ends)),
-        verified=all(part.verified for part in parts),
-    )
 
 
 @final
@@ -227,7 +104,7 @@ def array_sweep(
                 products=late.total,
                 by_layer=late.tallies,
                 evaluation=evaluation,
-                energy=_energies(lower, set(ARRAY)),
+                energy=energies_of(lower, set(ARRAY)),
                 saved=savings(lower, cost),
             )
         )
@@ -282,6 +159,6 @@ def _array_cost(
         if settings.policy == "boost":
             overhead += tallies[layer.name].late_share * settings.boost_products * ((machine.voltage / volts) ** 2 - 1)
         energy = layer.energy | {name: costs[volts].layers[place].energy[name] for name in layer.energy if name in ARRAY}
-        layers.append(_scaled_layer(replace(layer, energy=energy), dict.fromkeys(ARRAY, overhead)))
+        layers.append(scaled(replace(layer, energy=energy), dict.fromkeys(ARRAY, overhead)))
     declared = frozenset(ARRAY) if settings.policy != "none" else frozenset[str]()
     return replace(cost, layers=tuple(layers), unverified=cost.unverified | declared)
