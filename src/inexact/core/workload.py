@@ -98,6 +98,7 @@ class LayerWorkload:
     each output, what is kept in DRAM from one input to the next, read and written. reached: share of inputs that come to this layer, 0..1;
     the others have left by an exit before it.
     a_histogram, b_histogram: how often each operand code occurs, or None = uniform.
+    source: the layer whose outputs, channel by channel, through nothing but a ReLU or pooling, are its input and nobody else's; "" = none.
     """
 
     name: str
@@ -132,6 +133,7 @@ class LayerWorkload:
     reached: float = 1.0
     a_histogram: tuple[float, ...] | None = None
     b_histogram: tuple[float, ...] | None = None
+    source: str = ""
 
     @classmethod
     def square(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from inexact import hardware
 from inexact.core.estimate import Estimate
 from inexact.core.workload import Workload, settled
 from inexact.hardware import Accelerator, Cost
-from inexact.nn import Rule, arithmetic, left, planned_columns
+from inexact.nn import Rule, arithmetic, left, planned_columns, planned_divisions, served_layer, with_divisions
 from inexact.reduction import Work
 
 
@@ -44,7 +45,8 @@ class Accounting:
         return cls(machine=machine, workload=exact, baseline=machine.evaluate(exact))
 
     def planned(self, rules: Mapping[str, Rule], works: Mapping[str, Work] | None = None) -> Workload:
-        """The workload under these rules; layers without one stay as in the baseline. Planned columns are assumed to be used.
+        """The workload under these rules; layers without one stay as in the baseline. Planned columns are assumed to be used, and planned
+        divisors of channels.
 
         works: what the reductions of layers leave; all of it where nothing is known.
         """
@@ -56,7 +58,9 @@ class Accounting:
                 work = left(rule, (works or {}).get(layer.name, Work()))
                 layer = dataclasses.replace(layer, arithmetic=arithmetic(rule, layer, columns), **work)  # noqa: PLW2901
             layers.append(layer)
-        return Workload(network=self.workload.network, layers=settled(layers))
+        every = {layer.name: self.exact for layer in layers} | dict(rules)
+        found = with_divisions(layers, every, planned_divisions(layers, rules))
+        return Workload(network=self.workload.network, layers=settled(found))
 
     def predict(self, rules: Mapping[str, Rule], works: Mapping[str, Work] | None = None) -> Total:
         """Energy and area of the design under these rules, before it is built; works: see `planned`."""
@@ -99,8 +103,11 @@ def total(cost: Cost) -> Total:
 
 
 def layer_energies(cost: Cost) -> dict[str, float]:
-    """Layer -> pJ."""
-    return {layer.name: sum(triple[0] for triple in layer.energy.values()) for layer in cost.layers}
+    """Layer -> pJ, what divides its channels included."""
+    found = defaultdict[str, float](float)
+    for layer in cost.layers:
+        found[served_layer(layer.name)] += sum(triple[0] for triple in layer.energy.values())
+    return found
 
 
 def components(cost: Cost) -> dict[str, float]:

@@ -21,13 +21,14 @@ def correct_alone(net: ApproxModel, images: Tensor) -> None:
 
     images: float32 [N, …], the calibration set. Cost: a float32 pass, and one of every emulated layer.
     """
-    layers = net.layers()
+    layers, answers = net.layers(), dict[nn.Module, Tensor]()
 
-    def hook(layer: nn.Module, received: tuple[Tensor, ...], _output: Tensor) -> Tensor:
+    def before(layer: nn.Module, received: tuple[Tensor, ...]) -> None:
         assert isinstance(layer, Emulated)
-        return layer.float_output(*received)
+        answers[layer] = layer.float_output(*received)  # a recovery may change what the layer takes
 
-    hooks = [layer.register_forward_hook(hook) for layer in layers.values()]
+    hooks = [layer.register_forward_pre_hook(before) for layer in layers.values()]
+    hooks += [layer.register_forward_hook(lambda module, *_: answers.pop(module)) for layer in layers.values()]
     for layer in layers.values():
         layer.recoverer = recoveries.get(layer.rule.recovery).correct
     try:

@@ -34,11 +34,12 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for value in args:
             owner = self.owner.get(value.untyped_storage().data_ptr()) if isinstance(value, Tensor) else None
             if owner is not None and name not in PASSES:
-                self.rectified[owner] = self.rectified.get(owner, True) and _rectifies(name, args)
+                self.rectified[owner] = self.rectified.get(owner, True) and rectifies(name, args)
         return func(*args, **(kwargs or {}))
 
 
-def _rectifies(name: str, args: Any) -> bool:
+def rectifies(name: str, args: Any) -> bool:
+    """Whether an operator with these arguments is a ReLU, with an upper bound or without."""
     if name not in RECTIFIERS:
         return False
     return name in {"relu", "relu_"} or (len(args) > 1 and args[1] == 0)

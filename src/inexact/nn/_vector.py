@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inexact.core.workload import LayerWorkload
+from inexact.nn._sources import Sources
 
 _KINDS = {
     **dict.fromkeys(("add", "sub"), "add"),
@@ -26,26 +27,36 @@ _KINDS = {
 
 @final
 class VectorOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds the operations it sees to `layers`, but none from inside a layer that multiplies. One input: the batch is 1."""
+    """Adds the operations it sees to `layers`, but none from inside a layer that multiplies. One input: the batch is 1.
+
+    sources: where the inputs of layers come from.
+    """
 
     def __init__(self, layers: dict[str, LayerWorkload]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.layers = layers
+        self.sources = Sources()
         self.depth = 0
 
-    def enter(self) -> None:
+    def enter(self, name: str, received: tuple[Tensor, ...]) -> None:
         """A multiplying layer begins."""
+        self.sources.enter(name, received)
         self.depth += 1
 
-    def leave(self) -> None:
+    def leave(self, layer: LayerWorkload, output: Tensor) -> None:
         """It has ended."""
         self.depth -= 1
+        self.sources.leave(layer.name, layer.kind, output)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
-        kind = _KINDS.get(func.overloadpacket.__name__) or _KINDS.get(func.overloadpacket.__name__.rstrip("_"))
-        if kind is not None and not self.depth:
+        if self.depth:
+            return found
+        name = func.overloadpacket.__name__
+        kind = _KINDS.get(name) or _KINDS.get(name.rstrip("_"))
+        if kind is not None:
             self._add(kind, args, found[0] if isinstance(found, tuple) else found)
+        self.sources.operate(name, args, kwargs, found)
         return found
 
     def _add(self, kind: str, args: Any, output: Tensor) -> None:

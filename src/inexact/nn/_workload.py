@@ -18,7 +18,7 @@ from inexact.nn._bounds import bounds
 from inexact.nn._columns import Columns, planned_columns, used_columns
 from inexact.nn._data import Data, device_of
 from inexact.nn._dissect import dissect
-from inexact.nn._divisors import plans_division
+from inexact.nn._divisors import planned_divisions, with_divisions
 from inexact.nn._histograms import operand_histograms
 from inexact.nn._kinds import PLANNABLE
 from inexact.nn._layer import ApproxLayer
@@ -77,26 +77,22 @@ def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> li
 
     def watch(name: str, module: nn.Module) -> None:
         def hook(_module: nn.Module, received: tuple[Tensor, ...], output: Tensor) -> None:
-            between.leave()
-            found = _layer(name, module, received, output)
-            for layer in (_division(found), found) if isinstance(module, ApproxLayer) and module.divisors is not None else (found,):
-                before = layers.get(layer.name)
-                layers[layer.name] = layer if before is None else replace(before, batch=before.batch + layer.batch)
+            layer = _layer(name, module, received, output)
+            between.leave(layer, output)
+            before = layers.get(name)
+            layers[name] = layer if before is None else replace(before, batch=before.batch + layer.batch)
 
-        module.register_forward_pre_hook(lambda *_: between.enter(), prepend=True)
+        module.register_forward_pre_hook(lambda _module, received: between.enter(name, received), prepend=True)
         module.register_forward_hook(hook)
 
     for name, module in names.items():
         watch(name, module)
     with between:
-        network(example)
-    return reached(network, list(layers.values()))
-
-
-def _division(layer: LayerWorkload) -> LayerWorkload:
-    """What divides the input channels of a layer: a multiplication a value, by factors that the vector unit holds."""
-    sizes = {f"{side}_{size}": getattr(layer, f"in_{size}") for side in ("in", "out") for size in ("channels", "h", "w")}
-    return LayerWorkload(name=f"{layer.name}.divisors", kind="multiply", batch=layer.batch, **sizes)
+        between.sources.use(network(example))
+    rules = {name: module.rule for name, module in names.items() if isinstance(module, ApproxLayer)}
+    divided = {name for name in rules if names[name].divisors is not None}
+    traced = [replace(layer, source=between.sources.of(layer.name)) for layer in layers.values()]
+    return reached(network, with_divisions(traced, rules, divided))
 
 
 def reached(network: nn.Module, layers: list[LayerWorkload]) -> list[LayerWorkload]:
@@ -179,11 +175,7 @@ def planned_workload(exact: Workload, plan: Plan) -> Workload:
         columns = planned_columns("none" if rule.exact else rule.recovery)
         return replace(layer, arithmetic=arithmetic(rule, layer, columns), **left(rule, Work()))
 
-    def divided(layer: LayerWorkload) -> bool:
-        rule = rules.get(layer.name)
-        return rule is not None and layer.kind in {"conv", "linear"} and plans_division(rule.recovery)
-
-    found = (part for layer in exact.layers for part in ((_division(layer), under(layer)) if divided(layer) else (under(layer),)))
+    found = with_divisions([under(layer) for layer in exact.layers], rules, planned_divisions(exact.layers, rules))
     return Workload(network=exact.network, layers=settled(found))
 
 

@@ -32,9 +32,9 @@ class Equalisation(Recovery):
     operands no weights follow, get bias and gain only; transposed convolutions are refused. Costs a pass over the layer an alpha, of as
     many inputs and rows as `ranges` looks at.
 
-    In hardware the quantiser of the input has a factor for each channel. Where the channel comes from the requantisation of a layer, with
-    nothing but a ReLU or pooling between, that is part of its scale and costs nothing. The accelerator model charges a multiplication
-    an input value everywhere.
+    In hardware the quantiser of the input has a factor for each channel. Where the whole input comes from the requantisation of one layer
+    that has a scale a channel, with nothing but a ReLU or pooling between, the factor is part of that scale and nothing is charged;
+    elsewhere a multiplication an input value is. One channel alone is not divided.
 
     Reference: G. Xiao et al., SmoothQuant, ICML 2023, arXiv:2211.10438, equation 4, with one alpha for all layers and exact products; for
     convolutions: M. Nagel et al., Data-Free Quantization Through Weight Equalization and Bias Correction, ICCV 2019, arXiv:1906.04721;
@@ -45,7 +45,7 @@ class Equalisation(Recovery):
         changes=frozenset({"channels", "ranges", "bias", "gain"}),
         least=32,
         time="a layer pass an alpha",
-        hardware="a factor a channel in the quantiser of the input; charged as a multiplication a value",
+        hardware="a factor a channel: part of the scale of the layer before, or charged as a multiplication an input value",
     )
     alphas: tuple[float, ...] = (0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 1.0)
     gain: bool = True

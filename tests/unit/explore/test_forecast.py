@@ -138,15 +138,17 @@ def test_many_classes_are_seen_by_rank_and_labels_out_of_reach_stay_wrong() -> N
     assert 100 * 20 / 30 >= lost > 30
 
 
-def test_an_effect_is_what_emulating_that_layer_alone_does(model: nn.Module, images: Tensor) -> None:
-    seen = images[:40]
+@pytest.mark.parametrize("recovery", ["bias_correction(gain=true)", "equalisation(target=layer)"])
+def test_an_effect_is_what_emulating_that_layer_alone_does(model: nn.Module, images: Tensor, recovery: str) -> None:
+    seen, harsh = images[:40], HARSH.but(recovery=recovery)
     isolation = Isolation(model, ["0", "3", "7"], seen)
-    net = approximate(model, Plan({"3": HARSH, "7": MILD}), calibrate=seen)
+    net = approximate(model, Plan({"3": harsh, "7": MILD}), calibrate=seen)
     correct_alone(net, seen)
+    assert ("equalisation" in recovery) == (net.layers()["3"].divisors is not None)
     found = isolation.effects(net)
     alone = {
         name: recover(approximate(model, Plan({name: one}), calibrate=seen), data=seen, size=40)
-        for name, one in (("3", HARSH), ("7", MILD))
+        for name, one in (("3", harsh), ("7", MILD))
     }
     for name, one in alone.items():
         with torch.no_grad():

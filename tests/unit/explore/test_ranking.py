@@ -15,7 +15,8 @@ from inexact.explore.network_problem import NetworkProblem
 from inexact.explore.pool import Pool
 from inexact.explore.ranking import rank
 from inexact.explore.space import Space
-from inexact.nn import ApproxLayer, Plan, Rule, approximate, workload
+from inexact.nn import ApproxLayer, Plan, Rule, approximate, divide_channels, workload
+from inexact.recovery import recover
 
 
 def rule(multiplier: str, coding: str = "sign_magnitude") -> Rule:
@@ -82,8 +83,6 @@ def test_noise_is_that_of_the_layer_after_its_own_correction(model: nn.Module, i
 
 def test_impact_predicts_the_error_of_the_logits(model: nn.Module, images: torch.Tensor, ranked: Space) -> None:
     """The last layer is the logits: its impact is the power of its error over the power of the centred logits."""
-    from inexact.recovery import recover
-
     net = recover(approximate(model, Plan({"5": HARSH, "0": EXACT}), calibrate=images), data=images, size=20)
     with torch.no_grad():
         logits, approx = model(images), net(images)
@@ -118,6 +117,27 @@ def test_accounts(model: nn.Module, images: torch.Tensor, accounting: Accounting
     for boundary, saving in found["savings"].items():
         assert saving["value"] == pytest.approx(100 - 100 * found["by_boundary"][boundary] / same["by_boundary"][boundary])
     assert (found["latency_ms"]["value"], found["latency_ms"]["unit"]) == (pytest.approx(found["cycles"] / 400e6 * 1e3), "ms")
+
+
+@pytest.mark.parametrize("precision", ["int8", "int(granularity=per_tensor)"])
+def test_divided_channels_are_charged_before_a_design_is_built_as_behind(precision: str) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), nn.Conv2d(6, 4, 3, groups=2), nn.GELU(), nn.Flatten(), nn.Linear(256, 5)).eval()
+    images = torch.rand(4, 3, 12, 12, generator=torch.Generator().manual_seed(1))
+    ours = Accounting.of(hardware.load("edge-16x16"), workload(model, (3, 12, 12)))
+    plan = Plan(multiplier="trunc(cut=6)", precision=precision, recovery="equalisation")
+    built = approximate(model, plan, calibrate=images)
+    for (name, layer), channels in zip(built.layers().items(), (3, 6, 256), strict=True):
+        assert isinstance(layer, ApproxLayer), name
+        divide_channels(layer, torch.arange(1.0, channels + 1))
+    rules = dict.fromkeys(built.layers(), plan.rules["default"])
+    planned, found = ours.planned(rules), workload(built)  # type: ignore[arg-type]
+    assert [layer.name for layer in planned.layers] == [layer.name for layer in found.layers]
+    predicted, judged = ours.predict(rules), ours.judge(found)  # type: ignore[arg-type]
+    assert (predicted.energy_pj, predicted.area_um2, predicted.cycles) == (judged["energy_pj"], judged["area_um2"], judged["cycles"])
+    assert ours.layer_energies(rules) == judged["by_layer"]  # type: ignore[arg-type]
+    assert set(judged["by_layer"]) == {layer.name for layer in ours.workload.layers}
+    assert len(found.layers) - len(ours.workload.layers) == (2 if precision == "int8" else 3)
 
 
 def test_description(model: nn.Module, images: torch.Tensor, accounting: Accounting, ranked: Space) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from inexact.core.errors import PlanError
-from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, evaluate, planned_workload, workload
+from inexact.nn import ApproxLayer, ApproxModel, Plan, Rule, approximate, divide_channels, evaluate, planned_workload, workload
 from inexact.recovery import recover
 from inexact.recovery.automatic import LADDER, choose
 
@@ -152,6 +152,31 @@ def test_a_multiplication_an_input_is_charged() -> None:
     planned = planned_workload(workload(model, (7, 6)), found.plan)
     assert [part.name for part in planned.layers] == list(layers)
     assert "0.divisors" not in {part.name for part in workload(net).layers}
+
+
+@pytest.mark.parametrize(
+    ("precision", "charged"),
+    [("int8", ["0"]), ("int(granularity=per_tensor)", ["0", "2"]), ("int(requantisation=integer)", ["0", "2"])],
+)
+def test_nothing_is_charged_where_the_layer_before_has_a_scale_a_channel(precision: str, charged: list[str]) -> None:
+    model = convolutional()
+    found = approximate(model, Plan(precision=precision, recovery="equalisation"), calibrate=IMAGES)
+    for name, channels in (("0", 6), ("2", 8)):
+        divide_channels(layer(found, name), torch.arange(1.0, channels + 1))
+    assert [part.name for part in workload(found).layers if part.kind == "multiply"] == [f"{name}.divisors" for name in charged]
+    planned = planned_workload(workload(model, (6, 6, 6)), found.plan)
+    assert [part.name for part in planned.layers] == [part.name for part in workload(found).layers]
+    mixed = Plan({"0": None, "2": found.plan.rules["default"]})
+    assert [part.name for part in planned_workload(workload(model, (6, 6, 6)), mixed).layers] == ["0", "2.divisors", "2"]
+
+
+def test_one_channel_is_not_divided() -> None:
+    x = torch.randn(40, 1, 6, 6, generator=torch.Generator().manual_seed(4))
+    model = nn.Sequential(nn.Conv2d(1, 4, 3)).eval()
+    found = recover(approximate(model, "trunc(cut=8)", calibrate=x), "equalisation(alphas=(0.5,))", data=x)
+    assert layer(found).divisors is None
+    planned = planned_workload(workload(model, (1, 6, 6)), found.plan)
+    assert [part.name for part in planned.layers] == [part.name for part in workload(found).layers] == ["0"]
 
 
 def test_transposed_convolutions_are_refused() -> None:
