@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +22,22 @@ from inexact.kernels._geometry import Geometry, gemm_output, geometry_of
 from inexact.kernels._known import known_of
 from inexact.kernels._memory_format import is_channels_last
 from inexact.kernels._table import compiled
+
+
+class _Flat(NamedTuple):
+    """What a torch operator takes for `Surroundings`: it knows tensors and lists of numbers only."""
+
+    constants: Tensor
+    bias: Tensor | None
+    column: Tensor | None
+    padding: Tensor | None
+    integer: Tensor | None
+    codes: Sequence[int]  # zero, low, high, bits, whether padding is skipped
+    reals: Sequence[float]  # scale and integer_out
+
+
+_Around = tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None, Sequence[int], Sequence[float]]
+"""The fields of `_Flat`, one argument each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +69,11 @@ class Surroundings:
     integer_out: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
     @property
-    def tensors(self) -> tuple[Tensor, Tensor | None, Tensor | None, Tensor | None, Tensor | None]:
-        """constants, bias, column, padding, integer."""
-        return self.constants, self.bias, self.column, self.padding, self.integer
-
-    @property
-    def codes(self) -> list[int]:
-        """zero, low, high, bits, and whether padding is skipped."""
-        return [self.zero, self.low, self.high, self.bits, int(self.skip_padding)]
-
-    @property
-    def reals(self) -> list[float]:
-        """scale and integer_out."""
-        return [self.scale, *self.integer_out]
+    def flat(self) -> _Flat:
+        """As arguments of a torch operator."""
+        codes = [self.zero, self.low, self.high, self.bits, int(self.skip_padding)]
+        reals = [self.scale, *self.integer_out]
+        return _Flat(self.constants, self.bias, self.column, self.padding, self.integer, codes, reals)
 
 
 def compiled_layer_serves(x: Tensor) -> bool:
@@ -81,96 +90,47 @@ def conv2d_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings, geomet
     """
     g = geometry
     spread = [*g.stride, *g.padding, *g.dilation, g.groups]
-    found: Tensor = torch.ops.inexact.conv2d_layer(x, w, lut, *around.tensors, around.codes, around.reals, spread, around.name)
+    found: Tensor = torch.ops.inexact.conv2d_layer(x, w, lut, *around.flat, spread, around.name)
     return found
 
 
 def linear_layer(x: Tensor, w: Tensor, lut: Tensor, around: Surroundings) -> Tensor:
     """A linear layer of float32 x [M, K] with patterns w [O, K] -> float32 [M, O]; errors as for `conv2d_layer`."""
-    found: Tensor = torch.ops.inexact.linear_layer(x, w, lut, *around.tensors, around.codes, around.reals, around.name)
+    found: Tensor = torch.ops.inexact.linear_layer(x, w, lut, *around.flat, around.name)
     return found
 
 
-def _conv2d_layer(
-    x: Tensor,
-    w: Tensor,
-    lut: Tensor,
-    constants: Tensor,
-    bias: Tensor | None,
-    column: Tensor | None,
-    padding: Tensor | None,
-    integer: Tensor | None,
-    codes: Sequence[int],
-    reals: Sequence[float],
-    spread: Sequence[int],
-    name: str,
-) -> Tensor:
+def _conv2d_layer(x: Tensor, w: Tensor, lut: Tensor, *rest: *tuple[*_Around, Sequence[int], str]) -> Tensor:
+    around, spread, name = _Flat(*rest[:7]), rest[7], rest[8]
     shape = _geometry(spread).output(x.shape, w.shape)
-    table, *ways = _certified(w, lut, codes, Layer.convolution(shape, w.shape, spread[8]))
+    table, *ways = _certified(w, lut, around.codes[3], Layer.convolution(shape, w.shape, spread[8]))
     last = is_channels_last(x)
     source = x.permute(0, 2, 3, 1) if last else x.contiguous()
     out = torch.empty([shape[0], *shape[2:], shape[1]] if last else shape, dtype=torch.float32)
-    around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (w.contiguous().numpy(), table, out.numpy())
-    used = (around, _dispatch.threads(), _dispatch.isa(), *ways)
+    used = (_core_surroundings(around), _dispatch.threads(), _dispatch.isa(), *ways)
     finite = compiled().conv2d_layer(source.numpy(), last, *arrays, tuple(spread), *used)
     return _checked(out.permute(0, 3, 1, 2) if last else out, name, finite=finite)
 
 
-def _conv2d_shape(
-    x: Tensor,
-    w: Tensor,
-    lut: Tensor,
-    constants: Tensor,
-    bias: Tensor | None,
-    column: Tensor | None,
-    padding: Tensor | None,
-    integer: Tensor | None,
-    codes: Sequence[int],
-    reals: Sequence[float],
-    spread: Sequence[int],
-    name: str,
-) -> Tensor:
-    n, channels, height, width = _geometry(spread).output(x.shape, w.shape)
+def _conv2d_shape(x: Tensor, w: Tensor, lut: Tensor, *rest: *tuple[*_Around, Sequence[int], str]) -> Tensor:
+    n, channels, height, width = _geometry(rest[7]).output(x.shape, w.shape)
     if is_channels_last(x):
         return x.new_empty((n, height, width, channels)).permute(0, 3, 1, 2)
     return x.new_empty((n, channels, height, width))
 
 
-def _linear_layer(
-    x: Tensor,
-    w: Tensor,
-    lut: Tensor,
-    constants: Tensor,
-    bias: Tensor | None,
-    column: Tensor | None,
-    padding: Tensor | None,
-    integer: Tensor | None,
-    codes: Sequence[int],
-    reals: Sequence[float],
-    name: str,
-) -> Tensor:
+def _linear_layer(x: Tensor, w: Tensor, lut: Tensor, *rest: *tuple[*_Around, str]) -> Tensor:
+    around, name = _Flat(*rest[:7]), rest[7]
     shape = gemm_output(x.shape, w.shape)
-    table, *ways = _certified(w, lut, codes, Layer.product(*shape, x.shape[1]))
+    table, *ways = _certified(w, lut, around.codes[3], Layer.product(*shape, x.shape[1]))
     out = torch.empty(shape, dtype=torch.float32)
-    around = _around(constants, bias, column, padding, integer, codes, reals)
     arrays = (x.contiguous().numpy(), w.contiguous().numpy(), table, out.numpy())
-    return _checked(out, name, finite=compiled().linear_layer(*arrays, around, _dispatch.threads(), _dispatch.isa(), *ways))
+    used = (_core_surroundings(around), _dispatch.threads(), _dispatch.isa(), *ways)
+    return _checked(out, name, finite=compiled().linear_layer(*arrays, *used))
 
 
-def _linear_shape(
-    x: Tensor,
-    w: Tensor,
-    lut: Tensor,
-    constants: Tensor,
-    bias: Tensor | None,
-    column: Tensor | None,
-    padding: Tensor | None,
-    integer: Tensor | None,
-    codes: Sequence[int],
-    reals: Sequence[float],
-    name: str,
-) -> Tensor:
+def _linear_shape(x: Tensor, w: Tensor, lut: Tensor, *_: *tuple[*_Around, str]) -> Tensor:
     return x.new_empty(gemm_output(x.shape, w.shape))
 
 
@@ -181,12 +141,12 @@ def _geometry(spread: Sequence[int]) -> Geometry:
 _known = Facts(known_of)
 
 
-def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: Layer) -> tuple[object, object | None, object | None]:
+def _certified(w: Tensor, lut: Tensor, bits: int, layer: Layer) -> tuple[object, object | None, object | None]:
     """The table, checked (no code outside it, no sum beyond int32); the factors and errors that engine "auto" works with: for the core."""
     check_codes("w", w, lut)
     lut = checked_table(lut)
-    if 2 ** codes[3] > lut.shape[0]:
-        raise FormatError(f"activation codes of {codes[3]} bits need a table of {2 ** codes[3]} rows, not {lut.shape[0]}")
+    if 2**bits > lut.shape[0]:
+        raise FormatError(f"activation codes of {bits} bits need a table of {2**bits} rows, not {lut.shape[0]}")
     check_range("w", w, lut.shape[1])
     known = _known.of(lut)
     check_window(known.peak, w[0].numel())
@@ -196,26 +156,18 @@ def _certified(w: Tensor, lut: Tensor, codes: Sequence[int], layer: Layer) -> tu
     return known.table, known.native_factors if engine == "lowrank" else None, None
 
 
-def _around(
-    constants: Tensor,
-    bias: Tensor | None,
-    column: Tensor | None,
-    padding: Tensor | None,
-    integer: Tensor | None,
-    codes: Sequence[int],
-    reals: Sequence[float],
-) -> object:
-    arrays = [None if t is None else t.detach().contiguous().numpy() for t in (bias, column, padding, integer)]
+def _core_surroundings(flat: _Flat) -> object:
+    bias, column, padding, integer = (None if t is None else t.detach().contiguous().numpy() for t in flat[1:5])
     return compiled().Surroundings(
-        scale=reals[0],
-        numbers=tuple(codes[:4]),
-        constants=constants.contiguous().numpy(),
-        bias=arrays[0],
-        column=arrays[1],
-        skip_padding=bool(codes[4]),
-        padding=arrays[2],
-        integer=arrays[3],
-        integer_out=tuple(reals[1:]),
+        scale=flat.reals[0],
+        numbers=tuple(flat.codes[:4]),
+        constants=flat.constants.contiguous().numpy(),
+        bias=bias,
+        column=column,
+        skip_padding=bool(flat.codes[4]),
+        padding=padding,
+        integer=integer,
+        integer_out=tuple(flat.reals[1:]),
     )
 
 
