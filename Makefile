@@ -12,8 +12,9 @@ WORKERS ?= 2
 demo: $(VENV)/installed
 	$(BIN)/inexact study run --network resnet8 --data fashion-mnist --accelerator edge-16x16 --max-drop 1.0 --trials 60 --seed 0 --out out/demo
 
+# bytecode is kept, whatever the environment says: the processes that tests start need not compile the package again
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check .

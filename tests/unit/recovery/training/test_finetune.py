@@ -58,17 +58,17 @@ def test_same_seed_same_network_and_the_random_state_is_left() -> None:
 
 
 @pytest.mark.parametrize(
-    "training",
+    ("training", "stops"),
     [
-        "finetune(epochs=2,batch=32)",
-        "finetune(epochs=2,batch=32,optimizer=adam,rate=0.001,shift=1,mirror=true,ranges=learned)",
-        "finetune(epochs=2,batch=32,trained=affine,ranges=each_epoch)",
-        "finetune(epochs=2,batch=32,forward=noise)",
-        "finetune(epochs=2,batch=32,exact_epochs=1)",
-        "finetune(epochs=2,batch=32,loss='sensitivity(strength=0.1)')",
+        ("finetune(epochs=2,batch=32)", (2, 6, 8)),
+        ("finetune(epochs=2,batch=32,optimizer=adam,rate=0.001,shift=1,mirror=true,ranges=learned)", (6,)),
+        ("finetune(epochs=2,batch=32,trained=affine,ranges=each_epoch)", (6,)),
+        ("finetune(epochs=2,batch=32,forward=noise)", (6,)),
+        ("finetune(epochs=2,batch=32,exact_epochs=1)", (2, 6)),
+        ("finetune(epochs=2,batch=32,loss='sensitivity(strength=0.1)')", (6,)),
     ],
 )
-def test_a_broken_training_ends_as_an_unbroken_one(training: str, tmp_path: Path) -> None:
+def test_a_broken_training_ends_as_an_unbroken_one(training: str, stops: tuple[int, ...], tmp_path: Path) -> None:
     net, path = emulated(), tmp_path / "net.checkpoint"
     whole = run_finetune(net, data(), training, validation=data(64, seed=7))
 
@@ -81,7 +81,7 @@ def test_a_broken_training_ends_as_an_unbroken_one(training: str, tmp_path: Path
             net, data(), training, validation=data(64, seed=7), checkpoint=path, resume=stop is None, save_seconds=0, progress=interrupt
         )
 
-    for stop in (2, 6, 8):
+    for stop in stops:
         with pytest.raises(KeyboardInterrupt):
             run(stop=stop)
         assert path.exists()
