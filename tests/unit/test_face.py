@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,12 @@ def test_every_name_is_there_and_listed() -> None:
     assert set(ix.__all__) < set(dir(ix))
     assert all(getattr(ix, name).__name__.endswith(name) for name in ix.__all__)
     assert resources.files("inexact").joinpath("py.typed").is_file()
+
+
+def test_the_citation_names_this_version() -> None:
+    root = Path(__file__).parents[2]
+    assert tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"] == ix.__version__
+    assert f"\nversion: {ix.__version__}\n" in (root / "CITATION.cff").read_text()
 
 
 def test_importing_is_cheap() -> None:
