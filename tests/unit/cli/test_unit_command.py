@@ -162,8 +162,8 @@ def test_bad_specs_give_one_sentence(capsys: pytest.CaptureFixture[str], argumen
 
 @pytest.mark.slow
 def test_the_documented_catalogue_is_current() -> None:
-    """Between its markers docs/units.md holds what `inexact unit list --markdown` prints."""
-    page = (Path(__file__).parents[3] / "docs" / "units.md").read_text(encoding="utf-8")
+    """Between its markers docs/unit-list.md holds what `inexact unit list --markdown` prints."""
+    page = (Path(__file__).parents[3] / "docs" / "unit-list.md").read_text(encoding="utf-8")
     held = page.split("<!-- catalogue: inexact unit list --markdown -->\n")[1].split("\n<!-- end of catalogue -->")[0]
     assert held == markdown(), "replace it by the output of `inexact unit list --markdown`"
 
