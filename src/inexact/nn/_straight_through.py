@@ -26,7 +26,7 @@ class _StraightThrough(torch.autograd.Function):
         """a, b: quantised operands."""
         ctx.save_for_backward(a, b, *([] if bias is None else [bias]))
         ctx.layer = layer
-        return result.view_as(result)
+        return result.detach()  # no view of it: layers that follow may write in place
 
     @staticmethod
     def backward(ctx: Any, *arrived: Tensor) -> tuple[Tensor | None, ...]:

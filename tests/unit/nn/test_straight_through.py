@@ -79,3 +79,18 @@ def test_gradients_can_be_differentiated(name: str) -> None:
         source = leaf if not seconds else twin
         seconds.append(torch.autograd.grad(first.square().sum(), source)[0])
     assert torch.allclose(seconds[0], seconds[1], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("gradient", ["straight_through", "linear_fit"])
+def test_what_follows_may_write_into_the_output(gradient: str) -> None:
+    outputs: list[Tensor] = []
+    for inplace in (False, True):
+        torch.manual_seed(0)
+        source = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=inplace), nn.Flatten(), nn.Linear(144, 3), nn.ReLU(inplace))
+        x = torch.randn(5, 3, 8, 8)
+        net = approximate(source, Plan(multiplier="drum(k=4)", gradient=gradient), calibrate=x)
+        result = net(x)
+        outputs += [result, *torch.autograd.grad(result.square().sum(), list(net.parameters()))]
+    plain, written = outputs[: len(outputs) // 2], outputs[len(outputs) // 2 :]
+    assert plain[0].any()
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(written, plain, strict=True))

@@ -53,7 +53,7 @@ class EmulatedGradient(torch.autograd.Function):
         """x: padded, quantised input; weight: quantised; result: what the layer computed."""
         ctx.save_for_backward(x, weight)
         ctx.behind = behind
-        return result.view_as(result)
+        return result.detach()  # no view of it: layers that follow may write in place
 
     @staticmethod
     def backward(ctx: Any, *arrived: Tensor) -> tuple[Tensor | None, ...]:

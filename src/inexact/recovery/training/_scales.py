@@ -102,7 +102,7 @@ class _Watch(torch.autograd.Function):
     def forward(ctx: Any, value: Tensor, take: Any) -> Tensor:
         ctx.save_for_backward(value)
         ctx.take = take
-        return value.view_as(value)
+        return value.clone()  # layers that follow may write in place
 
     @staticmethod
     def backward(ctx: Any, *arrived: Tensor) -> tuple[Tensor | None, ...]:
