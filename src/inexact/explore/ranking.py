@@ -85,8 +85,9 @@ def _record(net: ApproxModel, images: Tensor, seed: int) -> dict[str, Recording]
     produced: dict[str, Tensor] = {}
 
     def watch(name: str, layer: Emulated) -> torch.utils.hooks.RemovableHandle:
-        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             received[name], produced[name] = tuple(x.detach() for x in inputs), output
+            return output.clone()  # layers that follow may write in place
 
         return layer.register_forward_hook(hook)
 

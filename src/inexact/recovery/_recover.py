@@ -114,7 +114,7 @@ def _in_float32(layers: Mapping[str, Emulated], found: Mapping[str, list[Tensor]
         def hook(_module: nn.Module, received: tuple[Tensor, ...], _output: Tensor) -> Tensor:
             output = layer.float_output(*received)
             if name in found:
-                found[name].append(output)
+                found[name].append(output.clone())  # layers that follow may write in place
             return output
 
         return layer.register_forward_hook(hook)

@@ -112,6 +112,10 @@ class Step:
     left: tuple[fx.Node, ...]
 
 
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
 @final
 class Walk:
     """Runs the steps behind a layer, each for the images that still differ from the fault-free run."""
@@ -122,6 +126,7 @@ class Walk:
         self.nodes = list(graph.nodes)
         self.starts = {str(node.target): node for node in self.nodes if self.layer_of(node) is not None}
         self.varying = self._behind([node for node in self.nodes if node.op == "placeholder"])
+        self.writers: set[fx.Node] = set()
         self.constants = self._constants()
         self.batched: set[fx.Node] = set()
         self._steps: dict[str, list[Step]] = {}
@@ -146,8 +151,9 @@ class Walk:
         return found
 
     def run(self, node: fx.Node, value: Callable[[fx.Node], Any]) -> Any:
-        """One step. value: what an earlier one gave."""
-        args, kwargs = fx.node.map_arg(node.args, value), fx.node.map_arg(node.kwargs, value)
+        """One step. value: what an earlier one gave; a step that works in place is given copies."""
+        taken = value if node not in self.writers else lambda before: _copied(value(before))
+        args, kwargs = fx.node.map_arg(node.args, taken), fx.node.map_arg(node.kwargs, taken)
         if node.op == "get_attr":
             owner, _, leaf = str(node.target).rpartition(".")
             return getattr(self.modules[owner], leaf)
@@ -171,10 +177,24 @@ class Walk:
                 values[node] = self.run(node, values.__getitem__)
         return Golden(images=images, scores=values[self.nodes[-1]], values=values)
 
+    @torch.no_grad()
+    def _find_writers(self, images: Tensor) -> None:
+        """Steps that change a tensor of an earlier one."""
+        values = dict(self.constants)
+        for node in self.nodes:
+            if node in values:
+                continue
+            tensors = [values[before] for before in node.all_input_nodes if isinstance(values[before], Tensor)]
+            versions = [tensor._version for tensor in tensors]
+            values[node] = images.clone() if node.op == "placeholder" else self.run(node, values.__getitem__)
+            if versions != [tensor._version for tensor in tensors]:
+                self.writers.add(node)
+
     def agrees(self) -> bool:
         """Whether the steps are the network's, and one image's do not depend on the others; finds the steps with a row for every image."""
         images = self.subject.images[:3]
         try:
+            self._find_writers(images)
             golden, alone, whole = self.golden(images), self.golden(images[1:]), self.subject.net(images)
         except Exception:  # steps that do not stand for what the network's code does
             return False

@@ -180,7 +180,12 @@ def _slopes(memory: WeightMemory, batch: tuple[Tensor, Tensor]) -> dict[str, NDA
     a: za times the gradient of a constant of its channel is added.
     """
     outputs: dict[str, Tensor] = {}
-    handles = [layer.register_forward_hook(lambda _m, _x, y, name=name: outputs.update({name: y})) for name, layer in memory.layers.items()]
+
+    def kept(name: str, output: Tensor) -> Tensor:
+        outputs[name] = output
+        return output.clone()  # layers that follow may write in place
+
+    handles = [layer.register_forward_hook(lambda _m, _x, y, name=name: kept(name, y)) for name, layer in memory.layers.items()]
     try:
         loss = functional.cross_entropy(memory.net(batch[0]), batch[1])
     finally:

@@ -86,7 +86,9 @@ def test_what_follows_may_write_into_the_output(gradient: str) -> None:
     outputs: list[Tensor] = []
     for inplace in (False, True):
         torch.manual_seed(0)
-        source = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=inplace), nn.Flatten(), nn.Linear(144, 3), nn.ReLU(inplace))
+        source = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=inplace), nn.Flatten(), nn.Linear(144, 3), nn.ReLU(inplace)
+        )
         x = torch.randn(5, 3, 8, 8)
         net = approximate(source, Plan(multiplier="drum(k=4)", gradient=gradient), calibrate=x)
         result = net(x)
