@@ -53,10 +53,6 @@ class NetGraph:
         self.drive([net], kind, sources, where)
         return net
 
-    def is_driven(self, net: str) -> bool:
-        """Whether something drives the net already."""
-        return net in self._drivers
-
     def circuit(
         self, name: str, inputs: Iterable[tuple[Bus, Sequence[str]]], outputs: Iterable[tuple[Bus, Sequence[str]]], *, simplify: bool
     ) -> Circuit:

@@ -28,12 +28,6 @@ def and_word(b: Builder, word: Sequence[int], gate: int) -> Wires:
     return tuple(b.and_(wire, gate) for wire in word)
 
 
-def or_word(b: Builder, x: Sequence[int], y: Sequence[int]) -> Wires:
-    """Bitwise OR; the shorter word is extended by zeros."""
-    width = max(len(x), len(y))
-    return tuple(b.or_(p, q) for p, q in zip(extend(x, width), extend(y, width), strict=True))
-
-
 def not_word(b: Builder, word: Sequence[int]) -> Wires:
     """Bitwise inverse."""
     return tuple(b.not_(wire) for wire in word)

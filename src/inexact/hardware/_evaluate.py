@@ -14,7 +14,6 @@ from inexact.hardware._constants import Constant, Triple, scaled, technology, to
 from inexact.hardware._cost import Cost, LayerCost
 from inexact.hardware._layer import LayerEnergy, leakage, sign_logic, unit_selection
 from inexact.hardware._mapping import residency
-from inexact.hardware._pe import EXACT, element_cost
 from inexact.hardware._schemes import codings
 from inexact.hardware._silicon import Demands, demands, elements, silicon
 from inexact.hardware._subword import overhead
@@ -212,10 +211,3 @@ def reference_multiplier(node: str = "45nm") -> dict[str, Estimate]:
         "delay_ns": constants["multiplier_delay"].estimate(),
         "leakage_nw": dataclasses.replace(leak, value=leak.value * 1000, unit="nW"),
     }
-
-
-def exact_element() -> Estimate:
-    """Energy of a multiply-accumulate of the exact 8x8 processing element of the unit library."""
-    cost = element_cost(EXACT)
-    value = cost.multiplier.energy + cost.adder.energy
-    return Estimate(value=value, unit="pJ", source=cost.source, node="45 nm")

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from inexact.core.errors import HardwareError
 from inexact.hardware._constants import Sram, Technology, Triple, product, scaled, technology
-from inexact.hardware._pe import EXACT, element_cost, flip_flop, reference, spread_of
+from inexact.hardware._pe import EXACT, element_cost, reference, spread_of
 from inexact.units.catalogue import PE_ACCUMULATOR_BITS
 
 COLUMN_TABLE_KIB = 0.5
@@ -134,8 +134,3 @@ def voltage_for(node: Technology, delay_factor: float) -> float:
 def column_table(node: Technology, a_bits: int) -> Sram:
     """The memory that holds f(a) in one PE of a correction column: 2^a_bits entries of 16 bits."""
     return node.memory(max(COLUMN_TABLE_KIB, 2**a_bits * 16 / 8 / 1024))
-
-
-def flop_area(scale: Scale) -> float:
-    """um2 of one flip-flop."""
-    return flip_flop().area * scale.register_area

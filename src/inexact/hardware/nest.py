@@ -10,7 +10,7 @@ Reference: Parashar et al., Timeloop, ISPASS 2019, doi:10.1109/ISPASS.2019.00042
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,7 +87,6 @@ class Counts:
     crossings: Mapping[str, Mapping[tuple[int, int], Crossing]]
     steps: Number
     instances: Number
-    tiles: Mapping[str, Mapping[int, Number]] = field(default_factory=dict)
 
 
 def count(problem: Convolution, loops: Sequence[Loop], kept: Kept, *, halo: bool = True) -> Counts:
@@ -97,15 +96,13 @@ def count(problem: Convolution, loops: Sequence[Loop], kept: Kept, *, halo: bool
     """
     nest = _Nest(problem, tuple(loops), halo)
     crossings: dict[str, dict[tuple[int, int], Crossing]] = {}
-    tiles: dict[str, dict[int, Number]] = {}
     for tensor in TENSORS:
         levels = list(getattr(kept, tensor))
-        tiles[tensor] = {level: nest.tile(tensor, nest.inside(level)) for level in levels}
         crossings[tensor] = {}
         for inner, outer in zip([-1, *levels[:-1]], levels, strict=True):
             crossings[tensor][inner, outer] = nest.outputs(inner, outer) if tensor == "outputs" else nest.operand(tensor, inner, outer)
     steps = _product(loop.trips for loop in loops if not loop.spatial)
-    return Counts(crossings=crossings, steps=steps, instances=_product(loop.trips for loop in loops if loop.spatial), tiles=tiles)
+    return Counts(crossings=crossings, steps=steps, instances=_product(loop.trips for loop in loops if loop.spatial))
 
 
 @dataclass(frozen=True, slots=True)

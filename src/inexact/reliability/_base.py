@@ -139,6 +139,11 @@ def bits_of(strata: Sequence[Stratum]) -> Tensor:
     return torch.tensor([0 if stratum.bit is None else stratum.bit for stratum in strata], dtype=torch.int64)
 
 
+def index_of(number: int, shape: Sequence[int]) -> tuple[int, ...]:
+    """Where element `number`, counted with the last dimension fastest, lies in a tensor of this shape."""
+    return tuple(int(i) for i in np.unravel_index(number, tuple(shape)))
+
+
 faults: Family[Fault] = Family("fault", "inexact.reliability")
 
 

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from inexact.core.errors import FaultError
 
 MU, SIGMA = 0.7056, 0.0552
-"""The Gaussian of a cell's lowest voltage over that of its array that fits the measured rates: within a factor 0.84 to 1.27."""
+"""The Gaussian of a cell's lowest voltage over that of its array that fits the measured rates (`sram.csv` names their source): within a
+factor 0.84 to 1.27."""
 
 LOWEST, HIGHEST = 0.75, 1.0
 """Where the curve was measured."""
-
-CELL_SOURCE = "14 nm FinFET, mean of 32 arrays: Stutz et al., MLSys 2021, arXiv:2006.13977, Fig. 1; fitted by a Gaussian per-cell limit"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from inexact.reliability._base import (
     chosen_bits,
     chosen_places,
     faults,
+    index_of,
 )
 from inexact.reliability._subject import Place, Subject
 from inexact.reliability._words import flipped_word, wrapped
@@ -70,7 +71,7 @@ class AccumulatorFlip(ImageFault):
         """index: of the output of one image, then the number of additions done, from 1 on."""
         place = subject.places[stratum.layer]
         output, moment = divmod(number, self._moments(place))
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(output), place.output))
+        index = index_of(output, place.output)
         done = moment + 1 if self.when == "any" else _additions(place)
         return Site(
             layer=stratum.layer, tensor="accumulator", index=(*index, done), bit=stratum.bit, kind="flip", persistence=self.persistence

@@ -23,6 +23,7 @@ from inexact.reliability._base import (
     chosen_bits,
     chosen_places,
     faults,
+    index_of,
 )
 from inexact.reliability._subject import Subject
 from inexact.reliability._words import flipped_a, flipped_b
@@ -62,7 +63,7 @@ class ActivationFlip(ImageFault):
     def site(self, subject: Subject, stratum: Stratum, number: int) -> Site:
         """index: in the operand of one image."""
         shape = subject.places[stratum.layer].inputs[1 if stratum.part == "right" else 0]
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(number), shape))
+        index = index_of(number, shape)
         return Site(layer=stratum.layer, tensor="activation", index=index, bit=stratum.bit, kind="flip", persistence=self.persistence)
 
     def strike(self, struck: Struck, strata: Sequence[Stratum], numbers: Numbers) -> Tensor:

@@ -23,6 +23,7 @@ from inexact.reliability._base import (
     chosen_bits,
     chosen_places,
     faults,
+    index_of,
 )
 from inexact.reliability._subject import Subject
 from inexact.reliability._words import flipped_word
@@ -55,7 +56,7 @@ class OutputFlip(ImageFault):
 
     def site(self, subject: Subject, stratum: Stratum, number: int) -> Site:
         """index: in the output of one image."""
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(number), subject.places[stratum.layer].output))
+        index = index_of(number, subject.places[stratum.layer].output)
         return Site(layer=stratum.layer, tensor="output", index=index, bit=stratum.bit, kind="flip", persistence=self.persistence)
 
     def strike(self, struck: Struck, strata: Sequence[Stratum], numbers: Numbers) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from inexact.nn import ApproxLayer, Emulated, coded_table, require_codes, windows_at
 from inexact.reduction import Prediction, Reduction
 from inexact.reduction.zero_skipping import ZeroSkipping
-from inexact.reliability._base import ImageFault, Numbers, Site, Stratum, Struck, as_layers, chosen_places, faults
+from inexact.reliability._base import ImageFault, Numbers, Site, Stratum, Struck, as_layers, chosen_places, faults, index_of
 from inexact.reliability._subject import Place, Subject
 
 
@@ -55,7 +55,7 @@ class SkipFlip(ImageFault):
         reduction = _reduction(place)
         assert reduction is not None
         shape = (*place.output, _window(place)) if _decides_products(reduction) else place.output
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(number), shape))
+        index = index_of(number, shape)
         return Site(layer=stratum.layer, tensor="control", index=index, bit=None, kind="flip", persistence=self.persistence)
 
     def strike(self, struck: Struck, strata: Sequence[Stratum], numbers: Numbers) -> Tensor:

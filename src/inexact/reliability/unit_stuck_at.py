@@ -78,10 +78,6 @@ class UnitStuckAt(ChipFault):
         fault = ElementFault(row=self.element[0], column=self.element[1], value=value, net=net)
         return with_broken_element(subject.net, where, fault)
 
-    def net_name(self, subject: Subject, site: Site) -> str:
-        """The name of a site's net."""
-        return self._sites(subject, int(site.kind == "stuck1"))[site.index[0]]
-
     def _sites(self, subject: Subject, value: int) -> tuple[str, ...]:
         """Names of the nets that may be stuck at a value."""
         unit = self._unit(subject)

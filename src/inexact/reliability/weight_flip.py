@@ -22,6 +22,7 @@ from inexact.reliability._base import (
     chosen_bits,
     chosen_places,
     faults,
+    index_of,
 )
 from inexact.reliability._subject import Subject
 from inexact.reliability._words import flipped_b
@@ -59,7 +60,7 @@ class WeightFlip(ImageFault):
         """index: of the weight [O, …]."""
         layer = subject.places[stratum.layer].layer
         assert isinstance(layer, ApproxLayer)
-        index = tuple(int(i) for i in torch.unravel_index(torch.tensor(number), layer.weight.shape))
+        index = index_of(number, layer.weight.shape)
         return Site(layer=stratum.layer, tensor="weight", index=index, bit=stratum.bit, kind="flip", persistence=self.persistence)
 
     def strike(self, struck: Struck, strata: Sequence[Stratum], numbers: Numbers) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import final
 
 import torch
@@ -42,10 +42,6 @@ class RandomisedModel(nn.Module):
                 places.append(chosen)
         back = torch.argsort(torch.cat(places))
         return torch.cat(parts)[back]
-
-    def with_members(self, change: Callable[[nn.Module], nn.Module]) -> RandomisedModel:
-        """The same draws over changed members."""
-        return RandomisedModel([change(member) for member in self.members], self.seed)
 
 
 @final

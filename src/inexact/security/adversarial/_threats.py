@@ -8,8 +8,6 @@ from typing import final
 from inexact.core.errors import AttackError, UnknownNameError, near
 from inexact.security.adversarial._base import Attack
 
-GRADIENTS = ("none", "straight_through", "adaptive", "substitute")
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
