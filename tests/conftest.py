@@ -63,6 +63,18 @@ def supported_paths() -> set[str]:
     return supported() or pytest.skip("the processor is asked through /proc/cpuinfo")
 
 
+@pytest.fixture(params=["avx512", "avx2", "scalar"])
+def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each instruction-set path in turn, forced; skipped where this machine has none."""
+    from inexact import kernels
+
+    isa: str = request.param
+    if isa not in kernels.isas():
+        pytest.skip(f"this machine has no {isa} path")
+    monkeypatch.setenv("INEXACT_ISA", isa)
+    return isa
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Note the path of each test that passed on one."""

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 
 namespace inexact {
 
@@ -21,6 +22,18 @@ inline __m512i look_up(const __m512i* plane, __m512i weights, __mmask64 upper) {
   if constexpr (Q == 2) return _mm512_permutex2var_epi8(plane[0], weights, plane[1]);
   const __m512i below = _mm512_permutex2var_epi8(plane[0], weights, plane[1]);
   return _mm512_mask_blend_epi8(upper, below, _mm512_permutex2var_epi8(plane[2], weights, plane[3]));
+}
+
+// What `look_up` needs to know of a plane, at compile time: build(Q) with the vectors that `columns` entries take.
+template <typename Build>
+void with_vectors(int64_t columns, const Build& build) {
+  if (columns <= 64) {
+    build(std::integral_constant<int, 1>{});
+  } else if (columns <= 128) {
+    build(std::integral_constant<int, 2>{});
+  } else {
+    build(std::integral_constant<int, 4>{});
+  }
 }
 
 // totals[i] += sums[i], modulo 2^32; count: a multiple of 16.

@@ -105,13 +105,7 @@ class WordStack final : public Stack {
   }
 
   void build(const Taps& taps, uint8_t* rows) const override {
-    if (columns_ <= 64) {
-      build_as<1>(taps, rows);
-    } else if (columns_ <= 128) {
-      build_as<2>(taps, rows);
-    } else {
-      build_as<4>(taps, rows);
-    }
+    with_vectors(columns_, [&](auto vectors) { build_as<decltype(vectors)::value>(taps, rows); });
   }
 
   void add(const uint8_t* rows, int64_t taps, const uint8_t* codes, const int64_t* offsets, const int64_t* places, int64_t count,

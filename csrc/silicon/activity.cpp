@@ -54,6 +54,27 @@ void run(const Netlist& n, std::vector<uint64_t>& words, uint64_t lanes, int64_t
   }
 }
 
+// Settled words of the patterns [begin, end), block by block: meet(words, lane, pattern) for each of them.
+template <typename Meet>
+void each_settled(const Netlist& n, const uint8_t* patterns, int64_t begin, int64_t end, const Meet& meet) {
+  std::vector<uint64_t> words(static_cast<size_t>(n.nets));
+  for (int64_t first = begin; first < end; first += kBlock) {
+    const int64_t lanes = std::min(kBlock, end - first);
+    load(n, patterns + first * n.inputs, lanes, words);
+    run(n, words, 0, nullptr);
+    for (int64_t lane = 0; lane < lanes; ++lane) meet(words, static_cast<int>(lane), first + lane);
+  }
+}
+
+// The pairs in equal shares, one a task: work(task, begin, end).
+template <typename Work>
+void in_shares(int64_t pairs, int64_t tasks, int threads, const Work& work) {
+  const int64_t share = (pairs + tasks - 1) / tasks;
+  parallel_for(tasks, threads, [&](int64_t task) { work(static_cast<size_t>(task), task * share, std::min(pairs, (task + 1) * share)); });
+}
+
+int64_t tasks_of(int64_t pairs, int threads) { return std::max<int64_t>(1, std::min<int64_t>(threads, pairs / kBlock)); }
+
 uint64_t first_lanes(int64_t count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
 
 // One pair after the other; everything it needs is allocated once.
@@ -227,41 +248,24 @@ void settled(const Netlist& n, const uint8_t* before, const uint8_t* after, int6
 }
 
 void outputs(const Netlist& n, const uint8_t* inputs, int64_t pairs, const int32_t* nets, int64_t count, uint8_t* out) {
-  std::vector<uint64_t> words(static_cast<size_t>(n.nets));
-  for (int64_t first = 0; first < pairs; first += kBlock) {
-    const int64_t lanes = std::min(kBlock, pairs - first);
-    load(n, inputs + first * n.inputs, lanes, words);
-    run(n, words, 0, nullptr);
-    for (int64_t lane = 0; lane < lanes; ++lane) {
-      for (int64_t i = 0; i < count; ++i) {
-        out[(first + lane) * count + i] = static_cast<uint8_t>(words[static_cast<size_t>(nets[i])] >> lane & 1);
-      }
-    }
-  }
+  each_settled(n, inputs, 0, pairs, [&](const std::vector<uint64_t>& words, int lane, int64_t pair) {
+    for (int64_t i = 0; i < count; ++i) out[pair * count + i] = static_cast<uint8_t>(words[static_cast<size_t>(nets[i])] >> lane & 1);
+  });
 }
 
 void timed(const Netlist& n, const int32_t* delays, const uint8_t* before, const uint8_t* after, int64_t pairs, int threads, const Counts& counts,
            int64_t* last) {
-  const int64_t tasks = std::max<int64_t>(1, std::min<int64_t>(threads, pairs / 64));
-  const int64_t share = (pairs + tasks - 1) / tasks;
+  const int64_t tasks = tasks_of(pairs, threads);
   std::vector<std::vector<int64_t>> rises(static_cast<size_t>(tasks)), falls(static_cast<size_t>(tasks));
   std::vector<int64_t> latest(static_cast<size_t>(tasks));
-  parallel_for(tasks, threads, [&](int64_t task) {
-    const size_t at = static_cast<size_t>(task);
-    rises[at].assign(static_cast<size_t>(n.nets), 0);
-    falls[at].assign(static_cast<size_t>(n.nets), 0);
-    const Counts own{rises[at].data(), falls[at].data(), nullptr};
+  in_shares(pairs, tasks, threads, [&](size_t task, int64_t begin, int64_t end) {
+    rises[task].assign(static_cast<size_t>(n.nets), 0);
+    falls[task].assign(static_cast<size_t>(n.nets), 0);
+    const Counts own{rises[task].data(), falls[task].data(), nullptr};
     Events events(n, delays);
-    std::vector<uint64_t> words(static_cast<size_t>(n.nets));
-    const int64_t end = std::min(pairs, (task + 1) * share);
-    for (int64_t first = task * share; first < end; first += kBlock) {
-      const int64_t lanes = std::min(kBlock, end - first);
-      load(n, before + first * n.inputs, lanes, words);
-      run(n, words, 0, nullptr);
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        latest[at] = std::max(latest[at], events.pair(words, static_cast<int>(lane), after + (first + lane) * n.inputs, own));
-      }
-    }
+    each_settled(n, before, begin, end, [&](const std::vector<uint64_t>& words, int lane, int64_t pair) {
+      latest[task] = std::max(latest[task], events.pair(words, lane, after + pair * n.inputs, own));
+    });
   });
   *last = *std::max_element(latest.begin(), latest.end());
   for (size_t task = 0; task < rises.size(); ++task) {
@@ -273,23 +277,14 @@ void timed(const Netlist& n, const int32_t* delays, const uint8_t* before, const
 }
 
 void sampled(const Netlist& n, const int32_t* delays, const uint8_t* before, const uint8_t* after, int64_t pairs, int threads, const Sampling& sampling) {
-  const int64_t tasks = std::max<int64_t>(1, std::min<int64_t>(threads, pairs / 64));
-  const int64_t share = (pairs + tasks - 1) / tasks;
-  parallel_for(tasks, threads, [&](int64_t task) {
+  in_shares(pairs, tasks_of(pairs, threads), threads, [&](size_t, int64_t begin, int64_t end) {
     std::vector<int64_t> rises(static_cast<size_t>(n.nets)), falls(static_cast<size_t>(n.nets));
     const Counts own{rises.data(), falls.data(), nullptr};
     Events events(n, delays);
     events.watch(sampling);
-    std::vector<uint64_t> words(static_cast<size_t>(n.nets));
-    const int64_t end = std::min(pairs, (task + 1) * share);
-    for (int64_t first = task * share; first < end; first += kBlock) {
-      const int64_t lanes = std::min(kBlock, end - first);
-      load(n, before + first * n.inputs, lanes, words);
-      run(n, words, 0, nullptr);
-      for (int64_t lane = 0; lane < lanes; ++lane) {
-        events.sample(words, static_cast<int>(lane), after + (first + lane) * n.inputs, own, first + lane);
-      }
-    }
+    each_settled(n, before, begin, end, [&](const std::vector<uint64_t>& words, int lane, int64_t pair) {
+      events.sample(words, lane, after + pair * n.inputs, own, pair);
+    });
   });
 }
 

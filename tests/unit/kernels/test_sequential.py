@@ -39,15 +39,6 @@ ADDERS = [
 ORDERS = ["sequential", "tree(radix=4)", "tree(radix=32)", "systolic(rows=5)", "systolic(rows=64)"]
 
 
-@pytest.fixture(params=["avx512", "avx2", "scalar"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    isa: str = request.param
-    if isa not in kernels.isas():
-        pytest.skip(f"this machine has no {isa} path")
-    monkeypatch.setenv("INEXACT_ISA", isa)
-    return isa
-
-
 def each_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The instruction-set paths of this machine, each forced while it is the one at hand."""
     if not kernels.isas():

@@ -42,13 +42,6 @@ def near_exact(signed: tuple[bool, bool], shape: tuple[int, int] = (256, 256)) -
     return (np.multiply.outer(*(values(size, s) for size, s in zip(shape, signed, strict=True))) + base + error).astype(np.int32)
 
 
-@pytest.fixture(params=["avx512", "avx2", "scalar"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param not in kernels.isas():
-        pytest.skip(f"this machine has no {request.param} path")
-    monkeypatch.setenv("INEXACT_ISA", request.param)
-
-
 @pytest.mark.usefixtures("path")
 @pytest.mark.parametrize("signed", CODINGS)
 @pytest.mark.parametrize("name", SHAPES)

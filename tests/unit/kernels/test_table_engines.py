@@ -76,15 +76,6 @@ def within(span: tuple[int, int], window: int) -> tuple[int, int]:
     return span[0] - excess, span[1] - excess
 
 
-@pytest.fixture(params=["avx512", "avx2", "scalar"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    isa: str = request.param
-    if isa not in kernels.isas():
-        pytest.skip(f"this machine has no {isa} path")
-    monkeypatch.setenv("INEXACT_ISA", isa)
-    return isa
-
-
 def same(found: torch.Tensor, wanted: npt.NDArray[np.int32]) -> None:
     assert found.dtype == torch.int32
     np.testing.assert_array_equal(found.numpy(), wanted)

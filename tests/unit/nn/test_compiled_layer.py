@@ -40,15 +40,6 @@ PADDED = [("multiplied", "none"), ("multiplied", "column"), ("skipped", "bias"),
 """padding, correction: every pair that meets code of its own."""
 
 
-@pytest.fixture(params=["avx512", "avx2", "scalar"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    isa: str = request.param
-    if isa not in kernels.isas():
-        pytest.skip(f"this machine has no {isa} path")
-    monkeypatch.setenv("INEXACT_ISA", isa)
-    return isa
-
-
 def unit_for(precision: str, coding: str, seed: int) -> units.Multiplier:
     bits = {"w4a8": (8, 4), "int(a_bits=5,b_bits=7,granularity=per_tensor)": (5, 7)}.get(precision, (8, 8))
     low = -20000 if coding == "signed" else 0
