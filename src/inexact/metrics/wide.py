@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inexact import circuits
 from inexact.core.errors import SpecError
+from inexact.metrics.passport import CONVENTIONS
 from inexact.metrics.statistics import normal_quantile
 from inexact.units import Adder, Multiplier
 
@@ -25,24 +26,8 @@ EXHAUSTIVE_BITS = 24
 LIMIT_BITS = 32
 """Operand bits together up to which all pairs can be asked for: 16x16 is 4.3 billion pairs."""
 
-NAMES = (
-    "error_probability",
-    "mae",
-    "mse",
-    "rmse",
-    "wce",
-    "mred",
-    "mred_all",
-    "wcre",
-    "nmed",
-    "mae_range",
-    "mean_error",
-    "error_variance",
-    "var_abs_error",
-    "pred_2pct",
-    "zero_exact",
-)
-"""Metrics of a wide unit, named as in `inexact.metrics.passport.CONVENTIONS`."""
+NAMES = tuple(name for name in CONVENTIONS if name not in {"commutative", "monotone", "sign_symmetric", "error_rank"})
+"""Metrics of a wide unit: all of a passport's but those that only a whole table tells."""
 
 _MEANS = ("error_probability", "sum", "mae", "mse", "relative", "relative_all", "close")
 _BLOCK_PAIRS = 1 << 24
