@@ -12,7 +12,7 @@ from inexact.nn._columns import COEFFICIENT_BITS, COLUMNS, Columns, planned_colu
 from inexact.nn._correction import Correction, Probe
 from inexact.nn._data import Data, batches, device_of, first_inputs
 from inexact.nn._dissect import Dissected, dissect, plannable
-from inexact.nn._divisors import divide_channels, planned_divisions, served_layer, with_divisions
+from inexact.nn._divisors import divide_channels, divided, planned_divisions, served_layer, with_divisions
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._exit_routes import Routes, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
@@ -70,6 +70,7 @@ __all__ = [
     "device_of",
     "dissect",
     "divide_channels",
+    "divided",
     "estimate",
     "evaluate",
     "exits_of",

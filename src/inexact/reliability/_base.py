@@ -56,7 +56,8 @@ class Stratum:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Struck:
-    """One layer on n images as it is without a fault. inputs: what enters it, one or two tensors [n, …] of float32; output: [n, …]."""
+    """One layer on n images as it is without a fault. inputs: what enters it, one or two tensors [n, …] of float32, channels divided where
+    the layer divides them; output: [n, …]."""
 
     place: Place
     inputs: tuple[Tensor, ...]

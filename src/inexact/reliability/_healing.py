@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from torch import Tensor, fx
 
-from inexact.nn import ApproxLayer, Emulated
+from inexact.nn import ApproxLayer, Emulated, divided
 
 if TYPE_CHECKING:
     from inexact.reliability._walk import Golden, Step, Walk
@@ -77,15 +77,16 @@ class Images:
         node = step.node
         operands = [self.value(before) for before in node.all_input_nodes]
         if step.compared and isinstance(layer, ApproxLayer):
-            quantiser = layer.a_quantiser()
-            differs = differs & _differ(quantiser.quantise(operands[0]), quantiser.quantise(self.kept(node.all_input_nodes[0])))
-        here = differs.nonzero()[:, 0]
-        if len(here) > 0.9 * len(differs):
+            quantiser, golden = layer.a_quantiser(), self.kept(node.all_input_nodes[0])
+            here, there = (quantiser.quantise(divided(layer, (x,))[0]) for x in (operands[0], golden))
+            differs = differs & _differ(here, there)
+        computed = differs.nonzero()[:, 0]
+        if len(computed) > 0.9 * len(differs):
             self.values[node] = layer(*operands)
         else:
             result = self.kept(node)
-            if len(here):
-                result[here] = layer(*(operand.index_select(0, here) for operand in operands))
+            if len(computed):
+                result[computed] = layer(*(operand.index_select(0, computed) for operand in operands))
             self.values[node] = result
         self.differs[node] = differs
 

@@ -10,8 +10,7 @@ from typing import Any, Protocol, final
 import torch
 from torch import Tensor, fx, nn
 
-from inexact.core.errors import FaultError
-from inexact.nn import ApproxLayer, ApproxProduct, Emulated
+from inexact.nn import ApproxLayer, ApproxProduct, Emulated, divided
 from inexact.reliability._base import Struck
 from inexact.reliability._healing import Images
 from inexact.reliability._subject import Subject
@@ -45,21 +44,18 @@ class Runner(Protocol):
 
 
 def runner(subject: Subject) -> Runner:
-    """The quick one where the network's steps can be traced and treat images one by one; else one that runs the whole network.
-
-    Raises FaultError for layers that divide the channels of their inputs: faults are formed from inputs as they come to a layer.
-    """
-    for name, layer in subject.net.layers().items():
-        if isinstance(layer, ApproxLayer) and layer.divisors is not None:
-            raise FaultError(
-                f"faults are for networks without equalisation, by which layer {name} divides its channels: take another recovery"
-            )
+    """The quick one where the network's steps can be traced and treat images one by one; else one that runs the whole network."""
     try:
         graph = _Tracer().trace(subject.net.model)
     except Exception:  # fx raises whatever the network's own code raises on a symbolic input
         return WholeNetwork(subject)
     walk = Walk(subject, graph)
     return walk if walk.agrees() else WholeNetwork(subject)
+
+
+def entering(layer: Emulated, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """What enters a layer whose inputs are given as the step before left them: what is stored for it are the codes of divided channels."""
+    return divided(layer, inputs) if isinstance(layer, ApproxLayer) else inputs
 
 
 def guarded(layer: Emulated, output: Tensor) -> Tensor:
@@ -212,8 +208,8 @@ class Walk:
         start, scores = self.starts[layer], golden.scores.index_select(0, rows)
         images = Images(self, golden, rows)
         before = images.kept(start)
-        inputs = tuple(images.value(node) for node in start.all_input_nodes)
         place = self.subject.places[layer]
+        inputs = entering(place.layer, tuple(images.value(node) for node in start.all_input_nodes))
         images.put(start, guarded(place.layer, strike(Struck(place=place, inputs=inputs, output=before))), before)
         left: tuple[fx.Node, ...] = (start,)
         for step in self.steps(layer):

@@ -104,7 +104,7 @@ def test_the_source_of_an_input(case: str, emulated: bool) -> None:
     steps, between, second, last = CASES[case]
     model: nn.Module = Network(steps, between).eval()
     if emulated:
-        model = approximate(model, Plan(), calibrate=torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
+        model = approximate(model, Plan(precision="int8"), calibrate=torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(1)))
     found = {layer.name: layer.source for layer in workload(model, (3, 8, 8)).multiplying}
     assert found == {"first": "", "second": second, "last": last}
 

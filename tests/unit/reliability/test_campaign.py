@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from inexact import units
 from inexact.core.errors import DataError, FaultError
 from inexact.nn import ApproxLayer, Plan, Product, approximate, divide_channels
 from inexact.reliability import Campaign, Fault, ImageFault, Opened, Settings, Store, Struck, Subject, faults, sdc_rate
@@ -73,37 +74,71 @@ def drawn(fault: ImageFault, subject: Subject, count: int) -> dict[str, tuple[li
     return found
 
 
-@pytest.mark.parametrize("unit", [pytest.param("exact", marks=pytest.mark.slow), "trunc(cut=4)"])
+@pytest.mark.parametrize(
+    ("unit", "divides"), [pytest.param("exact", False, marks=pytest.mark.slow), ("trunc(cut=4)", False), ("exact", True)]
+)
 @pytest.mark.parametrize("spec", ["weight_flip", "activation_flip", "output_flip", "accumulator_flip"])
-def test_the_walk_behind_a_layer_is_the_whole_network(spec: str, unit: str) -> None:
+def test_the_walk_behind_a_layer_is_the_whole_network(spec: str, unit: str, divides: bool) -> None:
     found = opened(unit)
+    for layer in found.net.layers().values() if divides else ():
+        if isinstance(layer, ApproxLayer):
+            channels = layer.weight.shape[1] * layer.contraction_groups
+            divide_channels(layer, torch.logspace(-0.4, 0.4, channels))
+            layer.range_weights()
     subject, fault = Subject.of(found.net, found.images[:3]), faults.get(spec)
     assert isinstance(fault, ImageFault)
     quick, whole = runner(subject), WholeNetwork(subject)
     assert isinstance(quick, Walk)
     golden = quick.golden(found.images)
     strata, changed = fault.population(subject), 0
-    for layer, (places, numbers) in drawn(fault, subject, 60).items():
+    for name, (places, numbers) in drawn(fault, subject, 60).items():
         rows = torch.arange(len(places)) * 7 % len(found.images)
         strike = functools.partial(_strike, fault, [strata[place] for place in places], np.array(numbers))
-        scores = quick.faulty(golden, layer, rows, strike)
-        assert torch.equal(scores, whole.faulty(Golden(images=found.images, scores=golden.scores, values={}), layer, rows, strike))
+        scores = quick.faulty(golden, name, rows, strike)
+        assert torch.equal(scores, whole.faulty(Golden(images=found.images, scores=golden.scores, values={}), name, rows, strike))
         changed += int((scores != golden.scores[rows]).any(1).sum())
-    assert changed > 10
+    assert changed > 5
 
 
 def _strike(fault: ImageFault, strata: list, numbers: np.ndarray, struck: Struck) -> Tensor:  # type: ignore[type-arg]
     return fault.strike(struck, strata, numbers)
 
 
-def test_networks_whose_channels_are_divided_are_refused() -> None:
-    images = torch.rand(20, 5)
-    net = approximate(nn.Sequential(nn.Linear(5, 3)), Plan(multiplier="exact"), calibrate=images)
+@pytest.mark.parametrize("spec", ["weight_flip", "activation_flip"])
+def test_flips_where_channels_are_divided_are_those_of_loops(spec: str) -> None:
+    """From the image to the scores: the stored code is that of the divided value, the stored weight that of the product."""
+    torch.manual_seed(3)
+    inner, unit = nn.Linear(5, 3), units.get("trunc(cut=5)")
+    images, divisors = torch.rand(20, 5) - 0.3, torch.tensor([0.2, 3.0, 1.0, 0.7, 5.0])
+    net = approximate(nn.Sequential(inner), Plan(multiplier=unit), calibrate=images)
     layer = net.layers()["0"]
     assert isinstance(layer, ApproxLayer)
-    divide_channels(layer, torch.full((5,), 2.0))
-    with pytest.raises(FaultError, match="faults are for networks without equalisation, by which layer 0 divides its channels"):
-        runner(Subject.of(net, images))
+    divide_channels(layer, divisors)
+    layer.range_weights()
+    subject, fault, rng = Subject.of(net, images[:3]), faults.get(spec), np.random.default_rng(1)
+    assert isinstance(fault, ImageFault)
+    strata = [(fault.population(subject) * 3)[place] for place in range(20)]
+    numbers = np.concatenate([fault.draw(stratum, 1, rng) for stratum in strata])
+    strike, quick, every = functools.partial(_strike, fault, strata, numbers), runner(subject), torch.arange(20)
+    assert isinstance(quick, Walk)
+    golden = quick.golden(images)
+    scores = quick.faulty(golden, "0", every, strike)
+    assert torch.equal(scores, WholeNetwork(subject).faulty(golden, "0", every, strike))
+    with torch.no_grad():
+        assert torch.equal(golden.scores, net(images))
+    table, a_zero, b_zero = unit.table(), int(layer.a_zero), layer.b_zero.flatten().long().numpy()
+    weights = torch.clamp(torch.round(inner.weight.detach() * divisors / layer.b_scale) + layer.b_zero, 0, 255).long().numpy()
+    codes = torch.clamp(torch.round(images / divisors / layer.a_scale) + layer.a_zero, 0, 255).long().numpy()
+    constant = weights.sum(1) - 5 * b_zero  # made of the weights as they should be
+    scale = layer.a_scale.double().numpy() * layer.b_scale.double().numpy().reshape(-1)
+    for i, (stratum, number) in enumerate(zip(strata, numbers, strict=True)):
+        a, b = codes[i].copy(), weights.copy()
+        site = fault.site(subject, stratum, int(number))
+        assert site.bit is not None
+        (a if spec == "activation_flip" else b)[site.index] ^= 1 << site.bit
+        sums = np.array([sum(int(table[a[k], b[o, k]]) for k in range(5)) for o in range(3)]) - b_zero * a.sum() - a_zero * constant
+        assert torch.equal(scores[i], torch.from_numpy((sums * scale).astype(np.float32)) + inner.bias.detach()), site
+    assert int((scores != golden.scores).any(1).sum()) > 10
 
 
 def test_networks_that_cannot_be_traced_are_run_whole() -> None:

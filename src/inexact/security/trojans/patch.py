@@ -13,7 +13,7 @@ from torch import Tensor
 
 from inexact.core.errors import NoRoomError, SpecError
 from inexact.metrics import PairedDifference, paired_difference, wilson
-from inexact.nn import ApproxModel, correct_answers
+from inexact.nn import ApproxLayer, ApproxModel, correct_answers, divided
 from inexact.security.trojans._declaration import Declaration
 from inexact.security.trojans._search import host_of, most_harmful
 from inexact.security.trojans._streams import firings, weighted, with_unit
@@ -28,23 +28,25 @@ RARE_CODES = 3
 @final
 @dataclass(frozen=True, kw_only=True)
 class Patch:
-    """A square of one grey level, as normalised pixels; every pixel of it has the code `code` in the first layer."""
+    """A square of one colour; every pixel of it has the code `code` in the first layer. levels: of its channels, as normalised pixels,
+    which differ where that layer divides its channels."""
 
     row: int
     column: int
     size: int
-    level: float
+    levels: tuple[float, ...]
     code: int
 
     def on(self, images: Tensor) -> Tensor:
         """The images with the patch."""
         found = images.clone()
-        found[:, :, self.row : self.row + self.size, self.column : self.column + self.size] = self.level
+        colour = torch.tensor(self.levels)[:, None, None]
+        found[:, :, self.row : self.row + self.size, self.column : self.column + self.size] = colour
         return found
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object."""
-        return {"row": self.row, "column": self.column, "size": self.size, "level": self.level, "code": self.code}
+        return {"row": self.row, "column": self.column, "size": self.size, "levels": list(self.levels), "code": self.code}
 
 
 @final
@@ -112,11 +114,9 @@ def find_targeted(
     Tried: triggers on the rarest activation codes of the first layer and on its largest one, for all weights or for those with one
     given bit; the most harmful payload the bounds admit under the first layer's weights; patches at three places. max_drop: points of
     accuracy without the patch that may be lost, so that the Trojan stays hidden in use.
-    Raises SpecError when the unit has no netlist or the first layer's channels are divided, NoRoomError when no trigger has room.
+    Raises SpecError when the unit has no netlist, NoRoomError when no trigger has room.
     """
     shape = data.image_shape
-    if next(iter(weighted(net).values())).divisors is not None:
-        raise SpecError("a patch needs pixels whose codes are known, which equalisation of the first layer divides: take another recovery")
     if len(shape) != 3 or min(shape[1:]) < max(sizes):
         raise SpecError(f"a patch of {max(sizes)} pixels needs images at least as large, not {'x'.join(map(str, shape))}")
     host = host_of(unit)
@@ -177,17 +177,25 @@ def _hidden(net: ApproxModel, attacked: ApproxModel, data: Dataset, max_drop: fl
 def _patches(net: ApproxModel, data: Dataset, sizes: Sequence[int]) -> Iterator[Patch]:
     """Patches whose pixels have one of the codes worth a trigger, in a corner, at the side and in the middle."""
     first = next(iter(weighted(net).values()))
-    codes = first.a_quantiser().quantise(data.images).long().flatten()
-    low, high = float(data.images.min()), float(data.images.max())
+    codes = first.a_quantiser().quantise(divided(first, (data.images,))[0]).long().flatten()
     seen = torch.bincount(codes.clamp(min=0), minlength=1)
-    occurring = torch.nonzero(seen).flatten()
-    rare = occurring[torch.argsort(seen[occurring], stable=True)][:RARE_CODES].tolist()
+    colours = _colours(first, torch.nonzero(seen).flatten(), data)
+    rare = sorted(colours, key=lambda code: int(seen[code]))[:RARE_CODES]
     height, width = data.image_shape[1:]
-    for code in dict.fromkeys([*rare, int(codes.max())]):
-        level = min(max(float((code - first.a_zero) * first.a_scale), low), high)
+    for code in dict.fromkeys([*rare, *sorted(colours)[-1:]]):
         for size in sizes:
             for row, column in ((0, 0), ((height - size) // 2, 0), ((height - size) // 2, (width - size) // 2)):
-                yield Patch(row=row, column=column, size=size, level=level, code=code)
+                yield Patch(row=row, column=column, size=size, levels=colours[code], code=code)
+
+
+def _colours(first: ApproxLayer, codes: Tensor, data: Dataset) -> dict[int, tuple[float, ...]]:
+    """Code -> levels of the channels that have it, of the codes that every channel can have within the range of the images; in order."""
+    channels = data.image_shape[0]
+    divisors = torch.ones(channels) if first.divisors is None else first.divisors
+    low, high = float(data.images.min()), float(data.images.max())
+    levels = (((codes - first.a_zero) * first.a_scale)[:, None] * divisors).clamp(low, high)
+    had = first.a_quantiser().quantise(levels / divisors).long() == codes[:, None]
+    return {int(code): tuple(row.tolist()) for code, row, every in zip(codes, levels, had.all(1), strict=True) if every}
 
 
 def _triggers(codes: set[int], width: tuple[int, int]) -> Iterator[Cube]:
