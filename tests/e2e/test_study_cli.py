@@ -99,6 +99,29 @@ def test_best_weights_are_the_measured_network(finished: Path, images: Path) -> 
     assert test.drop == pytest.approx(content["best"]["test"]["drop"])
 
 
+@pytest.mark.slow
+def test_a_space_may_offer_divided_channels(images: Path, tmp_path: Path) -> None:
+    """Ranked, forecast, tried and measured like any other; costs of a plan are those of its design, and its files give it back."""
+    space = tmp_path / "space.toml"
+    units = '[[group]]\nmultipliers = ["trunc(cut=8)"]\ncodings = ["unsigned"]\nlayers = ["conv2", "fc*"]\n'
+    space.write_text(
+        units + 'recoveries = ["equalisation(alphas=(0.5,1.0))", "equalisation(alphas=(0.5,1.0)) + shared_column(gain=true)"]\n'
+    )
+    out = tmp_path / "out"
+    assert run(command(images, space, out, "--forecast")) == 0
+    content = json.loads((out / "study.json").read_text())
+    best, plan = content["best"], ix.Plan.load(out / "best.plan.toml")
+    assert any(rule is not None and "equalisation" in rule.recovery for rule in plan.rules.values())
+    assert sum(layer["energy_pj"] for layer in best["layers"]) == pytest.approx(sum(content["energy"]["best"].values()))
+    net = ix.approximate(ix.zoo.network("lenet5"), plan)
+    load_into(net, read_weights(out / "best.safetensors"), where="best.safetensors")
+    assert any(layer.divisors is not None for layer in net.layers().values())
+    found = ix.evaluate(net, ix.zoo.data(str(images), "test"))
+    assert found.top1 == pytest.approx(best["test"]["top1"])
+    built = ix.estimate(net, "edge-16x16", input_shape=(1, 28, 28))
+    assert built.energy_pj.total.value == pytest.approx(sum(layer["energy_pj"] for layer in best["layers"]))
+
+
 def test_running_again_repeats_nothing(finished: Path, images: Path, space: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = json.loads((finished / "study.json").read_text())
     assert run(command(images, space, finished, "--json")) == 0

@@ -16,7 +16,7 @@ from inexact.nn._divisors import divide_channels, divided, planned_divisions, se
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
 from inexact.nn._exit_routes import Routes, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
-from inexact.nn._kinds import Emulated
+from inexact.nn._kinds import Emulated, sizes_of_divisors
 from inexact.nn._layer import ApproxLayer
 from inexact.nn._onnx import workload_of_onnx
 from inexact.nn._output_range import OutputRange
@@ -92,6 +92,7 @@ __all__ = [
     "served_layer",
     "settle_exits",
     "sharing_copy",
+    "sizes_of_divisors",
     "windows_at",
     "with_digits",
     "with_divisions",

