@@ -100,20 +100,20 @@ def settle(emulated: ApproxModel, original: torch_nn.Module, validation: Dataset
 
 
 def evaluated(emulated: ApproxModel, images: Dataset, batch_size: int) -> dict[str, Any]:
-    """Threshold, and at every exit the share of inputs that leave and how many of them are right; empty without exits."""
+    """At every exit the threshold, the share of inputs that leave and how many of them are right; empty without exits."""
     from inexact import nn
 
     network = nn.exits_of(emulated)
     if network is None:
         return {}
-    tau = float(network.tau)
     found = nn.routes(emulated, images, batch_size=batch_size)
-    stops, rows = found.stops(tau), []
+    stops, rows = found.stops(network.thresholds), []
     for place, name in enumerate((*network.after, "end")):
         here = stops == place
         right = float(found.correct[here, place].double().mean()) if bool(here.any()) else None
-        rows.append({"after": name, "share": float(here.double().mean()), "top1": None if right is None else 100 * right})
-    return {"exits": {"tau": tau, "leave": rows}}
+        tau = network.thresholds[place] if place < len(network.after) else None
+        rows.append({"after": name, "tau": tau, "share": float(here.double().mean()), "top1": None if right is None else 100 * right})
+    return {"exits": {"leave": rows}}
 
 
 def show(result: Mapping[str, Any]) -> None:
@@ -121,10 +121,9 @@ def show(result: Mapping[str, Any]) -> None:
     if "exits" not in result:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("exit after", "inputs that leave %", "top-1 % of them"):
+    for title in ("exit after", "threshold", "inputs that leave %", "top-1 % of them"):
         table.add_column(title, justify="left" if title == "exit after" else "right")
     for row in result["exits"]["leave"]:
-        table.add_row(row["after"], f"{100 * row['share']:.1f}", "" if row["top1"] is None else f"{row['top1']:.2f}")
-    console = _tables.console()
-    console.print(table)
-    console.print(f"threshold of the softmax probability: {result['exits']['tau']:g}")
+        tau = "" if row["tau"] is None else "closed" if row["tau"] >= 1 else f"{row['tau']:g}"
+        table.add_row(row["after"], tau, f"{100 * row['share']:.1f}", "" if row["top1"] is None else f"{row['top1']:.2f}")
+    _tables.console().print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from inexact.core.errors import DataError, PlanError
 from inexact.nn._data import Data, batches, device_of
 from inexact.nn.exits import Exits, exits_of
+
+Thresholds = float | tuple[float, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,19 +25,19 @@ class Routes:
     confidence: Tensor
     correct: Tensor
 
-    def stops(self, tau: float) -> Tensor:
-        """int64 [n], the classifier each input leaves at."""
+    def stops(self, tau: Thresholds) -> Tensor:
+        """int64 [n], the classifier each input leaves at. tau: one for all exits, or one for each."""
         found = torch.full((len(self.correct),), self.confidence.shape[1])
         for place in reversed(range(self.confidence.shape[1])):
-            found = torch.where(self.confidence[:, place] > tau, place, found)
+            found = torch.where(self.confidence[:, place] > (tau[place] if isinstance(tau, tuple) else tau), place, found)
         return found
 
-    def shares(self, tau: float) -> list[float]:
+    def shares(self, tau: Thresholds) -> list[float]:
         """Share of the inputs that leave at each classifier."""
         counts = torch.bincount(self.stops(tau), minlength=self.correct.shape[1])
         return [count / len(self.correct) for count in counts.tolist()]
 
-    def accuracy(self, tau: float) -> float:
+    def accuracy(self, tau: Thresholds) -> float:
         """Top-1 in percent with exits."""
         return 100 * float(self.correct.gather(1, self.stops(tau)[:, None]).double().mean())
 
@@ -77,10 +80,14 @@ def settle_exits(net: nn.Module, exits: Exits, data: Data, *, float_top1: float 
     assert network is not None  # `routes` has refused others
     tau = exits.tau if exits.budget is None else _within(found, exits.budget, float_top1)
     assert tau is not None  # `Exits` has one of the two
-    network.tau.fill_(tau)
-    reach = 1 - torch.tensor([0.0, *found.shares(tau)[:-1]], dtype=torch.float64).cumsum(0)
-    network.reach.copy_(reach.clamp(min=0))
+    network.set_thresholds(tau)
+    network.reach.copy_(torch.tensor(reach_of(found.shares(network.thresholds))))
     return found
+
+
+def reach_of(shares: Sequence[float]) -> list[float]:
+    """From the share of inputs that leave at each classifier to the share that comes to it."""
+    return [max(0.0, 1 - sum(shares[:place])) for place in range(len(shares))]
 
 
 def _within(found: Routes, budget: float, float_top1: float | None) -> float:

@@ -92,19 +92,21 @@ def _run(network: nn.Module, names: dict[str, nn.Module], example: Tensor) -> li
     rules = {name: module.rule for name, module in names.items() if isinstance(module, ApproxLayer)}
     divided = {name for name in rules if names[name].divisors is not None}
     traced = [replace(layer, source=between.sources.of(layer.name)) for layer in layers.values()]
-    return reached(network, with_divisions(traced, rules, divided))
+    found, exits = with_divisions(traced, rules, divided), exits_of(network)
+    return found if exits is None else reached(found, exits.reach.tolist())
 
 
-def reached(network: nn.Module, layers: list[LayerWorkload]) -> list[LayerWorkload]:
-    """Layers in execution order with the share of inputs that come to each, which falls behind every exit of the network."""
-    exits = exits_of(network)
-    if exits is None:
-        return layers
+def reached(layers: Sequence[LayerWorkload], reach: Sequence[float]) -> list[LayerWorkload]:
+    """Layers in execution order with the share of inputs that come to each, which falls behind every exit that is not closed.
+
+    reach: the share that comes to each classifier, the last being the network's own.
+    """
     place = {layer.name: index for index, layer in enumerate(layers)}
     found = list(layers)
-    for exit_, share in enumerate(exits.reach[1:].tolist()):
-        decided = place[f"exits.{exit_}.linear"] + 2  # its softmax, and the largest of it
-        found[decided + 1 :] = [replace(layer, reached=share) for layer in found[decided + 1 :]]
+    for exit_, share in enumerate(reach[1:]):
+        if (head := f"exits.{exit_}.linear") in place:
+            behind = place[head] + 3  # its softmax, and the largest of it, decide
+            found[behind:] = [replace(layer, reached=share) for layer in found[behind:]]
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -24,7 +25,8 @@ class Exits:
 
     after: names of modules, in the order the network runs them; a small classifier reads the output of each. pool: rows and columns that
     its feature maps are averaged to, 1..8. An input leaves at the first exit whose largest softmax probability is above the threshold:
-    tau, 0..1 (1: none leaves), or the smallest one that keeps the accuracy on validation data within `budget` points of float32.
+    tau, 0..1, one for all or one for each; or the smallest one for all that keeps the accuracy on validation data within `budget` points of
+    float32. An exit with the threshold 1 is closed: none leaves there, and its classifier is neither computed nor charged.
     weights: file of the trained classifiers (`inexact net train-exits`), from the folder of the plan.
 
     Reference: P. Panda, A. Sengupta, K. Roy, Conditional deep learning for energy-efficient and enhanced pattern recognition, DATE 2016,
@@ -32,7 +34,7 @@ class Exits:
     """
 
     after: tuple[str, ...]
-    tau: float | None = None
+    tau: float | tuple[float, ...] | None = None
     budget: float | None = None
     pool: int = 4
     weights: str = ""
@@ -45,8 +47,13 @@ class Exits:
             raise PlanError(f"after of exits must be a list of different module names, not {self.after!r}")
         if (self.tau is None) == (self.budget is None):
             raise PlanError("exits must have either tau, the confidence an input leaves at, or budget, the points of accuracy it may cost")
-        if self.tau is not None and not (_number(self.tau) and 0 < self.tau <= 1):
-            raise PlanError(f"tau of exits must be above 0 and at most 1, not {self.tau!r}")
+        if isinstance(self.tau, list):
+            object.__setattr__(self, "tau", tuple(self.tau))
+        if isinstance(self.tau, tuple) and len(self.tau) != len(self.after):
+            raise PlanError(f"tau of exits must be one number, or one for each of the {len(self.after)} exits, not {self.tau!r}")
+        for tau in self.tau if isinstance(self.tau, tuple) else () if self.tau is None else (self.tau,):
+            if not (_number(tau) and 0 < tau <= 1):
+                raise PlanError(f"tau of exits must be above 0 and at most 1, not {tau!r}")
         if self.budget is not None and not (_number(self.budget) and 0 <= self.budget <= 100):
             raise PlanError(f"budget of exits must be 0..100 points, not {self.budget!r}")
         if isinstance(self.pool, bool) or not isinstance(self.pool, int) or not 1 <= self.pool <= 8:
@@ -56,7 +63,8 @@ class Exits:
 
     def to_dict(self) -> dict[str, Any]:
         """For TOML: only what is set."""
-        found = {"after": list(self.after), "tau": self.tau, "budget": self.budget, "pool": self.pool, "weights": self.weights}
+        tau = list(self.tau) if isinstance(self.tau, tuple) else self.tau
+        found = {"after": list(self.after), "tau": tau, "budget": self.budget, "pool": self.pool, "weights": self.weights}
         return {name: value for name, value in found.items() if value not in (None, "")}
 
     @classmethod
@@ -97,8 +105,9 @@ class ExitNetwork(nn.Module):
     """A network with exits; its modules keep their names, its classifiers are `exits.0.linear`, …
 
     Call it as the network: it gives the logits of the exit where each input leaves, [N, classes]. Everything is computed for every input
-    here; what hardware would not compute is in `reach`, float64 [exits + 1], the share of inputs that come to each classifier, the last
-    being the network's own. tau: float64, the threshold. Both are buffers. stops: int64 [N], where the inputs of the last call left.
+    here, but for the classifiers of closed exits; what hardware would not compute is in `reach`, float64 [exits + 1], the share of inputs
+    that come to each classifier, the last being the network's own. tau: float64 [exits], the thresholds, infinite where an exit is closed.
+    Both are buffers. stops: int64 [N], where the inputs of the last call left.
     """
 
     reach: Tensor
@@ -115,27 +124,40 @@ class ExitNetwork(nn.Module):
         self._modules.update(body._modules)
         self._buffers.update(body._buffers)
         self.exits = heads
-        self.register_buffer("tau", torch.ones((), dtype=torch.float64))
+        self.register_buffer("tau", torch.ones(len(after), dtype=torch.float64))
         self.register_buffer("reach", torch.ones(len(after) + 1, dtype=torch.float64))
         self.stops = torch.zeros(0, dtype=torch.int64)
 
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """Of each exit, as a plan has them: 1 where it is closed."""
+        return tuple(min(tau, 1.0) for tau in self.tau.tolist())
+
+    def set_thresholds(self, tau: float | tuple[float, ...]) -> None:
+        """Fix the threshold of all exits, or one for each; 1 closes."""
+        each = tau if isinstance(tau, tuple) else (tau,) * len(self.after)
+        self.tau.copy_(torch.tensor([math.inf if value >= 1 else value for value in each], dtype=torch.float64))
+
     def scores(self, x: Tensor, reader: Callable[[nn.Module, Tensor], Tensor] | None = None) -> list[Tensor]:
         """What `reader(head, its input)` gives for every head as the network comes to it, then the network's own logits."""
-        read = reader or (lambda head, features: head(features))
-        found: list[Tensor] = [torch.empty(0)] * len(self.after)
+        found, last = self._read(x, range(len(self.after)), reader or (lambda head, features: head(features)))
+        return [*found.values(), last]
+
+    def _read(self, x: Tensor, places: Iterable[int], reader: Callable[[nn.Module, Tensor], Tensor]) -> tuple[dict[int, Tensor], Tensor]:
+        found: dict[int, Tensor] = {}
         handles: list[RemovableHandle] = []
-        for place, name in enumerate(self.after):
+        for place in places:
 
             def tap(_module: nn.Module, _received: Any, output: Tensor, place: int = place) -> None:
-                found[place] = read(self.exits[place], output)
+                found[place] = reader(self.exits[place], output)
 
-            handles.append(self.get_submodule(name).register_forward_hook(tap))
+            handles.append(self.get_submodule(self.after[place]).register_forward_hook(tap))
         try:
             last = self._run_body(x)
         finally:
             for handle in handles:
                 handle.remove()
-        return [*found, last]
+        return found, last
 
     def _run_body(self, x: Tensor) -> Tensor:
         self.body._modules.update({name: module for name, module in self._modules.items() if name != "exits"})
@@ -150,17 +172,23 @@ class ExitNetwork(nn.Module):
 
         def read(head: nn.Module, features: Tensor) -> Tensor:
             logits: Tensor = head(features)
-            confidence.append(functional.softmax(logits, 1).amax(1))
+            confidence.append(functional.softmax(logits, 1).amax(1).double())
             return logits
 
-        scores = self.scores(x, read)
-        result, stops = scores[-1], torch.full((len(x),), len(self.after), device=x.device)
-        for place in reversed(range(len(self.after))):
-            leaves = confidence[place] > self.tau
+        scores, result = self._read(x, [place for place, tau in enumerate(self.tau.tolist()) if tau < math.inf], read)
+        stops = torch.full((len(x),), len(self.after), device=x.device)
+        for place, confident in reversed(list(zip(scores, confidence, strict=True))):
+            leaves = confident > self.tau[place]
             result = torch.where(leaves[:, None], scores[place], result)
             stops = torch.where(leaves, place, stops)
         self.stops = stops
         return result
+
+    def without(self) -> nn.Module:
+        """A copy of the network alone."""
+        plain = copy.deepcopy(self)
+        plain.body._modules.update({name: module for name, module in plain._modules.items() if name != "exits"})
+        return plain.body
 
 
 @torch.no_grad()

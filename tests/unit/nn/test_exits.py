@@ -15,6 +15,7 @@ from torch.utils.data import TensorDataset
 
 from inexact import hardware
 from inexact.core.errors import DataError, PlanError
+from inexact.core.workload import LayerWorkload
 from inexact.nn import (
     ApproxModel,
     ExitHead,
@@ -116,7 +117,7 @@ def by_hand(net: ExitNetwork, x: Tensor, tau: float) -> tuple[Tensor, int]:
     handles = [
         net.get_submodule(name).register_forward_hook(lambda _m, _i, output, name=name: seen.update({name: output})) for name in AFTER
     ]
-    net.tau.fill_(1.0)
+    net.set_thresholds(1.0)
     last = net(x)
     for handle in handles:
         handle.remove()
@@ -132,13 +133,42 @@ def by_hand(net: ExitNetwork, x: Tensor, tau: float) -> tuple[Tensor, int]:
 @torch.no_grad()
 def test_every_input_gets_the_answer_of_the_exit_it_leaves_at(model: nn.Module, images: Tensor) -> None:
     net = confident(model)
-    net.tau.fill_(0.6)
+    net.set_thresholds(0.6)
     found, stops = net(images), net.stops.clone()
     assert sorted(set(stops.tolist())) == [0, 1, 2]
     for n in range(len(images)):
         wanted, place = by_hand(net, images[n : n + 1], 0.6)
         assert place == int(stops[n])
         assert torch.allclose(found[n], wanted[0], atol=1e-5)
+
+
+@torch.no_grad()
+def test_every_exit_may_have_its_threshold_and_a_closed_one_is_not_computed(model: nn.Module, images: Tensor, data: TensorDataset) -> None:
+    net = confident(model)
+    found = settle_exits(net, Exits(after=AFTER, tau=(0.5, 0.7)), data)
+    net(images)
+    stops = net.stops.clone()
+    assert sorted(set(stops.tolist())) == [0, 1, 2]
+    leaves = found.confidence > torch.tensor([0.5, 0.7], dtype=torch.float64)
+    assert stops.tolist() == [0 if first else 1 if second else 2 for first, second in leaves.tolist()]
+    settle_exits(net, Exits(after=AFTER, tau=(1.0, 0.7)), data)
+    answers = net(images)
+    assert net.thresholds == (1.0, 0.7)
+    assert net.stops.tolist() == [1 if second else 2 for _, second in leaves.tolist()]
+    share = float((~leaves[:, 1]).double().mean())
+    assert net.reach.tolist() == pytest.approx([1, 1, share])
+    asked = {layer.name: layer.reached for layer in workload(net).layers}
+    assert "exits.0.linear" not in asked
+    assert (asked["exits.1.linear"], asked["fc"]) == pytest.approx((1, share))
+    plain = net.without()
+    assert not isinstance(plain, ExitNetwork)
+    assert torch.equal(plain(images)[net.stops == 2], answers[net.stops == 2])
+    assert {layer.name for layer in workload(plain, (1, 8, 8)).multiplying} == set(asked) & {layer.name for layer in whole_of(net)}
+
+
+def whole_of(net: ExitNetwork) -> list[LayerWorkload]:
+    """The layers of the network that multiply, its exits left out."""
+    return [layer for layer in workload(net).multiplying if not layer.name.startswith("exits.")]
 
 
 @torch.no_grad()
@@ -161,7 +191,7 @@ def test_a_plan_names_layers_as_before_and_the_exits(model: nn.Module, images: T
     assert torch.equal(net(images), plain(images))  # tau is 1 until it is settled
     network = exits_of(net)
     assert network is not None
-    network.tau.fill_(0.6)
+    network.set_thresholds(0.6)
     together = net(images)
     assert len(set(network.stops.tolist())) == 3
     alone = torch.cat([net(images[n : n + 1]) for n in range(len(images))])
@@ -221,8 +251,8 @@ def test_a_threshold_keeps_the_budget_and_is_the_smallest() -> None:
 def test_a_budget_is_counted_from_float32(model: nn.Module, data: TensorDataset) -> None:
     net = confident(model)
     settle_exits(net, Exits(after=AFTER, budget=30), data, float_top1=100.0)
-    assert 0 < float(net.tau) < 1
-    assert routes(net, data).accuracy(float(net.tau)) >= 70
+    assert 0 < net.thresholds[0] == net.thresholds[1] < 1
+    assert routes(net, data).accuracy(net.thresholds) >= 70
     message = r"within 0\.5 points of float32, but the best is 5\.00 points at tau = .*, and without exits it is 5\.00; raise the budget"
     with pytest.raises(PlanError, match=message):
         settle_exits(net, Exits(after=AFTER, budget=0.5), data, float_top1=105.0)
@@ -259,6 +289,8 @@ def test_what_is_not_reached_is_not_charged(model: nn.Module, images: Tensor) ->
 
 
 def test_a_plan_file_holds_its_exits() -> None:
+    each = Plan({"a*": Rule()}, exits=Exits(after=AFTER, tau=(0.5, 1.0)))
+    assert Plan.from_toml(each.to_toml()) == each
     plan = Plan({"a*": Rule()}, exits=Exits(after=AFTER, budget=0.5, pool=2, weights="heads.safetensors"))
     assert Plan.from_toml(plan.to_toml()) == plan
     assert Plan.from_toml(plan.to_toml()).exits == plan.exits
@@ -273,6 +305,8 @@ def test_a_plan_file_holds_its_exits() -> None:
     [
         ({"after": ["a"], "tau": 0.0}, "tau of exits must be above 0 and at most 1, not 0.0"),
         ({"after": ["a"], "tau": 1.5}, "tau of exits must be above 0 and at most 1, not 1.5"),
+        ({"after": ["a", "b"], "tau": [0.5, 1.5]}, "tau of exits must be above 0 and at most 1, not 1.5"),
+        ({"after": ["a", "b"], "tau": [0.5]}, r"tau of exits must be one number, or one for each of the 2 exits, not \(0\.5,\)"),
         ({"after": ["a"], "tau": "high"}, "tau of exits must be above 0 and at most 1, not 'high'"),
         ({"after": ["a"], "budget": -1}, r"budget of exits must be 0\.\.100 points, not -1"),
         ({"after": ["a"], "tau": 0.5, "budget": 1}, "either tau, the confidence an input leaves at, or budget"),
