@@ -59,6 +59,8 @@ _ends = block(JSON, click.option("--no-report", is_flag=True, help="Do not write
 @click.option("--attack-images", type=click.IntRange(min=1), default=100, show_default=True, help="Of robust_accuracy: images a plan sees.")
 @click.option("--fault", default="accumulator_flip", show_default=True, help="Of sdc_rate: a fault (`inexact fault list`).")
 @click.option("--fault-count", type=click.IntRange(min=1), default=2048, show_default=True, help="Of sdc_rate: faults a plan meets.")
+@click.option("--exits", type=click.Path(), help="Trained early exits (inexact net train-exits), whose thresholds are searched for too.")
+@click.option("--threshold", "thresholds", type=float, multiple=True, help="Of --exits: a probability an exit may ask for; repeatable.")
 @_ends
 def run_study(
     out: Path, weights: Path | None, space: Path | None, as_json: bool, no_report: bool, threads: int | None, **settings: Any

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -85,7 +86,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _tested(ledger: Ledger, finalists: list[Trial], watch: Watch) -> dict[int, PairedAccuracy]:
+@dataclass(frozen=True, kw_only=True)
+class _Tested:
+    """What a finalist did on the test images, and what it costs there."""
+
+    accuracy: PairedAccuracy
+    accounts: JsonObject
+
+
+def _tested(ledger: Ledger, finalists: list[Trial], watch: Watch) -> dict[int, _Tested]:
     images = ledger.problem.images("test")
     if not images:
         return {}
@@ -95,7 +104,8 @@ def _tested(ledger: Ledger, finalists: list[Trial], watch: Watch) -> dict[int, P
     found = {}
     for trial in finalists:
         measurement = ledger.measure(trial.plan, "test", images)
-        found[trial.record.id] = ledger.paired(measurement.correct, "test", watch)
+        accuracy = ledger.paired(measurement.correct, "test", watch)
+        found[trial.record.id] = _Tested(accuracy=accuracy, accounts=measurement.accounts)
         watch.step(images)
     return found
 
@@ -130,7 +140,7 @@ def trial_report(trial: Trial, on_front: bool) -> TrialReport:
     )
 
 
-def _finalist(trial: Trial, test: PairedAccuracy | None, ledger: Ledger, watch: Watch) -> JsonObject:
+def _finalist(trial: Trial, test: _Tested | None, ledger: Ledger, watch: Watch) -> JsonObject:
     accounts = {} if trial.measurement is None else trial.measurement.accounts
     validation = None if trial.measurement is None else ledger.paired(trial.measurement.correct, "validation", watch)
     return {
@@ -138,26 +148,43 @@ def _finalist(trial: Trial, test: PairedAccuracy | None, ledger: Ledger, watch: 
         "energy_saving": accounts.get("energy_saving"),
         "area_saving": accounts.get("area_saving"),
         "validation": None if validation is None else vars(validation),
-        "test": None if test is None else vars(test),
+        "test": None if test is None else vars(test.accuracy),
+        **({"test_energy_saving": test.accounts["energy_saving"]} if test is not None and "exits" in test.accounts else {}),
     }
 
 
-def _design(best: Trial, tested: dict[int, PairedAccuracy], parts: JsonObject, ledger: Ledger, watch: Watch) -> DesignReport | None:
+def _design(best: Trial, tested: dict[int, _Tested], parts: JsonObject, ledger: Ledger, watch: Watch) -> DesignReport | None:
     if best.measurement is None:
         return None
-    accounts = best.measurement.accounts
+    accounts, test = best.measurement.accounts, tested.get(best.record.id)
     return DesignReport(
         trial=best.record.id,
         plan_toml=best.record.plan,
         layers=tuple(LayerReport(**layer) for layer in parts.get("layers", [])),
         validation=ledger.paired(best.measurement.correct, "validation", watch),
-        test=tested.get(best.record.id),
+        test=None if test is None else test.accuracy,
         savings=accounts.get("savings", {}),
         area_saving=accounts.get("area_saving_estimate", {}),
         ceiling=parts.get("ceiling", {}),
         latency_ms=accounts.get("latency_ms", {}),
         baseline_latency_ms=parts.get("baseline_latency_ms", {}),
+        exits=_exits(accounts, {} if test is None else test.accounts),
     )
+
+
+def _exits(accounts: JsonObject, test: JsonObject) -> JsonObject:
+    """Where inputs leave, on the validation images the account rests on and on the test images; empty without exits."""
+    if "exits" not in accounts:
+        return {}
+    found, tested = accounts["exits"], test.get("exits", {})
+    shares = [row["share"] for row in tested.get("leave", [])] or [None] * len(found["leave"])
+    return {
+        "images": found["images"],
+        "test_images": tested.get("images"),
+        "leave": [{**row, "test_share": share} for row, share in zip(found["leave"], shares, strict=True)],
+        "worst_latency_ms": accounts["worst_latency_ms"],
+        "test_savings": test.get("savings", {}),
+    }
 
 
 def _objectives(trial: Trial, settings: Settings) -> tuple[float, ...]:

@@ -29,7 +29,7 @@ def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: 
     codings = {rule.unit.spec: rule.coding for rule in rules.values() if rule is not None}
     specs = [spec for spec in codings if isinstance(units.of_any_system(spec), Multiplier)]  # the others have no table of integers
     return {
-        "layers": [] if plan is None else _layers(accounting, rules, space, accounts),
+        "layers": [] if plan is None else _layers(accounting, plan, space, accounts),
         "units": [_unit(spec, codings[spec]) for spec in specs],
         "ceiling": written(hardware.ceiling(accounting.baseline)),
         "baseline_components": components(accounting.baseline),
@@ -39,14 +39,15 @@ def describe(accounting: Accounting, plan: Plan | None, space: Space, accounts: 
     }
 
 
-def _layers(accounting: Accounting, rules: Mapping[str, Rule | None], space: Space, accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _layers(accounting: Accounting, plan: Plan, space: Space, accounts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rules, reach = plan.rules, accounts.get("reached", {})
     before, energy, products = layer_energies(accounting.baseline), accounts.get("by_layer", {}), accounts.get("products", {})
     whole = sum(energy.values()) or 1.0
     noise = {(layer.layer, option.rule): option.noise for layer in space.layers for option in layer.options}
     return [
-        _layer(layer, rules.get(layer.name), noise, energy.get(layer.name, 0.0), whole, before[layer.name])
-        | {"products": products.get(layer.name)}
-        for layer in accounting.workload.layers
+        _layer(layer, rules.get(layer.name), noise, energy.get(layer.name, 0.0), whole, before.get(layer.name, 0.0))
+        | {"products": products.get(layer.name), "reached": reach.get(layer.name, 1.0)}
+        for layer in accounting.layers(plan.exits).layers
     ]
 
 

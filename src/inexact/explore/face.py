@@ -11,12 +11,12 @@ from inexact.core.errors import DataError
 from inexact.core.families import FAMILIES
 from inexact.core.files import ensure_folder
 from inexact.explore.network_problem import NetworkProblem
-from inexact.explore.settings import Settings
+from inexact.explore.settings import THRESHOLDS, Settings
 from inexact.explore.space import SpaceInput
 from inexact.explore.store import Store
 from inexact.explore.study import STORE, Study
 from inexact.explore.watch import Watch
-from inexact.nn import Data
+from inexact.nn import Data, ExitNetwork
 
 
 def explore(
@@ -38,6 +38,8 @@ def explore(
     attack_images: int = 100,
     fault: str = "accumulator_flip",
     fault_count: int = 2048,
+    exits: ExitNetwork | None = None,
+    thresholds: tuple[float, ...] = THRESHOLDS,
     out: str | Path | None = None,
     watch: Watch | None = None,
 ) -> Study:
@@ -50,6 +52,7 @@ def explore(
     sampler: spec. forecast: rank plans by a forecast of their drop and do not simulate hopeless ones.
     attack, attack_epsilon, attack_images: of robust_accuracy: an attack within an epsilon (pixels 0..1) on so many validation images;
     `data` must then be a `zoo.Dataset` that knows its scaling. fault, fault_count: of sdc_rate: a fault, and how many a plan meets.
+    exits: the network with trained early exits (`zoo.training.with_trained_exits`), whose thresholds, of those given, are searched for too.
     out: folder whose study.db keeps the trials, so that the same call goes on where it stopped; None keeps nothing.
     Raises DataError without data, UnknownNameError for attacks and faults that do not exist, StudyError for unknown objectives or an
     `out` that holds another study.
@@ -73,8 +76,10 @@ def explore(
         attack_images=attack_images,
         fault=fault,
         fault_count=fault_count,
+        exits=None if exits is None else ", ".join(exits.after),
+        thresholds=tuple(thresholds),
     )
-    problem = NetworkProblem(model, data, test, machine, settings, space)
+    problem = NetworkProblem(model, data, test, machine, settings, space, exits=exits)
     with Store(":memory:" if out is None else ensure_folder(out) / STORE) as store:
         study = Study(problem, settings, store, watch=watch, command="inexact.explore(…)")
         study.run()

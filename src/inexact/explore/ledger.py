@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -64,7 +64,10 @@ class Ledger:
         return self.store.measurement(self.key(plan.to_toml(), split))
 
     def extended(self, plan: Plan, split: str, n: int, have: Measurement | None, candidate: Candidate) -> Measurement:
-        """`have` continued to the first `n` images (not saved). n is cut to the size of the split."""
+        """`have` continued to the first `n` images (not saved, and without accounts as long as nobody charges it).
+
+        n is cut to the size of the split.
+        """
         n = min(n, self.problem.images(split))
         if have is not None and len(have.correct) >= n:
             return have
@@ -76,16 +79,25 @@ class Ledger:
             split=split,
             plan=plan.to_toml(),
             correct=np.concatenate([done, fresh]),
-            accounts=have.accounts if have is not None else candidate.accounts(),
+            accounts=have.accounts if have is not None else {},
             seconds=(have.seconds if have is not None else 0.0) + time.perf_counter() - start,
         )
+
+    def charged(self, measurement: Measurement, candidate: Candidate) -> Measurement:
+        """With the candidate's accounts, which rest on the images it has seen; those that a measurement has stay what they are."""
+        if measurement.accounts:
+            return measurement
+        start = time.perf_counter()
+        accounts = candidate.accounts()
+        return replace(measurement, accounts=accounts, seconds=measurement.seconds + time.perf_counter() - start)
 
     def measure(self, plan: Plan, split: str, n: int) -> Measurement:
         """The plan on the first `n` images: from the store, or built, measured and saved."""
         have = self.stored(plan, split)
         if have is not None and len(have.correct) >= min(n, self.problem.images(split)):
             return have
-        found = self.extended(plan, split, n, have, self.problem.candidate(plan))
+        candidate = self.problem.candidate(plan)
+        found = self.charged(self.extended(plan, split, n, have, candidate), candidate)
         self.store.save_measurement(found)
         return found
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inexact.core.files import write_text
+from inexact.explore.exits import WEIGHTS
 from inexact.explore.result import StudyReport, front_point
 
 COLUMNS = ("trial", "drop", "drop_low", "drop_high", "n_images", "energy_saving", "area_saving", "plan_toml")
@@ -17,7 +18,8 @@ COLUMNS = ("trial", "drop", "drop_low", "drop_high", "n_images", "energy_saving"
 def write(report: StudyReport, folder: Path, write_weights: Callable[[Path], None] | None) -> list[Path]:
     """front.csv and study.json; with a best design also best.plan.toml and best.safetensors. Returns the paths.
 
-    write_weights: writes the best design's state dict to a path. Raises OutputError when a file cannot be written.
+    write_weights: writes the best design's state dict to a path, and the classifiers of its exits beside it.
+    Raises OutputError when a file cannot be written.
     """
     found = [folder / "front.csv", folder / "study.json"]
     write_text(found[0], front_csv(report))
@@ -28,6 +30,8 @@ def write(report: StudyReport, folder: Path, write_weights: Callable[[Path], Non
         if write_weights is not None:
             found.append(folder / "best.safetensors")
             write_weights(found[-1])
+            if report.best.exits:
+                found.append(folder / WEIGHTS)
     return found
 
 

@@ -20,10 +20,13 @@ class Candidate(Protocol):
         """bool [stop - start]: which images of the split it classifies right. split: "validation" or "test"."""
 
     def accounts(self) -> dict[str, Any]:
-        """What it costs, as plain JSON with at least energy_saving and area_saving in percent, energy_pj, area_um2, cycles."""
+        """What it costs, as plain JSON with at least energy_saving and area_saving in percent, energy_pj, area_um2, cycles.
+
+        What inputs that leave early do not cost is counted on the images it has classified so far.
+        """
 
     def write_weights(self, path: Path) -> None:
-        """Write its state dict as safetensors by atomic rename."""
+        """Write its state dict as safetensors by atomic rename, and beside it the trained classifiers that its plan names."""
 
 
 class Problem(Protocol):

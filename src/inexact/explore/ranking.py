@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from inexact.explore.accounts import Accounting
+from inexact.explore.exits import head
 from inexact.explore.pareto import non_dominated, spread
 from inexact.explore.space import LayerChoices, Option, Space
 from inexact.explore.watch import Watch
-from inexact.nn import ApproxModel, Emulated, Plan, Rule, approximate
+from inexact.nn import ApproxModel, Emulated, Plan, Rule, approximate, exits_of
 from inexact.recovery import recoveries
 from inexact.reduction import Work
 
@@ -28,7 +29,8 @@ PROBES = 4
 class Recording:
     """One layer as the exact 8-bit network drives it: its input, its float32 output [as the layer gives it], sensitivity [O].
 
-    sensitivity: expected logit power caused by unit error power in every output of a channel, per image, over the logits' own power.
+    sensitivity: expected logit power caused by unit error power in every output of a channel, per image, over the logits' own power. The
+    logits are the network's own, but those of its exit for the classifier of an early exit.
     """
 
     received: tuple[Tensor, ...]
@@ -92,20 +94,32 @@ def _record(net: ApproxModel, images: Tensor, seed: int) -> dict[str, Recording]
         return layer.register_forward_hook(hook)
 
     handles = [watch(name, layer) for name, layer in net.layers().items()]
+    exits = exits_of(net)
     try:
         with torch.enable_grad():
-            logits = net(images)
+            logits = [net(images)] if exits is None else exits.scores(images)
     finally:
         for handle in handles:
             handle.remove()
-    power = (logits - logits.mean(1, keepdim=True)).detach().double().square().sum(1).mean().clamp(min=1e-30)
-    gradients = _gradient_power(logits, list(produced.values()), seed)
+    gradients = _sensitivities(logits, produced, seed)
     found, layers = {}, net.layers()
     with torch.no_grad():
-        for name, gradient in zip(produced, gradients, strict=True):  # in the order they ran, which modules need not be listed in
-            layer = layers[name]
+        for name in produced:  # in the order they ran, which modules need not be listed in
+            layer, (gradient, power) = layers[name], gradients[name]
             sensitivity = layer.channels_first(gradient).double().sum(1) / len(images) / power
             found[name] = Recording(received=received[name], target=layer.float_output(*received[name]).detach(), sensitivity=sensitivity)
+    return found
+
+
+def _sensitivities(logits: list[Tensor], produced: Mapping[str, Tensor], seed: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Squared gradients of every output, and the power of the logits it leads to; logits: of every classifier, the network's own last."""
+    heads = [head(place) for place in range(len(logits) - 1)]
+    groups = [[name] for name in heads] + [[name for name in produced if name not in heads]]
+    found: dict[str, tuple[Tensor, Tensor]] = {}
+    for scores, names in zip(logits, groups, strict=True):
+        power = (scores - scores.mean(1, keepdim=True)).detach().double().square().sum(1).mean().clamp(min=1e-30)
+        gradients = _gradient_power(scores, [produced[name] for name in names], seed)
+        found |= {name: (gradient, power) for name, gradient in zip(names, gradients, strict=True)}
     return found
 
 

@@ -71,7 +71,8 @@ class LayerReport:
     """One layer of a design. noise: output error power over signal power after the free correction, as ranked (None: not ranked).
 
     energy_pj, baseline_energy_pj: of the layer, this design and exact 8-bit, one inference. energy_share: of the design's total, 0..1.
-    products: share of the layer's products that its reduction leaves, 0..1 (None: not counted).
+    products: share of the layer's products that its reduction leaves, 0..1 (None: not counted). reached: share of the inputs
+    that come to it, 0..1; others leave early.
     """
 
     name: str
@@ -83,6 +84,7 @@ class LayerReport:
     recovery: str
     reduction: str = "none"
     products: float | None = None
+    reached: float = 1.0
     noise: float | None
     energy_pj: float
     energy_share: float
@@ -95,6 +97,8 @@ class DesignReport:
 
     ceiling: boundary -> estimate of the saving if multiplications cost nothing at all. latency_ms, baseline_latency_ms: estimates of one
     inference of this design and of the exact 8-bit one; empty in studies of older versions. test is None when no test data was given.
+    exits: of a design with early exits {images, test_images, leave: [{after, tau, share, test_share}], worst_latency_ms, test_savings}:
+    where inputs leave, 0..1, by the validation images, which savings rest on, and by the test images, and savings by those.
     """
 
     trial: int
@@ -107,6 +111,7 @@ class DesignReport:
     ceiling: dict[str, JsonObject]
     latency_ms: JsonObject = field(default_factory=dict)
     baseline_latency_ms: JsonObject = field(default_factory=dict)
+    exits: JsonObject = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

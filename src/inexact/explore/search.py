@@ -73,6 +73,7 @@ class Search:
             genome = sampling.ask()
             if genome is None:
                 break
+            genome = self.space.settled(genome)
             refused = self._refused(genome) if genome not in known else None
             if refused is not None:
                 known[genome] = refused
@@ -125,8 +126,8 @@ class Search:
         candidate = ledger.problem.candidate(plan)
         screened = ledger.extended(plan, "validation", min(settings.screen_images, settings.search_images), have, candidate)
         if ledger.drop(screened.correct, "validation", self.watch).value > settings.max_drop + settings.hopeless:
-            return screened
-        return ledger.extended(plan, "validation", settings.search_images, screened, candidate)
+            return ledger.charged(screened, candidate)
+        return ledger.charged(ledger.extended(plan, "validation", settings.search_images, screened, candidate), candidate)
 
     def _trial(self, record: TrialRecord, plan: Plan, measurement: Measurement | None) -> Trial:
         drop = None if measurement is None else self.ledger.drop(measurement.correct, "validation", self.watch)
@@ -157,7 +158,7 @@ class Search:
         """Costs of genomes, and instead of their drops what the forecast or else the ranking says of them."""
         risks = None if self.screen is None else self.screen.risks(genomes)
         if risks is None:
-            risks = [sum(option.impact for option in self.space.choose(genome).values()) for genome in genomes]
+            risks = [self.space.impact(genome) for genome in genomes]
         known = [{**self.ledger.problem.costs(self.space, genome), "drop": risk} for genome, risk in zip(genomes, risks, strict=True)]
         return [tuple(row[OBJECTIVES[name]] for name in self._ordered()) for row in known]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from inexact.explore.accounts import Total
 from inexact.explore.pareto import non_dominated
 from inexact.explore.samplers import Genome
-from inexact.explore.space import Option, Space
+from inexact.explore.space import Space
 from inexact.nn import Rule
 from inexact.units import Multiplier
 
@@ -28,28 +28,34 @@ HARMLESS, RUINOUS = 1e-4, 0.3
 """Predicted error power in the logits, over their own power, between which plans are interesting: below, nothing is lost worth
 measuring; above, the error is of the size of the signal."""
 
-Cost = Callable[[dict[str, Option]], Total]
+Cost = Callable[[Genome], Total]
 
 
 def initial_genomes(space: Space, cost: Cost, count: int) -> list[Genome]:
     """At most `count` genomes: all exact, then `FIRST` - 1 of the predicted front that span it evenly, then the rest of that front.
 
-    cost: energy and area of the design that gives each layer an option. Deterministic.
+    cost: energy and area of the design of a genome. Early exits are joined to the plans of the front without them. Deterministic.
     """
     exact: Genome = (0,) * len(space.sizes)
-    found = _relaxed(space)
-    found.discard(exact)
-    ordered = sorted(found)
-    if not ordered or count < 2:
+    closed = () if space.exits is None else (0,)
+    front = _front(space, sorted({(*genes, *closed) for genes in _relaxed(space)} - {exact}), cost)
+    if space.exits is not None:
+        opened = {space.settled((*genome[:-1], gene)) for _, genome in [(0.0, exact), *front] for gene in range(space.sizes[-1])}
+        front = _front(space, sorted(opened - {exact}), cost)
+    if not front or count < 2:
         return [exact][:count]
-    impacts = [sum(o.impact for o in space.choose(g).values()) for g in ordered]
-    costs = [cost(space.choose(g)) for g in ordered]
-    rows = np.array([(i, c.energy_pj, c.area_um2) for i, c in zip(impacts, costs, strict=True)])
-    front = [ordered[i] for i in np.flatnonzero(non_dominated(rows))]
-    kept = [(impact, genome) for impact, genome in zip(impacts, ordered, strict=True) if genome in set(front)]
-    first = _spread_by_impact(kept, FIRST - 1)
-    rest = [genome for _, genome in sorted(kept) if genome not in first]
+    first = _spread_by_impact(front, FIRST - 1)
+    rest = [genome for _, genome in sorted(front) if genome not in first]
     return [exact, *first, *rest][:count]
+
+
+def _front(space: Space, genomes: list[Genome], cost: Cost) -> list[tuple[float, Genome]]:
+    """Those that no other beats in (impact, energy, area), with their impact."""
+    if not genomes:
+        return []
+    impacts, costs = [space.impact(genome) for genome in genomes], [cost(genome) for genome in genomes]
+    rows = np.array([(i, c.energy_pj, c.area_um2) for i, c in zip(impacts, costs, strict=True)])
+    return [(impacts[i], genomes[i]) for i in np.flatnonzero(non_dominated(rows))]
 
 
 def _spread_by_impact(ranked: list[tuple[float, Genome]], count: int) -> list[Genome]:

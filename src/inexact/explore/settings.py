@@ -20,7 +20,10 @@ of faults, in percent, that change the answer (SDC-1)."""
 OBJECTIVES = {"top1": "drop", "energy_pj": "energy_pj", "area_um2": "area_um2", "cycles": "cycles", **MEASURED}
 """What can be optimised: accuracy (as drop against float32), energy with DRAM, area, cycles, what is measured. Values are minimised."""
 
-_SEVERAL = ("objectives", "families")
+_SEVERAL = ("objectives", "families", "thresholds")
+
+THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
+"""Of the softmax probability at an early exit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,8 @@ class Settings:
     attack, attack_epsilon, attack_images: for the objective robust_accuracy: spec of an attack within an epsilon (pixels 0..1), made on the
     approximate network itself, and how many validation images it attacks. 1..1000000.
     fault, fault_count: for the objective sdc_rate: spec of a fault, and how many of it each plan meets, 1..1000000.
+    exits: file of trained early exits (`inexact net train-exits`) whose thresholds are searched for, None for none. thresholds: those that
+    each exit may have, above 0 and below 1; every exit may also be closed.
     """
 
     network: str
@@ -66,6 +71,8 @@ class Settings:
     attack_images: int = 100
     fault: str = "accumulator_flip"
     fault_count: int = 2048
+    exits: str | None = None
+    thresholds: tuple[float, ...] = THRESHOLDS
 
     def __post_init__(self) -> None:
         for name, high in (
@@ -97,11 +104,20 @@ class Settings:
         if "robust_accuracy" in self.objectives and not attacks.get(self.attack).bounded:
             raise StudyError(f"the attack of a study must work within an epsilon, such as pgd; {self.attack} looks for the smallest change")
         faults.get(self.fault)
+        self._check_exits()
         built = [name for name in self.objectives if name in MEASURED]
         if self.forecast and built:
             raise StudyError(
                 f"a forecast must not stand in for {', '.join(built)}, which only a built network tells: leave one of them out"
             )
+
+    def _check_exits(self) -> None:
+        if not self.thresholds or len(set(self.thresholds)) < len(self.thresholds) or not all(0 < tau < 1 for tau in self.thresholds):
+            raise StudyError(f"thresholds of exits must be different numbers above 0 and below 1, at least one, not {self.thresholds}")
+        if self.exits is not None and self.forecast:
+            raise StudyError("a forecast must not stand in for early exits, whose answers it does not see: leave one of them out")
+        if self.exits is not None and FAMILIES[0] not in self.families:
+            raise StudyError(f"early exits are {FAMILIES[0]}, which the families of this study leave out: {', '.join(self.families)}")
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `from_json` gives equal settings back."""

@@ -1,4 +1,7 @@
-"""The search space: for every layer the rules it may take. A genome holds one index per layer; a plan is what it stands for."""
+"""The search space: for every layer the rules it may take, and for early exits their thresholds.
+
+A genome holds one index per layer and, where there are exits, a last one for all of them; a plan is what it stands for.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from inexact import precision as precision_formats
 from inexact import units
 from inexact.core.errors import PlanError, SpecError, StudyError, near
 from inexact.core.families import FAMILIES
+from inexact.explore.exits import ExitChoice, ExitSpace
 from inexact.explore.samplers import Genome
 from inexact.nn import Plan, Rule
 from inexact.reduction import Work
@@ -63,25 +67,55 @@ class LayerChoices:
 
 @dataclass(frozen=True, kw_only=True)
 class Space:
-    """All layers with their options."""
+    """All layers with their options; exits: of a network that has some, whose classifiers are layers too."""
 
     layers: tuple[LayerChoices, ...]
+    exits: ExitSpace | None = None
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of options of each layer."""
-        return tuple(len(layer.options) for layer in self.layers)
+        """Number of options of each layer, then of the exits."""
+        return (*(len(layer.options) for layer in self.layers), *(() if self.exits is None else (len(self.exits.choices),)))
+
+    def exit_choice(self, genome: Genome) -> ExitChoice | None:
+        """The setting of the exits; None without them."""
+        return None if self.exits is None else self.exits.choices[genome[-1]]
 
     def choose(self, genome: Genome) -> dict[str, Option]:
-        """The option each layer takes."""
-        return {layer.layer: layer.options[gene] for layer, gene in zip(self.layers, genome, strict=True)}
+        """The option each layer takes; the classifiers of closed exits are left out."""
+        genes, absent = self._split(genome)
+        found = {layer.layer: layer.options[gene] for layer, gene in zip(self.layers, genes, strict=True)}
+        return {name: option for name, option in found.items() if name not in absent}
+
+    def settled(self, genome: Genome) -> Genome:
+        """The one genome that stands for its design: what is chosen for the classifiers of closed exits changes nothing."""
+        genes, absent = self._split(genome)
+        kept = (0 if layer.layer in absent else gene for layer, gene in zip(self.layers, genes, strict=True))
+        return (*kept, *genome[len(genes) :])
+
+    def _split(self, genome: Genome) -> tuple[Genome, frozenset[str]]:
+        """The genes of layers, and the layers that the setting of the exits does without."""
+        choice = self.exit_choice(genome)
+        if self.exits is None or choice is None:
+            return genome, frozenset()
+        return genome[:-1], self.exits.absent(choice)
+
+    def impact(self, genome: Genome) -> float:
+        """Predicted power of all errors in the logits over their own, early answers included."""
+        choice = self.exit_choice(genome)
+        return sum(option.impact for option in self.choose(genome).values()) + (0.0 if choice is None else choice.impact)
 
     def plan(self, genome: Genome) -> Plan:
-        """The plan a genome stands for: one rule per layer, by its exact name."""
-        return Plan({name: option.rule for name, option in self.choose(genome).items()})
+        """The plan a genome stands for: one rule per layer, by its exact name, and the exits that are open."""
+        choice = self.exit_choice(genome)
+        exits = None if self.exits is None or choice is None else self.exits.exits(choice)
+        return Plan({name: option.rule for name, option in self.choose(genome).items()}, exits=exits)
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> Any:
         """Plain JSON; `from_json` gives an equal space back."""
+        return self._layers_to_json() if self.exits is None else {"layers": self._layers_to_json(), "exits": self.exits.to_json()}
+
+    def _layers_to_json(self) -> list[dict[str, Any]]:
         return [
             {
                 "layer": layer.layer,
@@ -95,16 +129,17 @@ class Space:
         ]
 
     @classmethod
-    def from_json(cls, content: list[dict[str, Any]]) -> Space:
+    def from_json(cls, content: Any) -> Space:
         """The space `to_json` wrote."""
         layers = []
-        for layer in content:
+        for layer in content["layers"] if isinstance(content, dict) else content:
             options = tuple(
                 Option(**{**option, "rule": Rule.from_dict(option["rule"]), "work": Work(**option.get("work", {}))})
                 for option in layer["options"]
             )
             layers.append(LayerChoices(layer=layer["layer"], options=options))
-        return cls(layers=tuple(layers))
+        exits = ExitSpace.from_json(content["exits"]) if isinstance(content, dict) else None
+        return cls(layers=tuple(layers), exits=exits)
 
 
 def candidates(

@@ -22,6 +22,7 @@ from inexact.explore.store import Correct, Store
 from inexact.explore.study import STORE
 from inexact.explore.watch import Silent, Watch
 from inexact.nn import Plan
+from inexact.zoo.training import with_carded_exits
 
 
 def open_problem(settings: Settings) -> NetworkProblem:
@@ -34,7 +35,8 @@ def open_problem(settings: Settings) -> NetworkProblem:
     validation, test = (zoo.data(settings.data, split) for split in ("validation", "test"))
     zoo.check_compatible(model, validation)
     space = None if settings.space is None else SpaceText(text=settings.space)
-    return NetworkProblem(model, validation, test, machine, settings, space)
+    exits = None if settings.exits is None else with_carded_exits(model, Path(settings.exits), network=settings.network)
+    return NetworkProblem(model, validation, test, machine, settings, space, exits=exits)
 
 
 def open_store(folder: str | Path) -> Store:

@@ -14,7 +14,7 @@ from inexact.nn._data import Data, batches, device_of, first_inputs
 from inexact.nn._dissect import Dissected, dissect, plannable
 from inexact.nn._divisors import divide_channels, divided, planned_divisions, served_layer, with_divisions
 from inexact.nn._evaluate import Evaluation, correct_answers, evaluate
-from inexact.nn._exit_routes import Routes, routes, settle_exits
+from inexact.nn._exit_routes import Routes, reach_of, routes, settle_exits
 from inexact.nn._histograms import OperandHistograms, operand_histograms
 from inexact.nn._kinds import Emulated, sizes_of_divisors
 from inexact.nn._layer import ApproxLayer
@@ -25,7 +25,7 @@ from inexact.nn._restricted import restricted, sharing_copy
 from inexact.nn._rule import Rule
 from inexact.nn._tables import coded_table
 from inexact.nn._windows import Windows, windows_at
-from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, workload
+from inexact.nn._workload import arithmetic, estimate, left, measured_workload, planned_workload, reached, workload
 from inexact.nn.convolutions import ApproxConv1d, ApproxConv3d
 from inexact.nn.digits import Digits, with_digits
 from inexact.nn.exits import ExitHead, ExitNetwork, Exits, exits_of, with_exits
@@ -85,6 +85,8 @@ __all__ = [
     "planned_columns",
     "planned_divisions",
     "planned_workload",
+    "reach_of",
+    "reached",
     "require_codes",
     "require_unpruned_outputs",
     "restricted",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,14 @@ class Routes:
 
     confidence: Tensor
     correct: Tensor
+
+    @classmethod
+    def of(cls, scores: Sequence[Tensor], labels: Tensor) -> Self:
+        """scores: logits [n, classes] of every classifier, the network's own last; labels: int64 [n]."""
+        return cls(
+            confidence=torch.stack([torch.softmax(found, 1).amax(1).double() for found in scores[:-1]], 1),
+            correct=torch.stack([found.argmax(1) == labels for found in scores], 1),
+        )
 
     def stops(self, tau: Thresholds) -> Tensor:
         """int64 [n], the classifier each input leaves at. tau: one for all exits, or one for each."""
@@ -57,17 +66,15 @@ def routes(net: nn.Module, data: Data, *, batch_size: int = 250) -> Routes:
     network = exits_of(net)
     if network is None:
         raise PlanError("routes are those of a network with exits; give it some with nn.with_exits")
-    confidence, correct = [], []
+    parts = []
     network.eval()
     for inputs, labels in batches(data, batch_size):
         if labels is None:
             raise DataError("exits need labels to be judged: give batches of (inputs, labels)")
-        scores = [found.cpu() for found in network.scores(inputs.to(device_of(net)))]
-        confidence.append(torch.stack([torch.softmax(found, 1).amax(1).double() for found in scores[:-1]], 1))
-        correct.append(torch.stack([found.argmax(1) == labels for found in scores], 1))
-    if not correct:
+        parts.append(Routes.of([found.cpu() for found in network.scores(inputs.to(device_of(net)))], labels))
+    if not parts:
         raise DataError("data must hold at least one image; it is empty")
-    return Routes(confidence=torch.cat(confidence), correct=torch.cat(correct))
+    return Routes(confidence=torch.cat([part.confidence for part in parts]), correct=torch.cat([part.correct for part in parts]))
 
 
 def settle_exits(net: nn.Module, exits: Exits, data: Data, *, float_top1: float | None = None) -> Routes:

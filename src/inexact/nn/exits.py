@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, final
@@ -16,6 +15,9 @@ from torch.utils.hooks import RemovableHandle
 from inexact.core.errors import PlanError, near
 from inexact.nn._data import device_of
 from inexact.nn._fold import fold_batch_norm
+
+CLOSED = 2.0
+"""The threshold of a closed exit in a network: a number that no probability reaches."""
 
 
 @final
@@ -106,7 +108,7 @@ class ExitNetwork(nn.Module):
 
     Call it as the network: it gives the logits of the exit where each input leaves, [N, classes]. Everything is computed for every input
     here, but for the classifiers of closed exits; what hardware would not compute is in `reach`, float64 [exits + 1], the share of inputs
-    that come to each classifier, the last being the network's own. tau: float64 [exits], the thresholds, infinite where an exit is closed.
+    that come to each classifier, the last being the network's own. tau: float64 [exits], the thresholds, 2 where an exit is closed.
     Both are buffers. stops: int64 [N], where the inputs of the last call left.
     """
 
@@ -136,7 +138,7 @@ class ExitNetwork(nn.Module):
     def set_thresholds(self, tau: float | tuple[float, ...]) -> None:
         """Fix the threshold of all exits, or one for each; 1 closes."""
         each = tau if isinstance(tau, tuple) else (tau,) * len(self.after)
-        self.tau.copy_(torch.tensor([math.inf if value >= 1 else value for value in each], dtype=torch.float64))
+        self.tau.copy_(torch.tensor([CLOSED if value >= 1 else value for value in each], dtype=torch.float64))
 
     def scores(self, x: Tensor, reader: Callable[[nn.Module, Tensor], Tensor] | None = None) -> list[Tensor]:
         """What `reader(head, its input)` gives for every head as the network comes to it, then the network's own logits."""
@@ -175,7 +177,7 @@ class ExitNetwork(nn.Module):
             confidence.append(functional.softmax(logits, 1).amax(1).double())
             return logits
 
-        scores, result = self._read(x, [place for place, tau in enumerate(self.tau.tolist()) if tau < math.inf], read)
+        scores, result = self._read(x, [place for place, tau in enumerate(self.tau.tolist()) if tau < CLOSED], read)
         stops = torch.full((len(x),), len(self.after), device=x.device)
         for place, confident in reversed(list(zip(scores, confidence, strict=True))):
             leaves = confident > self.tau[place]

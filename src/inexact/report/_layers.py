@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from inexact.report._exits import exits
 from inexact.report._values import Json, energy, estimate, fixed, head, number, rows, table, text
 from inexact.report._view import View
 
@@ -26,7 +27,9 @@ def layers(view: View) -> str:
     words = ["multiplier", "precision, coding", "recovery", *(["reduction"] if reduced else [])]
     columns = ["layer", "MACs", *words, *(["#noise"] if noise else []), f"energy {keys}", "#saved"]
     foot = _totals(macs, before, after, columns=len(columns))
-    return _explanation(noise, reduced) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot)
+    return (
+        _explanation(noise, reduced) + table(head(*columns), body, "Layers of the chosen plan", css="layers", foot=foot) + exits(view.best)
+    )
 
 
 def _explanation(noise: bool, reduced: bool) -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from inexact.report._accounts import BOUNDARIES, ceilings, origin, savings
+from inexact.report._exits import lines as exit_lines
 from inexact.report._values import estimate, finite, fixed, mapping, number, percent, points, with_interval
 from inexact.report._view import Trial, View, view
 
@@ -64,6 +65,7 @@ def _chosen(seen: View) -> list[str]:
     lines += [f"area saved: {fixed(area.value, 1)} %"] if area else []
     before, after = estimate(seen.best.get("baseline_latency_ms")), estimate(seen.best.get("latency_ms"))
     lines += [f"latency: {number(after.value)} ms; exact 8-bit {number(before.value)} ms"] if before and after else []
+    lines += exit_lines(seen.best)
     lines += [origin(seen.report)] if origin(seen.report) else []
     known = [*saved.values(), *([area] if area else [])]
     lines += [f"source: {source}" for source in dict.fromkeys(estimate.source for estimate in known if estimate.source)]

@@ -127,7 +127,8 @@ def test_json_round_trip() -> None:
 def test_initial_genomes_are_predicted_to_be_good() -> None:
     space = made_up_space()
 
-    def cost(options: dict[str, Option]) -> Total:
+    def cost(genome: tuple[int, ...]) -> Total:
+        options = space.choose(genome)
         energy = {option.rule: option.energy_pj for option in space.layers[0].options}
         rules = [option.rule for option in options.values()]
         return Total(energy_pj=sum(energy[r] for r in rules), area_um2=10.0 * len(set(rules)), cycles=1.0)
@@ -137,7 +138,7 @@ def test_initial_genomes_are_predicted_to_be_good() -> None:
     assert len(found) == len(set(found)) <= 40
     assert found == initial_genomes(space, cost, 40)
     assert any(len(set(genome)) == 1 and any(genome) for genome in found)  # one unit network-wide
-    rows = [(sum(o.impact for o in space.choose(g).values()), cost(space.choose(g)).energy_pj) for g in found]
+    rows = [(sum(o.impact for o in space.choose(g).values()), cost(g).energy_pj) for g in found]
     assert len({row[0] for row in rows}) > 3
     assert initial_genomes(space, cost, 1) == [(0, 0, 0, 0)]
 
@@ -196,14 +197,15 @@ def test_plans_of_one_exact_unit_in_many_widths_are_among_the_seeds() -> None:
         layers.append(LayerChoices(layer=name, options=tuple(options)))
     space = Space(layers=tuple(layers))
 
-    def cost(options: dict[str, Option]) -> Total:
+    def cost(genome: tuple[int, ...]) -> Total:
+        options = space.choose(genome)
         chosen = {option.rule.multiplier for option in options.values() if not option.rule.exact}
         units = len(chosen) + any(option.rule.exact for option in options.values())
         return Total(energy_pj=sum(option.energy_pj for option in options.values()) + 20 * (units - 1), area_um2=units, cycles=1.0)
 
     def worth(genome: tuple[int, ...]) -> float:
         chosen = space.choose(genome)
-        return 1e3 * sum(option.impact > 0.1 for option in chosen.values()) + cost(chosen).energy_pj
+        return 1e3 * sum(option.impact > 0.1 for option in chosen.values()) + cost(genome).energy_pj
 
     best = min(initial_genomes(space, cost, 60), key=worth)
     assert [option.rule for option in space.choose(best).values()] == wide

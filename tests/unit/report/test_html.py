@@ -12,6 +12,7 @@ import pytest
 
 from inexact.core.errors import OutputError
 from inexact.report import render, write_html
+from inexact.report._exits import lines
 from inexact.report._layers import short
 from inexact.report.html import LIMIT, embedded
 
@@ -281,6 +282,33 @@ def test_reductions_have_a_column_where_there_are_some(report: Report) -> None:
     page = render(raw)
     assert "<th>reduction" in page
     assert "zero skipping<small class=wrap>gate = false</small><small>33 % of the products</small>" in page
+
+
+EXITS = {
+    "images": 1000,
+    "test_images": 10000,
+    "leave": [
+        {"after": "stage1", "tau": 0.9, "share": 0.405, "test_share": 0.4287},
+        {"after": "stage2", "tau": 1.0, "share": 0.0, "test_share": None},
+        {"after": "end", "tau": None, "share": 0.595, "test_share": 0.5713},
+    ],
+    "worst_latency_ms": {"value": 0.143, "unit": "ms", "source": "model"},
+    "test_savings": {"with_dram": {"value": 61.97, "unit": "%", "source": "model"}},
+}
+
+
+def test_early_exits_have_a_table_where_there_are_some(report: Report) -> None:
+    assert "Early exits" not in render(report)
+    page = render({**report, "best": {**report["best"], "exits": EXITS}})
+    assert "<th scope=row>stage1</th><td class=n>0.9</td><td class=n>40.5 %</td><td class=n>42.9 %</td>" in page
+    assert "<th scope=row>stage2</th><td class=n>closed</td><td class=n>0.0 %</td><td class=n>–</td>" in page
+    assert "means over 1\u202f000 validation images; by those of 10\u202f000 test images 62.0 % of the energy is saved" in page
+    assert lines({"exits": EXITS}) == [
+        "inputs leave after stage1 40.5 % (0.9), stage2 0.0 % (closed), end 59.5 %",
+        "Savings and latency are means over 1\u202f000 validation images; by those of 10\u202f000 test images 62.0 % of the energy is "
+        "saved; an input that leaves nowhere takes 0.143 ms.",
+    ]
+    assert lines({}) == []
 
 
 def test_answer_says_which_components_the_saving_comes_from(report: Report) -> None:

@@ -15,7 +15,7 @@ from inexact import zoo
 from inexact.cli import _exits, run
 from inexact.core.errors import CheckpointError, DataError, OutputError
 from inexact.nn import Exits, Plan, approximate, exits_of, routes, settle_exits, with_exits
-from inexact.zoo.training import train_exits, train_exits_to_file, with_trained_exits
+from inexact.zoo.training import train_exits, train_exits_to_file, with_carded_exits, with_trained_exits
 
 AFTER = ("pool1", "pool2")
 
@@ -85,6 +85,19 @@ def test_a_file_of_classifiers_with_its_card(lenet: nn.Module, some: zoo.Dataset
         with_trained_exits(lenet, Exits(after=AFTER, tau=0.9))
     with pytest.raises(CheckpointError, match=r"hold '1\.linear\.(bias|weight)' and 1 more names the network does not have"):
         with_trained_exits(lenet, Exits(after=("pool1",), tau=0.9, weights="heads.safetensors"), folder=tmp_path)
+    carded = with_carded_exits(lenet, out, network="lenet5")
+    assert (carded.after, carded.thresholds) == (AFTER, (1.0,) * len(AFTER))
+    assert all(torch.equal(a, b) for a, b in zip(carded.parameters(), net.parameters(), strict=True))
+    with pytest.raises(CheckpointError, match=r"exits must be those of the network vgg7; .*heads.safetensors was trained on lenet5"):
+        with_carded_exits(lenet, out, network="vgg7")
+    with pytest.raises(
+        CheckpointError, match=r"other\.json must be the card of trained exits, as inexact net train-exits writes it beside"
+    ):
+        with_carded_exits(lenet, tmp_path / "other.safetensors", network="lenet5")
+    (tmp_path / "copy.json").write_text(out.with_suffix(".json").read_text())
+    (tmp_path / "copy.safetensors").write_bytes(out.read_bytes() + b" ")
+    with pytest.raises(CheckpointError, match=r"must be the file its card .*copy\.json is of; it is missing or another"):
+        with_carded_exits(lenet, tmp_path / "copy.safetensors", network="lenet5")
     with pytest.raises(OutputError, match=r"the weights file must end with \.safetensors, not 'heads\.pt'"):
         train_exits_to_file(lenet, exits, tmp_path / "heads.pt", network="lenet5", train=some, held=[])
     (tmp_path / "heads.safetensors.checkpoint").write_bytes(b"")

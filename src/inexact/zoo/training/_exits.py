@@ -162,3 +162,22 @@ def with_trained_exits(model: nn.Module, exits: Exits, *, folder: Path | None = 
     path = Path(exits.weights) if folder is None else folder / exits.weights
     load_into(net.exits, read_weights(path), where=str(path))
     return net
+
+
+def with_carded_exits(model: nn.Module, path: Path, *, network: str) -> ExitNetwork:
+    """A network with the trained exits of a file that `inexact net train-exits` wrote, where its card says; all are open, at no threshold.
+
+    network: the name of the model, as the card must have it. Raises CheckpointError for files that are missing or not of this network.
+    """
+    where = path.with_suffix(".json")
+    try:
+        card = json.loads(where.read_text(encoding="utf-8"))
+        exits = Exits(after=tuple(card["after"]), tau=1.0, pool=card["pool"], weights=str(path))
+        known, digest = card["network"], card["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{where} must be the card of trained exits, as inexact net train-exits writes it beside them") from error
+    if known != network:
+        raise CheckpointError(f"exits must be those of the network {network}; {path} was trained on {known}")
+    if not path.is_file() or sha256_file(path) != digest:
+        raise CheckpointError(f"{path} must be the file its card {where} is of; it is missing or another: train the exits again")
+    return with_trained_exits(model, exits)
