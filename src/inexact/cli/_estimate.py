@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -84,29 +84,9 @@ def _points(machine: Accelerator, planned: Workload, baseline: Workload, referen
     ]
 
 
-@final
-class _Cells:
-    """Cells of figures; sources are numbered as they come, in `sources`, or written out."""
-
-    def __init__(self, *, whole: bool = False) -> None:
-        self.whole = whole
-        self.sources: dict[str, int] = {}
-
-    def __call__(self, figure: Mapping[str, Any], digits: int = 4) -> list[str]:
-        """Value, spread, unit, source."""
-        source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
-        number = self.sources.setdefault(source, len(self.sources) + 1)
-        spread = "" if figure["spread"] is None else " … ".join(f"{end:,.{digits}g}" for end in figure["spread"])
-        return [f"{figure['value']:,.{digits}g}", spread, figure["unit"], escape(source if self.whole else f"[{number}]")]
-
-    def notes(self) -> list[str]:
-        """The sources, by number."""
-        return [f"[{number}] {source}" for source, number in self.sources.items()]
-
-
 def show(found: Mapping[str, Any], *, layers: bool) -> None:
     """Print the account."""
-    console, cells = _tables.console(), _Cells()
+    console, cells = _tables.console(), _tables.Cells()
     console.print(_figures(found, cells))
     _show_savings(console, found, cells)
     if "operating_points" in found:
@@ -120,12 +100,12 @@ def show(found: Mapping[str, Any], *, layers: bool) -> None:
 def export(found: Mapping[str, Any], file: Path | None) -> None:
     """Write the figures; sources below the table, in .csv beside each."""
     if file is not None:
-        cells = _Cells(whole=file.suffix.lower() == ".csv")
+        cells = _tables.Cells(whole=file.suffix.lower() == ".csv")
         table = _figures(found, cells, ("energy: ", "area: "))
         write_table(table, file, note="\n".join(cells.notes()))
 
 
-def _figures(found: Mapping[str, Any], cells: _Cells, parts: tuple[str, str] = ("  ", "  ")) -> Table:
+def _figures(found: Mapping[str, Any], cells: _tables.Cells, parts: tuple[str, str] = ("  ", "  ")) -> Table:
     """parts: what stands before the names of parts of the energy and of the area."""
     table = _tables.figures("figure", "value", "spread", "unit", "source")
     for name in ("cycles", "latency_ms"):
@@ -147,7 +127,7 @@ def _figures(found: Mapping[str, Any], cells: _Cells, parts: tuple[str, str] = (
     return table
 
 
-def _show_savings(console: Console, found: Mapping[str, Any], cells: _Cells) -> None:
+def _show_savings(console: Console, found: Mapping[str, Any], cells: _tables.Cells) -> None:
     console.print(f"Against the exact 8-bit design in its leanest coding ({found['baseline']['coding'].replace('_', ' ')}):")
     table = _tables.figures("boundary", "saved %", "spread", "multipliers alone could save %", "share of multipliers and adders %")
     for name, title in TITLES.items():

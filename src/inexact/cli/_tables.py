@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from typing import Any, final
 
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 WIDE = 200
@@ -33,3 +36,23 @@ def figures(first: str, *rest: str) -> Table:
     for name in rest:
         table.add_column(name, justify="left" if name in WORDS else "right", overflow="fold")
     return table
+
+
+@final
+class Cells:
+    """Cells of figures; sources are numbered as they come, in `sources`, or written out."""
+
+    def __init__(self, *, whole: bool = False) -> None:
+        self.whole = whole
+        self.sources: dict[str, int] = {}
+
+    def __call__(self, figure: Mapping[str, Any], digits: int = 4) -> list[str]:
+        """Value, spread, unit, source."""
+        source = figure["source"] if figure["verified"] else f"{figure['source']} (unverified)"
+        number = self.sources.setdefault(source, len(self.sources) + 1)
+        spread = "" if figure["spread"] is None else " … ".join(f"{end:,.{digits}g}" for end in figure["spread"])
+        return [f"{figure['value']:,.{digits}g}", spread, figure["unit"], escape(source if self.whole else f"[{number}]")]
+
+    def notes(self) -> list[str]:
+        """The sources, by number."""
+        return [f"[{number}] {source}" for source, number in self.sources.items()]

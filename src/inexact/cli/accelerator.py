@@ -94,11 +94,12 @@ def show_accelerator(name: str, as_toml: bool, as_json: bool) -> None:
     console.print(f"dataflows: {', '.join(flow.replace('_', ' ') for flow in machine.dataflows)}")
     for memory in machine.memories.values():
         console.print(f"memory {memory.name}: {memory.bits / 8192:g} KiB in {memory.banks} banks, holds {', '.join(memory.holds)}")
-    table = _tables.figures("number", "value", "spread", "unit", "source")
+    table, cells = _tables.figures("number", "value", "spread", "unit", "source"), _tables.Cells()
     for key, estimate in constants.items():
-        spread = "" if estimate.spread is None else " … ".join(f"{end:g}" for end in estimate.spread)
-        table.add_row(key, f"{estimate.value:g}", spread, estimate.unit, escape(estimate.source))
+        table.add_row(key, *cells(estimate.to_json(), digits=6))
     console.print(table)
+    for note in cells.notes():
+        console.print(escape(note))
 
 
 @accelerator.command("compare")

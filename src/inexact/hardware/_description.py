@@ -74,6 +74,7 @@ MEMORY = {
 """What a memory gives: its size, and in place of the technology table's energies, area and leakage its own."""
 WHOLE = {*INTEGERS, *(name for name in OPTIONAL if name.startswith(("pe.", "spads."))), "banks", "width_bits", "ports"}
 HINT = "the preset edge-16x16 shows every entry"
+BEGIN = "begin with what inexact accelerator show edge-16x16 --toml prints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +117,8 @@ def describe(name_or_path: str | Path) -> Description:
     known = presets()
     text = str(name_or_path)
     if text not in known and not text.endswith(".toml"):
+        if Path(text).is_file():
+            raise HardwareError(f"an accelerator must be described in a .toml file, which {text} is not; {BEGIN}")
         raise HardwareError(f"no accelerator is called {text!r}{near(text, known)} Known: {', '.join(known)}; or give a .toml file")
     path = known.get(text, Path(text))
     return _description(read_toml(path, "accelerator"), path)
@@ -155,7 +158,8 @@ def _check_keys(raw: dict[str, Any], file: str) -> None:
     plain = {"name", "description", "source", "technology", "dataflows", "memories", *(name for name in WORDS if "." not in name)}
     for key, value in raw.items():
         if key not in plain and key not in sections:
-            raise HardwareError(f"{file} has an unknown entry {key!r}{near(key, {*plain, *sections})}")
+            hint = near(key, {*plain, *sections})
+            raise HardwareError(f"{file} has an unknown entry {key!r}{f'; {BEGIN}' if hint == '.' else hint}")
         if key in sections:
             if not isinstance(value, dict):
                 raise HardwareError(f"{key} in {file} must be a table with {', '.join(sorted(sections[key]))}, not {value!r}")

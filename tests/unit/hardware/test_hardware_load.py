@@ -90,6 +90,11 @@ def test_a_technology_file_is_found_beside_the_accelerator(tmp_path: Path) -> No
         ('["weight_stationary", "output_stationary"]', '["row_stationary"]', r"row_stationary in mine\.toml needs scratchpads"),
         ('unit = "MHz", source', 'unit = "MHz", sauce', r"array\.clock_mhz in mine\.toml has an unknown entry 'sauce'"),
         ('"MHz"', '"GHz"', r"array\.clock_mhz in mine\.toml must be given in MHz, not 'GHz'"),
+        (
+            'name = "edge-16x16"',
+            "[accelerator]",
+            r"unknown entry 'accelerator'; begin with what inexact accelerator show edge-16x16 --toml prints",
+        ),
         ('name = "edge-16x16"', "", r"mine\.toml must give name; the preset edge-16x16 shows every entry"),
         ('name = "edge-16x16"', "name =", r"accelerator .*mine\.toml must be TOML: "),
     ],
@@ -134,6 +139,14 @@ def test_a_bad_technology_table_is_refused(tmp_path: Path, old: str, new: str, m
     write(tmp_path, changed(old, new, TECHNOLOGY), "other.toml")
     with pytest.raises(HardwareError, match=message):
         hardware.load(write(tmp_path, changed('technology = "45nm"', 'technology = "other.toml"')))
+
+
+def test_a_description_of_another_kind_of_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("arch: 1")
+    with pytest.raises(
+        HardwareError, match=r"described in a \.toml file, which .*mine\.yaml is not; begin with what inexact accelerator show"
+    ):
+        hardware.load(tmp_path / "mine.yaml")
 
 
 def test_an_unknown_accelerator_suggests_near_names() -> None:
