@@ -34,7 +34,9 @@ def imported(
     suffix = ".npy" if isinstance(found.unit, TableUnit) else ".blif"
     target = Path(out) if out else Path(f"{called}{suffix}")
     target = target if target.suffix == suffix else target.with_name(f"{target.name}{suffix}")
-    if target.exists() and origin.exists() and target.samefile(origin):
+    if not out and _same_file(target, origin):
+        target = Path(f"{called}.unit{suffix}")
+    if _same_file(target, origin):
         raise OutputError(f"the unit must not replace the file it came from ({origin}); name another with --out")
     unit = found.unit.save(target)
     return {
@@ -42,6 +44,10 @@ def imported(
         "assumptions": list(found.assumptions),
         "unit": passport(unit, claims=claims, name=called),
     }
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _widths(text: str | None) -> tuple[int, int] | None:

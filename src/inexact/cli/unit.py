@@ -146,7 +146,10 @@ def show(
 @unit.command("import")
 @click.argument("source", metavar="FILE[:NAME]")
 @click.option(
-    "--out", default=None, metavar="PATH", help="Where the unit is written (default: FILE's name with .npy or .blif, in this folder)."
+    "--out",
+    default=None,
+    metavar="PATH",
+    help="Where the unit is written (default: in this folder, FILE's name with .npy or .blif; .unit.npy where that is FILE).",
 )
 @click.option("--width", default=None, metavar="BITS", help="Bits of the operands: 8, or 8x4 for a of 8 bits and b of 4.")
 @click.option("--signed/--unsigned", "signed", default=None, help="Whether operands are two's complement.")

@@ -46,5 +46,16 @@ def test_refusals_are_one_sentence(table: Path, capsys: pytest.CaptureFixture[st
     assert run(["unit", "import", str(table), "--width", "8by8"]) == 2
     assert "must be bits such as 8 or 8x4, not '8by8'" in capsys.readouterr().err
     np.save("own.npy", get("exact").table())
-    assert run(["unit", "import", "own.npy"]) == 1
+    assert run(["unit", "import", "own.npy", "--out", "own"]) == 1
     assert "must not replace the file it came from" in capsys.readouterr().err
+
+
+def test_a_table_in_this_folder_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("own.npy", get("exact").table().astype(float))
+    before = Path("own.npy").read_bytes()
+    assert run(["unit", "import", "own.npy"]) == 0
+    assert "written: own.unit.npy" in capsys.readouterr().out
+    assert Path("own.npy").read_bytes() == before
