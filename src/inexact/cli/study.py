@@ -107,7 +107,7 @@ def resume_study(out: Path, trials: int | None, as_json: bool, no_report: bool, 
 @JSON
 def show_front(out: Path, as_json: bool) -> None:
     """Show the non-dominated trials of a study, finished or not."""
-    from inexact.explore.plot import plot_front
+    from inexact.explore.plot import plot_front, trial_line
     from inexact.explore.result import front_point
     from inexact.explore.stored import open_store, stored_settings, stored_trials
 
@@ -122,10 +122,8 @@ def show_front(out: Path, as_json: bool) -> None:
     click.echo(
         f"{len(trials)} of {settings.trials} trials, {len(front)} not dominated" + ("" if finished else "; the study is not finished")
     )
-    for t in front:
-        low, high = t.drop_ci or (float("nan"), float("nan"))
-        saved = f"{t.energy_saving:6.2f} % energy {t.area_saving:6.2f} % area"
-        click.echo(f"trial {t.id:4}: {saved}, {t.drop:+.2f} points [{low:+.2f}, {high:+.2f}] on {t.n_images} images")
+    for trial in front:
+        click.echo(trial_line(trial))
     click.echo(plot_front(front))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from inexact.core.notebook import as_html
+
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
@@ -28,6 +30,9 @@ class Estimate:
         spread = "" if self.spread is None else f" [{self.spread[0]:.4g}, {self.spread[1]:.4g}]"
         origin = "; ".join((self.source, *([self.node] if self.node else []), *([] if self.verified else ["unverified"])))
         return f"{self.value:.4g} {self.unit}{spread} ({origin})"
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with value, unit, source, node, spread, verified."""

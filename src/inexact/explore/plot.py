@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from inexact.explore.result import TrialReport
+
+
+def trial_line(trial: TrialReport) -> str:
+    """What a trial saves and loses, on one line."""
+    low, high = trial.drop_ci or (math.nan, math.nan)
+    saved = f"{trial.energy_saving:6.2f} % energy {trial.area_saving:6.2f} % area"
+    return f"trial {trial.id:4}: {saved}, {trial.drop:+.2f} points [{low:+.2f}, {high:+.2f}] on {trial.n_images} images"
 
 
 def plot_front(trials: Sequence[TrialReport], *, width: int = 72, height: int = 18) -> str:

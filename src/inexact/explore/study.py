@@ -10,10 +10,11 @@ from typing import Any, final
 
 from inexact.core.errors import DataError, NoDesignError, StudyError
 from inexact.core.files import ensure_folder
+from inexact.core.notebook import as_html
 from inexact.explore import outputs
 from inexact.explore.assemble import assemble
 from inexact.explore.ledger import Ledger
-from inexact.explore.plot import plot_front
+from inexact.explore.plot import plot_front, trial_line
 from inexact.explore.problem import Problem
 from inexact.explore.result import StudyReport, TrialReport
 from inexact.explore.screening import Effects, Screen
@@ -36,6 +37,13 @@ class Front(tuple[TrialReport, ...]):
     def plot(self, width: int = 72, height: int = 18) -> str:
         """The front as text: drop in points to the right, energy saving in percent upwards."""
         return plot_front(self, width=width, height=height)
+
+    def __str__(self) -> str:
+        """A line for every trial, and the plot."""
+        return "\n".join([*map(trial_line, self), self.plot()])
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def claim(store: Store, settings: Settings, command: str) -> None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from inexact.core.estimate import Estimate
+from inexact.core.notebook import as_html
 from inexact.hardware._boundaries import ARRAY, BEHIND, BOUNDARIES, DRAM, within
 from inexact.hardware._constants import ZERO, Triple, total
 from inexact.hardware._mapping import Mapping
@@ -41,12 +42,28 @@ class Breakdown:
     by_component: dict[str, Estimate]
     by_layer: dict[str, Estimate]
 
+    def __str__(self) -> str:
+        """The total, then every part with its share; their sources stand in the figures themselves."""
+        lines = [f"{'total':24}{_shown(self.total)}  ({self.total.source})"]
+        for parts in filter(None, (self.by_component, self.by_layer)):
+            shares = {name: 100 * part.value / self.total.value for name, part in parts.items() if part.value}
+            lines += ["", *(f"{name:24}{_shown(parts[name])}  {share:5.1f} %" for name, share in shares.items())]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
     def to_json(self) -> dict[str, Any]:
         """total, by_component and, where there is one, by_layer; each figure as Estimate.to_json."""
         found: dict[str, Any] = {"total": self.total.to_json(), "by_component": {k: v.to_json() for k, v in self.by_component.items()}}
         if self.by_layer:
             found["by_layer"] = {k: v.to_json() for k, v in self.by_layer.items()}
         return found
+
+
+def _shown(figure: Estimate) -> str:
+    spread = "" if figure.spread is None else f" [{figure.spread[0]:.4g}, {figure.spread[1]:.4g}]"
+    return f"{f'{figure.value:.4g}':>10} {figure.unit}{spread:26}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +90,9 @@ class Cost:
         """What one run costs, a line each, with sources."""
         figures = {"cycles": self.cycles, "latency": self.latency_ms, "energy": self.energy_pj.total, "area": self.area_um2.total}
         return "\n".join([f"{self.network} on {self.accelerator}", *(f"  {name:8}{figure}" for name, figure in figures.items())])
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def macs(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inexact.core.errors import DataError
+from inexact.core.notebook import as_html
 from inexact.metrics._rank import error_rank
 from inexact.units import Adder, Multiplier, multipliers
 
@@ -89,6 +90,9 @@ class Profile:
         lines = [f"{self.spec}  {self.width[0]}x{self.width[1]} {coding}; {operands}; error = approx - exact"]
         lines += [f"  {name:18} {_shown(value):>14}  {CONVENTIONS[name]}" for name, value in self.metrics().items()]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
 
 def profile(unit: Multiplier | Adder | str, a: ArrayLike | None = None, b: ArrayLike | None = None) -> Profile:

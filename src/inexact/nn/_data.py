@@ -1,30 +1,35 @@
-"""Reading whatever a user calls data: a tensor, a pair of inputs and labels, a batch loader, a data set of (image, label)."""
+"""Reading whatever a user calls data: a tensor or array, a pair of inputs and labels, a batch loader, a data set of (image, label)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeGuard
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from inexact.core.errors import DataError
 
-Data = Tensor | Iterable[Any] | Dataset[Any]
+Array = Tensor | NDArray[Any]
+Data = Array | Iterable[Any] | Dataset[Any]
 
 
 def batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """(inputs, labels or None) in batches: tensors, pairs of them and data sets are cut, loaders are taken as they come.
+    """(inputs, labels or None) in batches: tensors, arrays, pairs of them and data sets are cut, loaders are taken as they come.
 
-    A tuple of two tensors is a pair when the second has one integer for each of the first; otherwise two batches of inputs.
+    A tuple of two is a pair when the second has one dimension and the first has more; otherwise two batches of inputs. Arrays of float64
+    become float32. Raises DataError for labels that are not one integer for each input.
     """
-    if isinstance(data, Tensor):
-        for start in range(0, len(data), batch_size):
-            yield data[start : start + batch_size], None
+    if isinstance(data, Tensor | np.ndarray):
+        inputs = _tensor(data)
+        for start in range(0, len(inputs), batch_size):
+            yield inputs[start : start + batch_size], None
         return
     if _is_pair(data):
-        inputs, labels = data
+        inputs, labels = _checked(*map(_tensor, data))
         for start in range(0, len(inputs), batch_size):
             yield inputs[start : start + batch_size], labels[start : start + batch_size]
         return
@@ -34,18 +39,29 @@ def batches(data: Data, batch_size: int) -> Iterator[tuple[Tensor, Tensor | None
         )
     loader: Iterable[Any] = DataLoader(data, batch_size=batch_size) if isinstance(data, Dataset) else data
     for item in loader:
-        if isinstance(item, Tensor):
-            yield item, None
+        if isinstance(item, Tensor | np.ndarray):
+            yield _tensor(item), None
         else:
-            inputs, labels = item[0], item[1]
-            yield torch.as_tensor(inputs), torch.as_tensor(labels)
+            yield _tensor(item[0]), _tensor(item[1])
 
 
-def _is_pair(data: Any) -> TypeGuard[tuple[Tensor, Tensor]]:
-    if not (isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor) for part in data)):
+def _tensor(values: Any) -> Tensor:
+    """As torch has it; numbers of numpy are float64 where nobody asked for that."""
+    found = torch.as_tensor(values)
+    return found.float() if isinstance(values, np.ndarray) and found.dtype == torch.float64 else found
+
+
+def _is_pair(data: Any) -> TypeGuard[tuple[Array, Array]]:
+    if not (isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Tensor | np.ndarray) for part in data)):
         return False
-    inputs, labels = data
-    return labels.dim() == 1 and not labels.is_floating_point() and inputs.dim() > 1 and len(inputs) == len(labels)
+    return bool(data[0].ndim > 1 == data[1].ndim)
+
+
+def _checked(inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    if labels.is_floating_point() or len(labels) != len(inputs):
+        came = f"{str(labels.dtype).removeprefix('torch.')} [{len(labels)}] for {len(inputs)} inputs"
+        raise DataError(f"labels must be integers, the numbers of classes, one for each input, not {came}")
+    return inputs, labels
 
 
 def first_inputs(data: Data, limit: int) -> Tensor:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from inexact.core.errors import DataError
+from inexact.core.notebook import as_html
 from inexact.metrics import paired_difference, wilson
 from inexact.nn._data import Data, batches, device_of
 
@@ -36,6 +37,21 @@ class Evaluation:
     p_value: float | None = None
     drop_int8: float | None = None
     drop_int8_ci: tuple[float, float] | None = None
+
+    def __str__(self) -> str:
+        """Accuracy and drops, a line each, with their intervals."""
+        counted = "1 image" if self.n == 1 else f"{self.n} images"
+        lines = [f"top-1 {self.top1:.2f} % [{self.top1_ci[0]:.2f}, {self.top1_ci[1]:.2f}] on {counted}"]
+        for drop, interval, against in (
+            (self.drop, self.drop_ci, "float32"),
+            (self.drop_int8, self.drop_int8_ci, "the exact 8-bit network"),
+        ):
+            if drop is not None and interval is not None:
+                lines.append(f"drop {drop:+.2f} points [{interval[0]:+.2f}, {interval[1]:+.2f}] against {against}, paired, 95 % interval")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but `correct`, in percent and points."""

@@ -13,6 +13,7 @@ import tomli_w
 
 from inexact.core.errors import PlanError, near
 from inexact.core.files import sha256, write_text
+from inexact.core.notebook import as_html
 from inexact.nn._rule import Rule
 from inexact.nn.exits import Exits
 from inexact.precision import Format
@@ -142,6 +143,13 @@ class Plan:
 
     def __hash__(self) -> int:
         return hash(self.sha256)
+
+    def __str__(self) -> str:
+        """The TOML text."""
+        return self.to_toml()
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     def __repr__(self) -> str:
         return f"Plan({self._rules!r})" if self.exits is None else f"Plan({self._rules!r}, exits={self.exits!r})"

@@ -31,7 +31,7 @@ WIDEST_TABLE = 8
 PADDINGS = ("multiplied", "skipped")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Rule:
     """How one layer computes.
 
@@ -144,6 +144,10 @@ class Rule:
     def sums(self) -> Accumulator | None:
         """The accumulator; None when sums are exact."""
         return None if self.accumulator == "exact" else Accumulator.get(self.accumulator)
+
+    def __repr__(self) -> str:
+        """Only what differs from the defaults."""
+        return f"Rule({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
 
     def to_dict(self) -> dict[str, str]:
         """Only what differs from the defaults, as strings, for TOML."""

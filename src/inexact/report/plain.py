@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.table import Table
@@ -68,5 +68,13 @@ def _chosen(seen: View) -> list[str]:
     lines += exit_lines(seen.best)
     lines += [origin(seen.report)] if origin(seen.report) else []
     known = [*saved.values(), *([area] if area else [])]
-    lines += [f"source: {source}" for source in dict.fromkeys(estimate.source for estimate in known if estimate.source)]
-    return lines
+    return lines + _sources(found.source for found in known if found.source)
+
+
+def _sources(found: Iterable[str]) -> list[str]:
+    """A line for every origin, with all that was taken from it; `model: how` is a source."""
+    taken: dict[str, dict[str, None]] = {}
+    for source in found:
+        origin, colon, how = source.rpartition(": ")
+        taken.setdefault(origin if colon else source, {})[how if colon else ""] = None
+    return [f"source: {origin}{': ' if any(how) else ''}{', '.join(filter(None, how))}" for origin, how in taken.items()]

@@ -211,6 +211,9 @@ def test_files(run_study: Runner, tmp_path: Path) -> None:
     page = study.report(folder)
     assert page.stat().st_size < 1_000_000
     assert "o" in study.front.plot()
+    best = study.front[0]
+    assert str(study.front).startswith(f"trial {best.id:4}: {best.energy_saving:6.2f} % energy")
+    assert study.front._repr_html_() == f"<pre>{study.front}</pre>"
 
 
 def test_nothing_is_half_written_where_writing_is_not_allowed(run_study: Runner, tmp_path: Path) -> None:

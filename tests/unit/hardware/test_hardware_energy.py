@@ -56,6 +56,11 @@ def test_a_layer_worked_out_by_hand(edge: hardware.Accelerator, conv: Conv) -> N
     assert found["leakage_buffers"] == pytest.approx(buffers_uw * 64 * 2.5e-3)
     others = ("scratchpads", "sign_logic", "unit_selection", "zero_points", "correction_column", "control", "idle_pes", "vector_unit")
     assert all(found[name] == 0 for name in others)
+    lines = str(cost.energy_pj).splitlines()
+    assert lines[0].startswith(f"total                   {cost.energy_pj.total.value:10.4g} pJ [")
+    assert [line.split()[0] for line in lines[2:] if line] == [*(name for name in found if found[name]), *cost.energy_pj.by_layer]
+    assert sum(float(line.split()[-2]) for line in lines[2 : lines.index("", 2)]) == pytest.approx(100, abs=0.5)
+    assert str(cost.area_um2).splitlines()[-1].split()[0] in cost.area_um2.by_component
     area = {name: estimate.value for name, estimate in cost.area_um2.by_component.items()}
     assert area["multipliers"] == pytest.approx(256 * element.multiplier.area)
     assert area["adders"] == pytest.approx(256 * element.adder.area)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,30 @@ def test_a_pair_is_inputs_with_their_labels() -> None:
     assert two == [(4, None), (4, None)]  # two batches of inputs
     found = evaluate(nn.Linear(3, 3), (images, LABELS[:4]))
     assert found.n == 4
+
+
+def test_arrays_are_data() -> None:
+    inputs, labels = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 1, 2, 0])
+    found = list(batches((inputs, labels), 3))
+    assert [(x.dtype, len(x)) for x, _ in found] == [(torch.float32, 3), (torch.float32, 1)]
+    assert evaluate(nn.Linear(3, 3), (inputs, labels)).n == evaluate(nn.Linear(3, 3), [(inputs, labels)]).n == 4
+    assert [len(x) for x, _ in batches(inputs, 3)] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "came"), [(LABELS[:3], r"int64 \[3\] for 4 inputs"), (LABELS[:4].float(), r"float32 \[4\] for 4 inputs")]
+)
+def test_labels_that_are_none(labels: Tensor, came: str) -> None:
+    with pytest.raises(DataError, match=f"labels must be integers, the numbers of classes, one for each input, not {came}"):
+        evaluate(nn.Linear(3, 3), (torch.zeros(4, 3), labels))
+
+
+def test_an_evaluation_prints_as_the_command_does() -> None:
+    assert str(evaluate(Fixed([0] * 8), DATA)) == "top-1 37.50 % [13.68, 69.43] on 8 images"
+    found = evaluate(Fixed([0, 1, 2, 0, 2, 0, 0, 1]), DATA, reference=Fixed([0, 1, 2, 0, 1, 2, 0, 0]))
+    assert str(found).splitlines()[1].startswith("drop +12.50 points [")
+    assert str(found).endswith("] against float32, paired, 95 % interval")
+    assert found._repr_html_().startswith("<pre>top-1 75.00 % [")
 
 
 def test_labels_out_of_range() -> None:

@@ -134,3 +134,11 @@ def test_default_twice_is_refused() -> None:
 def test_bad_regular_expression() -> None:
     with pytest.raises(PlanError, match=r"plan key 're:\(' must hold a regular expression"):
         Plan({"re:(": "exact"})
+
+
+def test_a_plan_shows_what_it_says_and_no_defaults() -> None:
+    plan = Plan(multiplier="drum(k=4)").keep("fc<1>")
+    assert repr(plan) == "Plan({'fc<1>': None, 'default': Rule(multiplier='drum(k=4)')})"
+    assert eval(repr(plan)) == plan
+    assert str(plan) == plan.to_toml()
+    assert "[plan.rules.&quot;fc&lt;1&gt;&quot;]\nkeep = true" in plan._repr_html_()

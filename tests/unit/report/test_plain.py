@@ -37,6 +37,13 @@ def test_caption_says_what_was_measured_and_saved(report: dict[str, Any]) -> Non
     assert text.count("source: gate-count model") == 1
 
 
+def test_an_origin_stands_on_one_line(report: dict[str, Any]) -> None:
+    for saving in report["best"]["savings"].values():
+        saving["source"] = "model m: energy saved"
+    report["best"]["area_saving"]["source"] = "model m: area saved"
+    assert re.findall(r"source: .*\S", shown(report)) == ["source: model m: energy saved, area saved"]
+
+
 def test_nothing_satisfied_prints_the_message(make_report: Callable[..., dict[str, Any]]) -> None:
     assert "no design drops at most 1 point; the best reached 3.2 points" in shown(make_report(20, satisfied=False))
 

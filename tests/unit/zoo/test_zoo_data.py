@@ -129,8 +129,8 @@ def test_bad_pixel(value: float) -> None:
 
 
 def test_wrong_axes() -> None:
-    with pytest.raises(DataError, match=r"shape \[N, C, H, W\]; data 'toy', split 'test' has \[4, 6\]"):
-        make(images=torch.zeros(4, 6))
+    with pytest.raises(DataError, match=r"must be floating point \[N, C, H, W\], .*; data 'toy', split 'test' has float32 \[4\]"):
+        make(images=torch.zeros(4))
 
 
 def test_checks_do_not_copy_the_images() -> None:

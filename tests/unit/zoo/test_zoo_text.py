@@ -71,8 +71,8 @@ def test_a_data_set_may_hold_tokens() -> None:
     assert data.image_shape == (4,)
     other = Dataset(images=tokens + 1, labels=torch.tensor([0, 1]), name="t", split="test", classes=("a", "b"))
     assert data.sha256 != other.sha256
-    with pytest.raises(DataError, match=r"images must have the shape \[N, C, H, W\]"):
-        Dataset(images=tokens.float(), labels=torch.tensor([0, 1]), name="t", split="test", classes=("a", "b"))
+    with pytest.raises(DataError, match=r"or int64 tokens \[N, T\]; data 't', split 'test' has int32 \[2, 4\]"):
+        Dataset(images=tokens.int(), labels=torch.tensor([0, 1]), name="t", split="test", classes=("a", "b"))
 
 
 def test_every_product_of_minilm_can_be_planned_and_is_counted() -> None:

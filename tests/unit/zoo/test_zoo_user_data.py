@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from inexact import zoo
@@ -47,6 +50,25 @@ def test_folder_with_own_splits_must_have_the_split(tmp_path: Path) -> None:
     root = folder(tmp_path / "test").parent
     with pytest.raises(DataError, match=r"must have the sub-folder 'validation' when it has one for another split"):
         zoo.data(str(root), "validation")
+
+
+def test_validation_is_a_part_of_the_training_folder_or_called_val(tmp_path: Path) -> None:
+    root = folder(tmp_path / "train").parent
+    parts = [zoo.data(str(root), split) for split in ("validation", "train")]
+    assert [len(p) for p in parts] == [4, 16]
+    assert len({image.numpy().tobytes() for p in parts for image in p.images}) == 20
+    folder(root / "val", count=3)
+    assert [len(zoo.data(str(root), split)) for split in ("validation", "train")] == [6, 20]
+
+
+def test_a_class_that_a_split_lacks_keeps_its_number(tmp_path: Path) -> None:
+    root = folder(tmp_path / "train").parent
+    folder(root / "test", count=1)
+    (root / "test" / "cat" / "0.png").unlink()
+    (root / "test" / "cat").rmdir()
+    found = zoo.data(str(root))
+    assert found.classes == ("cat", "dog")
+    assert found.labels.tolist() == [1]
 
 
 def test_one_coloured_image_makes_all_rgb(tmp_path: Path) -> None:
@@ -109,8 +131,35 @@ def test_npz_with_splits_and_floats(tmp_path: Path) -> None:
     assert len(zoo.data(name, "validation")) == 2
 
 
+@pytest.mark.parametrize("form", ["{0}_{1}", "{1}_{0}"])
+def test_npz_with_the_names_of_others(tmp_path: Path, form: str) -> None:
+    x, y = RNG.integers(0, 256, (50, 4, 4), dtype=np.uint8), np.arange(50)
+    arrays = {
+        form.format(key, split): part
+        for split, at in (("train", 0), ("test", 30))
+        for key, part in (("X", x[at:][:30]), ("y", y[at:][:30]))
+    }
+    parts = [zoo.data(npz(tmp_path / "a.npz", **arrays), split) for split in ("test", "validation", "train")]
+    assert parts[0].labels.tolist() == list(range(30, 50))
+    assert [len(p) for p in parts] == [20, 6, 24]  # no validation images: a fifth of the training images, which train then lacks
+    assert sorted(np.concatenate([p.labels.numpy() for p in parts[1:]])) == list(range(30))
+    named = zoo.data(npz(tmp_path / "b.npz", x_val=x[:3], y_val=y[:3], **arrays), "validation")
+    assert named.labels.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(("kind", "shape"), [(np.float64, (30, 6, 20)), (np.float32, (30, 5)), (np.int32, (30, 7))])
+def test_npz_of_signals_features_and_tokens(tmp_path: Path, kind: type, shape: tuple[int, ...]) -> None:
+    x: NDArray[Any] = (100 * RNG.normal(size=shape)).astype(kind)
+    found = zoo.data(npz(tmp_path / "a.npz", test_x=x, test_y=np.arange(30)))
+    assert found.image_shape == shape[1:]
+    assert found.images.dtype == (torch.int64 if kind is np.int32 else torch.float32)
+    np.testing.assert_array_equal(found.images.numpy(), x.astype(found.images.numpy().dtype))
+
+
 def test_npz_without_labels(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must hold images and labels \(or test_images and test_labels\); it holds images, label"):
+    with pytest.raises(
+        DataError, match=r"must hold images and labels \(or test_images and test_labels; x and y do as well\); it holds images, label"
+    ):
         zoo.data(npz(tmp_path / "a.npz", images=np.zeros((2, 4, 4), np.uint8), label=np.zeros(2, int)))
 
 

@@ -22,7 +22,7 @@ SPLITS = ("test", "validation", "train")
 class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
     """Normalised images and labels; item i is (float32 image [C, H, W], label).
 
-    images: float32 [N, C, H, W], normalised; or int64 token ids [N, T], 0 where padded.
+    images: float32 [N, C, H, W], normalised; float32 signals [N, C, L] or features [N, F]; or int64 token ids [N, T], 0 where padded.
     labels: int64 [N], 0..len(classes)-1. classes: their names.
     mirror: whether a mirrored image keeps its label (training may then flip it).
     scaling: (mean, deviation) by which pixels 0..1 were normalised; None when that is not known, or there are none.
@@ -59,7 +59,7 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """(channels, height, width); (tokens,) of text."""
+        """(channels, height, width); (channels, length) of signals, (features,), (tokens,) of text."""
         return tuple(self.images.shape[1:])
 
     @cached_property
@@ -91,8 +91,11 @@ class Dataset(torch_data.Dataset[tuple[Tensor, int]]):
 def _check(images: Tensor, labels: Tensor, name: str, split: str, classes: int) -> None:
     where = f"data {name!r}, split {split!r}"
     tokens = images.ndim == 2 and images.dtype == torch.int64
-    if images.ndim != 4 and not tokens:
-        raise DataError(f"images must have the shape [N, C, H, W]; {where} has {list(images.shape)}")
+    if not tokens and (images.ndim < 2 or not images.dtype.is_floating_point):
+        raise DataError(
+            f"images must be floating point [N, C, H, W], signals [N, C, L], features [N, F] or int64 tokens [N, T]; {where} has "
+            f"{str(images.dtype).removeprefix('torch.')} {list(images.shape)}"
+        )
     if len(images) == 0:
         raise DataError(f"data must hold at least one image; {where} is empty")
     if labels.ndim != 1 or len(labels) != len(images):

@@ -17,10 +17,11 @@ from torch import Tensor
 from inexact.core.errors import DataError
 from inexact.zoo._named_object import named_object
 from inexact.zoo.datasets._dataset import SPLITS, Dataset, normalised
+from inexact.zoo.datasets._splits import SHARES, SPELLINGS, part_of, share
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
-SHARES = {"test": (0, 20), "validation": (20, 40), "train": (40, 100)}
-"""Percent of a shuffled set that has no splits of its own. Fixed seed, so that test and validation never share an image."""
+PAIRS = (("images", "labels"), ("x", "y"))
+"""What inputs and labels are called in an .npz file, in any case; those of a split `test_x` or `x_test`."""
 
 MOST_CLASSES = 100_000
 """Labels above are taken for a mistake (an identifier, a pixel value) rather than a class."""
@@ -31,23 +32,28 @@ Normalise = tuple[float, float]
 def load_folder(path: Path, split: str, normalise: Normalise) -> Dataset:
     """Images of `path/<split>/<class>/*`, or a share of `path/<class>/*` when there is no such sub-folder.
 
+    Without a folder for validation it is a share of the training images. Classes are numbered in the order of their names in all splits.
     Images are grey (one channel) when all of them are, else RGB; all must have one size. (code / 255 - mean) / deviation.
     """
-    own = any((path / name).is_dir() for name in SPLITS)
-    root = path / split if own else path
-    if not root.is_dir():
+    folders = _split_folders(path)
+    of, span = part_of(split, folders)
+    if of and of not in folders:
         raise DataError(
             f"data folder {path} must have the sub-folder {split!r} when it has one for another split; make it or move the images"
         )
-    classes = tuple(sorted(p.name for p in root.iterdir() if p.is_dir() and not p.name.startswith(".")))
+    root = folders[of] if of else path
+    classes = tuple(sorted({p.name for r in folders.values() or (path,) for p in r.iterdir() if p.is_dir() and not p.name.startswith(".")}))
     files = [
-        (file, label) for label, name in enumerate(classes) for file in sorted((root / name).iterdir()) if file.suffix.lower() in SUFFIXES
+        (file, label)
+        for label, name in enumerate(classes)
+        if (root / name).is_dir()
+        for file in sorted((root / name).iterdir())
+        if file.suffix.lower() in SUFFIXES
     ]
     if not files:
         held = f"none in {', '.join(classes[:8])}" if classes else "no sub-folder" if any(root.iterdir()) else "nothing"
         raise DataError(f"data folder {root} must hold class sub-folders with images ({', '.join(sorted(SUFFIXES))}); it holds {held}")
-    if not own:
-        files = [files[i] for i in share(len(files), split, str(path))]
+    files = [files[i] for i in share(len(files), span, split, str(path))]
     images = _same_shape([(file, _read_image(file)) for file, _ in files])
     return Dataset(
         images=normalised(images, *normalise),
@@ -59,10 +65,18 @@ def load_folder(path: Path, split: str, normalise: Normalise) -> Dataset:
     )
 
 
-def load_npz(path: Path, split: str, normalise: Normalise) -> Dataset:
-    """Arrays `images` and `labels`, or `<split>_images` and `<split>_labels`.
+def _split_folders(path: Path) -> dict[str, Path]:
+    """Splits with a folder of their own; `val` is one beside `train` or `test` only, since a class may be called so."""
+    found = {split: path / split for split in SPLITS if (path / split).is_dir()}
+    others = {split: path / name for split, names in SPELLINGS.items() for name in names[1:] if (path / name).is_dir()}
+    return others | found if found else {}
 
-    images: uint8 [N, H, W] or [N, H, W, C], normalised here; or floating point [N, C, H, W], taken as they are.
+
+def load_npz(path: Path, split: str, normalise: Normalise) -> Dataset:
+    """Arrays `images` and `labels`, or `x` and `y`; those of a split `<split>_images` or `images_<split>`.
+
+    images: uint8 [N, H, W] or [N, H, W, C], normalised here; floating point [N, …] (images are [N, C, H, W]) or integers [N, T], token
+    ids, taken as they are. Without arrays for validation it is a share of the training ones.
     """
     if path.is_file() and not zipfile.is_zipfile(path):
         raise DataError(f"{path} must be a readable .npz file of plain arrays; it is damaged or of another kind")
@@ -93,24 +107,18 @@ def load_callable(name: str, split: str, normalise: Normalise) -> Dataset:
     return _from_arrays(arrays, name, split, normalise)
 
 
-def share(count: int, split: str, name: str) -> NDArray[np.int64]:
-    """Indices of a split of `count` unsplit images, ascending. Raises DataError when there are too few to give it one."""
-    low, high = SHARES[split]
-    order = np.random.default_rng(0).permutation(count)
-    chosen = np.sort(order[count * low // 100 : count * high // 100])
-    if not len(chosen):
-        raise DataError(f"data must hold at least one image a split; {name} has {count} in all, which leaves the {split} split empty")
-    return chosen
-
-
 def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, normalise: Normalise) -> Dataset:
-    prefix = f"{split}_" if f"{split}_images" in arrays else ""
-    missing = [key for key in (f"{prefix}images", f"{prefix}labels") if key not in arrays]
-    if missing:
+    own = {part for part in SPLITS if _pair(arrays, part) is not None}
+    of, span = part_of(split, own)
+    found = _pair(arrays, of) if of in own else None
+    if found is None:
+        found, span = _pair(arrays, ""), SHARES[split]
+    if found is None:
         raise DataError(
-            f"{name} must hold images and labels (or {split}_images and {split}_labels); it holds {', '.join(arrays) or 'nothing'}"
+            f"{name} must hold images and labels (or {split}_images and {split}_labels; x and y do as well); "
+            f"it holds {', '.join(arrays) or 'nothing'}"
         )
-    images, labels = arrays[f"{prefix}images"], arrays[f"{prefix}labels"]
+    images, labels = found
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"labels must be integers; {name} has {labels.dtype}")
     if images.ndim == 0 or len(images) == 0:
@@ -121,9 +129,8 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, norm
         raise DataError(f"labels must be 0..{MOST_CLASSES - 1}; {name} has the label {int(labels.max())}")
     _check_type(images, name)
     classes = tuple(str(i) for i in range(max(int(labels.max()) + 1, 1)))
-    if not prefix:
-        chosen = share(len(images), split, name)
-        images, labels = images[chosen], labels[chosen]
+    chosen = share(len(images), span, split, name)
+    images, labels = images[chosen], labels[chosen]
     return Dataset(
         images=_pixels(images, normalise),
         labels=torch.from_numpy(labels.astype(np.int64)),
@@ -134,16 +141,30 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], name: str, split: str, norm
     )
 
 
+def _pair(arrays: Mapping[str, NDArray[Any]], split: str) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Inputs and labels of a split, or of data without splits (""), by any of their names."""
+    known = {key.lower(): value for key, value in arrays.items()}
+    for pair in PAIRS:
+        for spelling in SPELLINGS.get(split, ("",)):
+            for inputs, labels in ([f"{spelling}_{name}".strip("_") for name in pair], [f"{name}_{spelling}".strip("_") for name in pair]):
+                if inputs in known and labels in known:
+                    return known[inputs], known[labels]
+    return None
+
+
 def _pixels(images: NDArray[Any], normalise: Normalise) -> Tensor:
-    return normalised(images, *normalise) if images.dtype == np.uint8 else torch.from_numpy(images.astype(np.float32))
+    if images.dtype == np.uint8:
+        return normalised(images, *normalise)
+    return torch.from_numpy(images.astype(np.float32 if np.issubdtype(images.dtype, np.floating) else np.int64))
 
 
 def _check_type(images: NDArray[Any], name: str) -> None:
-    bytes_fit = images.dtype == np.uint8 and images.ndim in (3, 4)
-    if not bytes_fit and not (np.issubdtype(images.dtype, np.floating) and images.ndim == 4):
+    pixels = images.dtype == np.uint8 and images.ndim in (3, 4)
+    tokens = images.dtype != np.uint8 and np.issubdtype(images.dtype, np.integer) and images.ndim == 2
+    if not pixels and not tokens and not (np.issubdtype(images.dtype, np.floating) and images.ndim >= 2):
         raise DataError(
-            "images must be uint8 [N, H, W] or [N, H, W, C], or floating point [N, C, H, W]; "
-            f"{name} has {images.dtype} {list(images.shape)}"
+            "images must be uint8 [N, H, W] or [N, H, W, C], or floating point [N, C, H, W] (signals [N, C, L], features [N, F], "
+            f"token ids int64 [N, T]); {name} has {images.dtype} {list(images.shape)}"
         )
 
 
