@@ -1,6 +1,7 @@
 """Approximation-aware fine-tuning: what it leaves of each unit's drop, under the better coding and correction of each.
 
-Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [unit, or 'unit | coding | recovery' ...]
+Usage: python 04_finetuning.py [network] [split] [training images] [epochs] [test images] [folder] [case ...]
+A case is a unit of the table below, 'unit | coding | recovery' or 'unit | coding | recovery | rate'.
 Images are those of Fashion-MNIST; `minilm` reads the mails of SpamAssassin, and trains by AdamW at a rate that suits transformers;
 `mobilenetv2s` trains by AdamW too.
 Drops are against the exact 8-bit network on the same test images, in points, with paired 95 % intervals. Training and the choice of the
@@ -20,11 +21,13 @@ from inexact.core.files import ensure_folder, write_text
 from inexact.recovery.training import run_finetune
 
 LOSS = "loss=distillation(alpha=0.9,temperature=4.0)"
-SETTINGS = f"finetune(epochs={{epochs}},rate=0.05,{LOSS})"
+SETTINGS = f"finetune(epochs={{epochs}},rate={{rate}},{LOSS})", "0.05"
 OF_NETWORKS = {
-    "minilm": f"finetune(epochs={{epochs}},batch=16,optimizer=adam,rate=0.00005,{LOSS})",
-    "mobilenetv2s": f"finetune(epochs={{epochs}},batch=32,optimizer=adam,rate=0.001,{LOSS})",
+    "minilm": (f"finetune(epochs={{epochs}},batch=16,optimizer=adam,rate={{rate}},{LOSS})", "0.00005"),
+    "mobilenetv2s": (f"finetune(epochs={{epochs}},batch=32,optimizer=adam,rate={{rate}},{LOSS})", "0.001"),
 }
+"""The settings of a training, and its rate where a case names none."""
+
 COLUMN, GAIN, RANGES = "shared_column", "bias_correction(gain=true)", "ranges"
 SHARED = "ranges + shared_column(gain=true,target=network)"
 CASES = {
@@ -45,7 +48,8 @@ CASES = {
 
 # magnitudes: symmetric codes of both operands, whose magnitudes the unit multiplies, so that activations of both signs keep zero at code 0
 DEEPER = CASES | {
-    **dict.fromkeys(("mul8u_JV3", "mul8u_1AGV", "mul8u_17KS", "trunc(cut=9)", "trunc(cut=8)"), ("unsigned", SHARED)),
+    "mul8u_JV3": ("unsigned", f"equalisation + {SHARED}"),
+    **dict.fromkeys(("mul8u_1AGV", "mul8u_17KS", "trunc(cut=9)", "trunc(cut=8)"), ("unsigned", SHARED)),
     **dict.fromkeys(("drum(k=3)", "drum(k=4)", "mul8u_L40", "mul8u_1CMB"), ("magnitudes", RANGES)),
 }
 """Those of `mobilenetv2s`, whose projections have no ReLU behind them."""
@@ -71,7 +75,7 @@ def main() -> None:
     name, split, (size, epochs, count), folder = given[0], given[1], map(int, given[2:5]), ensure_folder(Path(given[5]))
     archive = Path(os.environ.get("INEXACT_REFERENCE_DATA", "")) / "evoapproxlib_master_8x8.npz"
     tables = dict(np.load(archive)) if archive.is_file() else {}
-    data, settings = "spamassassin" if name == "minilm" else "fashion-mnist", OF_NETWORKS.get(name, SETTINGS)
+    data, (settings, usual) = "spamassassin" if name == "minilm" else "fashion-mnist", OF_NETWORKS.get(name, SETTINGS)
     model = ix.zoo.network(name, data=data)
     training = ix.zoo.data(data, split=split, limit=size)
     held = ix.zoo.data(data, split="validation", limit=min(2000, count))
@@ -79,12 +83,13 @@ def main() -> None:
     images = ix.zoo.data(data, split="test", limit=count)
     exact = ix.evaluate(ix.approximate(model, ix.Plan(precision="int8", coding="signed"), calibrate=calibration), images)
     print(f"{name}: exact 8-bit top-1 {exact.top1:.2f} % on {exact.n} images; drops in points against it [95 %]")
-    print("| unit | coding | correction | before training | after | top-1 % | epoch kept | seconds of training |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| unit | coding | correction | rate | before training | after | top-1 % | epoch kept | seconds of training |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     cases = DEEPER if name == "mobilenetv2s" else CASES
     for case in given[6:] or cases:
         called, *chosen = case.split(" | ")
-        (coding, recovery), unit = chosen or cases[called], unit_of(called, tables)
+        (coding, recovery, *rates), unit = chosen or cases[called], unit_of(called, tables)
+        rate = rates[0] if rates else usual
         if unit is None:
             continue
         done = folder / f"{name}-{case}.json"
@@ -94,7 +99,7 @@ def main() -> None:
             outcome = run_finetune(
                 net,
                 training,
-                settings.format(epochs=epochs),
+                settings.format(epochs=epochs, rate=rate),
                 teacher=model,
                 validation=held,
                 checkpoint=done.with_suffix(".checkpoint"),
@@ -106,7 +111,7 @@ def main() -> None:
         result = json.loads(done.read_text())
         cells = ["{drop_int8:.2f} [{0:.2f}, {1:.2f}]".format(*part["drop_int8_ci"], **part) for part in (result["before"], result["after"])]
         top1 = f"{result['after']['top1']:.2f} | {result['kept']} | {result['seconds']:.0f} |"
-        print(f"| `{called}` | {coding} | `{recovery}` |", " | ".join(cells), "|", top1, flush=True)
+        print(f"| `{called}` | {coding} | `{recovery}` | {rate} |", " | ".join(cells), "|", top1, flush=True)
 
 
 main()
