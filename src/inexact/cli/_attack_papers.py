@@ -53,7 +53,7 @@ def hit_rates(folder: Path, images: int, epsilon: float, epsilon_l2: float, seed
 
 
 def transfer_grid(folder: Path, images: int, units: tuple[str, ...], seed: int, *, as_json: bool) -> None:
-    """Robust accuracy of approximate networks on examples made on the accurate one: rows epsilon, columns units, a grid an attack."""
+    """Robust accuracy of approximate networks on examples made on the exact one: rows epsilon, columns units, a grid an attack."""
     from inexact import nn, zoo
     from inexact.cli import _attack_run, _network
     from inexact.core.errors import PlanError
@@ -70,10 +70,10 @@ def transfer_grid(folder: Path, images: int, units: tuple[str, ...], seed: int, 
             )
     found = adversarial.images_of(zoo.data(paper.DATA, "test", images))
     original, seen = zoo.network(paper.NETWORK, data=paper.DATA), _network.calibration_set(paper.DATA, None)
-    accurate = nn.approximate(original, nn.Plan(coding="signed"), calibrate=seen)
+    exact = nn.approximate(original, nn.Plan(coding="signed"), calibrate=seen)
     approximate = {spec: nn.approximate(original, plan, calibrate=seen) for spec, plan in plans.items()}
     content = _attack_run.run_campaign(
-        lambda progress: paper.grid(accurate, approximate, found, seed=seed, path=folder / _attack_run.RECORD, progress=progress)
+        lambda progress: paper.grid(exact, approximate, found, seed=seed, path=folder / _attack_run.RECORD, progress=progress)
     )
     content |= {"claims": [paper.verdict(content, list(approximate))], "differences": list(paper.DIFFERENCES)} | _attack_run.origin()
     write_text(folder / GRID, json.dumps(content))

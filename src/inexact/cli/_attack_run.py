@@ -129,7 +129,7 @@ def paper_table(name: str, threads: int | None, out: Path, as_json: bool, **aske
     """The tables of two papers that contradict each other, on LeNet-5 and MNIST, with intervals and a verdict on their claims.
 
     guesmi2021 (Defensive Approximation): hit rates by what the attacker knows. siddique2022adv (Is Approximation Universally Defensive?):
-    examples made on the accurate network, run on approximate ones.
+    examples made on the exact network, run on approximate ones.
     """
     from inexact.cli import _attack_papers
     from inexact.core.files import ensure_folder

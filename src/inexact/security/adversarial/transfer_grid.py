@@ -1,4 +1,4 @@
-"""The tables of "Is approximation universally defensive?" (Siddique and Hoque 2022): made on the accurate network, run elsewhere."""
+"""The tables of "Is approximation universally defensive?" (Siddique and Hoque 2022): made on the exact network, run elsewhere."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def grid(
-    accurate: nn.Module,
+    exact: nn.Module,
     approximate: Mapping[str, nn.Module],
     images: Images,
     *,
@@ -59,14 +59,14 @@ def grid(
     path: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Robust accuracies: `grids` by attack, with rows of epsilon and a value for the accurate network ("exact") and every approximate one.
+    """Robust accuracies: `grids` by attack, with rows of epsilon and a value for the exact network ("exact") and every approximate one.
 
-    lost: points of accuracy an attack takes from each; excess: how many more it takes from the approximate than from the accurate network,
+    lost: points of accuracy an attack takes from each; excess: how many more it takes from the approximate than from the exact network,
     paired, with an interval that holds for all comparisons together (Bonferroni). path: a record from which a stopped run goes on.
     """
     if not approximate:
         raise AttackError("there must be at least one approximate network to run the examples on: give a unit")
-    judges = {"exact": accurate, **approximate}
+    judges = {"exact": exact, **approximate}
     record = Record(path, known(judges, images, seed))
     cells = [(spec, epsilon) for spec in ATTACKS for epsilon in EPSILONS[attacks.get(spec).measure]]
     clean = {name: _right(network, images, images.pixels).numpy() for name, network in judges.items()}
@@ -91,8 +91,8 @@ def grid(
 
 
 def _made(judges: Mapping[str, nn.Module], images: Images, spec: str, epsilon: float, seed: int) -> dict[str, Any]:
-    """Examples made on the accurate network, and who still gets them right."""
-    target = Target(judges["exact"], images.scaling, name="the accurate network")
+    """Examples made on the exact network, and who still gets them right."""
+    target = Target(judges["exact"], images.scaling, name="the exact network")
     found = attacks.get(spec)(target, images, epsilon=epsilon, seed=seed)
     right = {name: written(_right(network, images, found.pixels)) for name, network in judges.items()}
     return {"right": right, "seconds": found.seconds}
@@ -115,7 +115,7 @@ def _row(epsilon: float, clean: Mapping[str, Flags], right: Mapping[str, Flags],
 
 
 def verdict(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
-    """Whether an attack takes more from some approximate network than from the accurate one it was made on.
+    """Whether an attack takes more from some approximate network than from the exact one it was made on.
 
     Reproduced ("not universally defensive"): the interval of some excess is above zero; contradicted: every interval ends below zero.
     """
@@ -138,8 +138,8 @@ def verdict(found: Mapping[str, Any], names: Sequence[str]) -> dict[str, str]:
     excess, name, spec, epsilon, lost, exact = shown
     low, high = excess["ci"]
     return {
-        "claim": "approximation is not universally defensive: an attack made on the accurate network can take more from an approximate one",
+        "claim": "approximation is not universally defensive: an attack made on the exact network can take more from an approximate one",
         "verdict": word,
-        "why": f"{spec}, epsilon {epsilon:g}: {lost:.1f} points lost by {name}, {exact:.1f} by the accurate network; "
+        "why": f"{spec}, epsilon {epsilon:g}: {lost:.1f} points lost by {name}, {exact:.1f} by the exact network; "
         f"{excess['points']:+.1f} points [{low:+.1f}, {high:+.1f}], {len(excesses)} comparisons together at 95 %",
     }

@@ -38,10 +38,10 @@ def images() -> Images:
 def test_a_grid_counts_what_examples_of_the_accurate_network_take_from_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer_grid, "ATTACKS", ("contrast_reduction",))
     monkeypatch.setattr(transfer_grid, "EPSILONS", {"linf": (), "l2": (0.15, 0.3)})
-    accurate, other = Bright(0.5), Bright(0.62)
+    exact, other = Bright(0.5), Bright(0.62)
     done = list[str]()
     path = tmp_path / "cells.json"
-    found = transfer_grid.grid(accurate, {"other": other}, images(), seed=0, path=path, progress=lambda what, *_: done.append(what))
+    found = transfer_grid.grid(exact, {"other": other}, images(), seed=0, path=path, progress=lambda what, *_: done.append(what))
     assert done == ["contrast_reduction | 0.15", "contrast_reduction | 0.3"]
     assert found["confidence"] == 1 - 0.05 / 2
     level = np.concatenate([np.linspace(0.2, 0.39, 20), np.linspace(0.61, 0.8, 20)])
@@ -56,13 +56,11 @@ def test_a_grid_counts_what_examples_of_the_accurate_network_take_from_others(tm
     judged = transfer_grid.verdict(found, ["other"])
     assert judged["verdict"] == "reproduced"
     assert "contrast_reduction, epsilon 0.3: " in judged["why"]
-    again = transfer_grid.grid(accurate, {"other": other}, images(), seed=0, path=path)
+    again = transfer_grid.grid(exact, {"other": other}, images(), seed=0, path=path)
     assert again["grids"] == found["grids"]
-    assert (
-        transfer_grid.verdict(transfer_grid.grid(accurate, {"same": Bright(0.5)}, images(), seed=0), ["same"])["verdict"] == "inconclusive"
-    )
+    assert transfer_grid.verdict(transfer_grid.grid(exact, {"same": Bright(0.5)}, images(), seed=0), ["same"])["verdict"] == "inconclusive"
     with pytest.raises(AttackError, match="at least one approximate network to run the examples on: give a unit"):
-        transfer_grid.grid(accurate, {}, images(), seed=0)
+        transfer_grid.grid(exact, {}, images(), seed=0)
 
 
 def line(threats: tuple[str, ...], exact: int, approximate: int) -> dict[str, Any]:
