@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -20,6 +21,8 @@ from inexact.security.record import Record
 from inexact.security.side_channel import Element, elements, noise_of, recover_weights, require_snr, traces_of
 
 Floats = NDArray[np.float64]
+Rows = list[list[float]]
+"""(share of weights right, mean rank) for every number of traces."""
 
 FEWEST = 32
 LEVELS = (0.8, 0.9)
@@ -161,6 +164,29 @@ def _said(name: str, unit: UnitDisclosure, grid: Sequence[int], most: int) -> st
     return f"{name}: {reached}; {unit.distinct} different weights, {unit.unknown_bits:.2f} bits of each stay unknown."
 
 
+def attacks_of(
+    cases: Mapping[str, Mapping[int, Element]],
+    settings: DisclosureSettings,
+    attack: Callable[[str, Element, int], Rows],
+    *,
+    record: Record,
+    progress: Callable[[int, int], None],
+) -> dict[str, Floats]:
+    """float64 [attacks, grid, 2] of every unit: share of weights right and mean rank, of each filter and repetition in turn.
+
+    cases: by unit, then by filter. attack: of (unit, element, seed). record: keeps finished attacks.
+    """
+    found: dict[str, list[Rows]] = {name: [] for name in cases}
+    total = sum(map(len, cases.values())) * settings.repetitions
+    for name, of_filter in cases.items():
+        for number, element in of_filter.items():
+            for repetition in range(settings.repetitions):
+                seed = part_seed(settings.seed, 1000 * repetition + number)
+                found[name].append(record.part(f"{name} {number} {repetition}", partial(attack, name, element, seed)))
+                progress(sum(map(len, found.values())), total)
+    return {name: np.array(rows) for name, rows in found.items()}
+
+
 def disclosure(
     nets: Mapping[str, ApproxModel],
     images: Tensor,
@@ -175,23 +201,19 @@ def disclosure(
     first = next(iter(cases.values()))
     whole = [element.drawn(min(len(element.activations), settings.traces), 0) for element in first.values()]
     noise = noise_of([element.signal(leakage) for element in whole], settings.snr)
-    found: dict[str, list[list[list[float]]]] = {name: [] for name in nets}
-    total = len(nets) * len(first) * settings.repetitions
+
+    def attack(_unit: str, element: Element, seed: int) -> Rows:
+        return _attacked(element.drawn(settings.traces, seed), leakage, grid, noise, seed)
+
+    found = attacks_of(cases, settings, attack, record=record, progress=progress)
+    units = {}
     for name, of_filter in cases.items():
-        for number, element in of_filter.items():
-            for repetition in range(settings.repetitions):
-                seed = part_seed(settings.seed, 1000 * repetition + number)
-
-                def attack(element: Element = element, seed: int = seed) -> list[list[float]]:
-                    return _attacked(element.drawn(settings.traces, seed), leakage, grid, noise, seed)
-
-                found[name].append(record.part(f"{name} {number} {repetition}", attack))
-                progress(sum(map(len, found.values())), total)
-    units = {name: _unit(list(cases[name].values()), np.array(found[name])) for name in nets}
+        held = list(of_filter.values())
+        units[name] = unit_disclosure(held[0].equal_columns(), held, found[name])
     return Disclosure(settings=settings, noise=noise, units=units)
 
 
-def _attacked(element: Element, leakage: Leakage, grid: Sequence[int], noise: float, seed: int) -> list[list[float]]:
+def _attacked(element: Element, leakage: Leakage, grid: Sequence[int], noise: float, seed: int) -> Rows:
     """(share of weights right, mean rank) for every number of traces."""
     traces, true = traces_of(element.signal(leakage), noise, seed), element.equal_columns()[element.weights]
     rows = []
@@ -201,9 +223,12 @@ def _attacked(element: Element, leakage: Leakage, grid: Sequence[int], noise: fl
     return rows
 
 
-def _unit(of_filter: Sequence[Element], results: Floats) -> UnitDisclosure:
-    classes = of_filter[0].equal_columns()
-    sizes = np.bincount(classes, minlength=len(classes))
+def unit_disclosure(classes: NDArray[np.int64], of_filter: Sequence[Element], results: Floats) -> UnitDisclosure:
+    """What attacks on a unit gave.
+
+    classes: int64 [weights that can be stored], equal for those that the unit treats alike. results: as of `attacks_of`.
+    """
+    sizes = np.bincount(classes)
     stored = np.concatenate([element.weights for element in of_filter])
     return UnitDisclosure(
         distinct=len(np.unique(classes)),

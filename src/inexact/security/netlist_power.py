@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import final
@@ -16,8 +15,7 @@ from inexact.circuits.synthesis import Mapped, Setup, Surroundings, event_delays
 from inexact.core.errors import SpecError
 from inexact.nn import ApproxModel
 from inexact.security._memory import memory_layer
-from inexact.security._seeds import part_seed
-from inexact.security.disclosure import Disclosure, DisclosureSettings, UnitDisclosure
+from inexact.security.disclosure import Disclosure, DisclosureSettings, Rows, attacks_of, unit_disclosure
 from inexact.security.leakage import ones
 from inexact.security.record import Record
 from inexact.security.side_channel import Element, Floats, elements, noise_of, rank_of, scores_of
@@ -106,19 +104,15 @@ def netlist_disclosure(
     gates = {name: gates_of(net, settings.layer) for name, net in nets.items()}
     first = next(iter(nets))
     noise = noise_of([_signal(element.drawn(257, 0), gates[first]) for element in cases[first].values()], settings.snr)
-    found: dict[str, list[list[list[float]]]] = {name: [] for name in nets}
-    total = len(nets) * len(cases[first]) * settings.repetitions
-    for name, of_filter in cases.items():
-        for number, element in of_filter.items():
-            for repetition in range(settings.repetitions):
-                seed = part_seed(settings.seed, 1000 * repetition + number)
 
-                def attack(element: Element = element, seed: int = seed, name: str = name) -> list[list[float]]:
-                    return _attacked(element.drawn(settings.traces + 1, seed), gates[name], grid, noise, seed)
+    def attack(unit: str, element: Element, seed: int) -> Rows:
+        return _attacked(element.drawn(settings.traces + 1, seed), gates[unit], grid, noise, seed)
 
-                found[name].append(record.part(f"{name} {number} {repetition}", attack))
-                progress(sum(map(len, found.values())), total)
-    units = {name: _unit(gates[name], list(cases[name].values()), np.array(found[name])) for name in nets}
+    found = attacks_of(cases, settings, attack, record=record, progress=progress)
+    units = {
+        name: unit_disclosure(gates[name].classes()[gates[name].patterns], list(of_filter.values()), found[name])
+        for name, of_filter in cases.items()
+    }
     return Disclosure(settings=settings, noise=noise, units=units)
 
 
@@ -128,7 +122,7 @@ def _signal(element: Element, gates: Gates) -> Floats:
     return np.stack(columns, axis=1)
 
 
-def _attacked(element: Element, gates: Gates, grid: list[int], noise: float, seed: int) -> list[list[float]]:
+def _attacked(element: Element, gates: Gates, grid: list[int], noise: float, seed: int) -> Rows:
     """(share of weights right, mean rank) for every number of traces."""
     signal = _signal(element, gates)
     traces = signal + np.random.default_rng(seed).normal(0.0, noise, signal.shape)
@@ -142,15 +136,3 @@ def _attacked(element: Element, gates: Gates, grid: list[int], noise: float, see
             scores = scores_of(hypotheses[:count], traces[:count, k])
             right[row, k], ranks[row, k] = scores.argmax() == true, rank_of(scores, true)
     return [[float(share), float(rank)] for share, rank in zip(right.mean(axis=1), ranks.mean(axis=1), strict=True)]
-
-
-def _unit(gates: Gates, of_filter: list[Element], results: Floats) -> UnitDisclosure:
-    stored = np.concatenate([element.weights for element in of_filter])
-    classes = gates.classes()[gates.patterns]
-    sizes = np.bincount(classes)
-    return UnitDisclosure(
-        distinct=len(np.unique(classes)),
-        unknown_bits=math.fsum(np.log2(sizes[classes[stored]])) / len(stored),
-        right=results[:, :, 0],
-        rank=results[:, :, 1],
-    )
