@@ -17,7 +17,8 @@ from inexact.reliability._lowered import energies_of, scaled
 from inexact.reliability.late_products import late_rows, stages, with_late_products
 
 RAZOR_SHARE = 0.03
-"""Energy of shadow registers and comparators over that of the array: recalled from Ernst et al., Razor, MICRO-36 2003, not checked."""
+"""Energy of shadow registers and comparators over that of the array, declared: they take 3.1 % of the prototype pipeline of D. Ernst
+et al., Razor, MICRO-36 2003, doi:10.1109/MICRO.2003.1253179 (abstract)."""
 
 Progress = Callable[[str], None]
 
