@@ -74,6 +74,7 @@ Histograms = tuple[tuple[float, ...], tuple[float, ...]]
 def element_cost(spec: str, *, signs: bool = False, regime: str = NETWORK, histograms: Histograms | None = None) -> ElementCost:
     """The element of a multiplier; signs: operands in sign and magnitude, the product inverted by the second one's sign.
 
+    A unit whose weights are stored in a code of their own is charged for the netlist that takes the code.
     regime: which operands follow each other. histograms: of these operands, measured here (HardwareError where that cannot be).
     Without them, in this order: the shipped catalogue; synthesis here, when the unit has a netlist and Yosys
     is installed; the gate-count model, relative to the exact multiplier of the same signedness, which says so and is not verified.
@@ -190,7 +191,8 @@ def _can_synthesise() -> bool:
 
 def _synthesised(unit: Multiplier | FloatMultiplier, signs: bool, regime: str, histograms: Histograms | None = None) -> ElementCost | None:
     how = operands_named(regime) if histograms is None else MEASURED
-    return synthesised(unit, unit.circuit(), lambda: operands_of(unit, signs, regime, histograms), signs=signs, how=how)
+    stored = unit.stored_circuit() if isinstance(unit, Multiplier) else None  # what a weight's code passes before is not the element's
+    return synthesised(unit, stored or unit.circuit(), lambda: operands_of(unit, signs, regime, histograms), signs=signs, how=how)
 
 
 def synthesised(
@@ -244,11 +246,23 @@ def operands_of(
         coding = unit.format
     a, b = histograms or catalogue.network_operands(coding, unit.width)
     b = b[: 1 << (b_bits or unit.width[1])]  # magnitudes are counted in as many bins as the coded weight has
+    if isinstance(unit, Multiplier) and unit.stored_values():
+        b = stored_shares(unit, b)
     name = name if histograms is None else "layer"
     plain = Operands(name=name, weights=(a, b), held=held)
     if not signs:
         return plain, plain
     return plain, Operands(name=name, weights=(a, tuple(share / 2 for share in (*b, *b))), held=held)
+
+
+def stored_shares(unit: Multiplier, shares: tuple[float, ...]) -> tuple[float, ...]:
+    """How often each code is stored when operands b, by bit pattern, have these shares: each is stored as the code it multiplies like."""
+    values = unit.stored_values()
+    code_of = {value: code for code, value in enumerate(values)}
+    found = [0.0] * len(values)
+    for value, share in zip(unit(1, unit.operand_values(1)).tolist(), shares, strict=True):
+        found[code_of[value]] += share
+    return tuple(found)
 
 
 def _modelled(unit: Multiplier, signs: bool, regime: str) -> ElementCost:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from typing import final
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from inexact.core.errors import FormatError, SpecError, require_range
+from inexact.core.powers import additive_powers
 from inexact.core.workload import Coding
 from inexact.precision._base import Format, formats
 from inexact.precision._calibration import Observer, check_method
@@ -28,7 +28,8 @@ class AdditivePowersOfTwo(Format):
     """Weights are a sign and a sum of `terms` powers of two, so that a product is as many shifts; activations are integers as in `int`.
 
     base_bits, terms: k and n. Term i is nothing or 2**-(i + j n), j = 0..2**k - 2; one term: powers of two. Stored: a sign and k n bits.
-    Codes are in units of the smallest power and have `b_bits` bits; the multiplier `powers(terms=n)` is exact on them.
+    Codes are in units of the smallest power and have `b_bits` bits; the multiplier `apot(base_bits=k,terms=n)` takes
+    the stored exponents and is exact on them.
     a_bits: 2..16. calibration: of activations; weight_calibration: "mse" (the scale of least squared error of each output channel),
     "minmax" or "percentile". Coding sign_magnitude only.
 
@@ -59,10 +60,7 @@ class AdditivePowersOfTwo(Format):
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Every sum of terms, in units of the smallest power, ascending from 0."""
-        n, last = self.terms, 2**self.base_bits - 2
-        least = (n - 1) + last * n
-        powers = [[0, *(2 ** (least - i - j * n) for j in range(last + 1))] for i in range(n)]
-        return tuple(sorted({sum(chosen) for chosen in itertools.product(*powers)}))
+        return tuple(sorted(additive_powers(self.base_bits, self.terms)))
 
     @cached_property
     def b_grid(self) -> Grid:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from inexact.core.accumulation import BitRule
 from inexact.core.errors import FormatError, SpecError, require_range
 from inexact.core.files import sha256
 from inexact.core.registry import Family, spec_of
+from inexact.units import _netlists
 from inexact.units._gates import GateCount
 
 Integers = NDArray[np.int64]
@@ -140,8 +140,7 @@ class Unit(ABC):
     @final
     def exact_table(self) -> Table:
         """The exact unit's table, laid out as `table()`."""
-        grid = np.ix_(self.operand_values(0), self.operand_values(1))
-        return self.exact(*np.broadcast_arrays(*grid)).astype(np.int32)
+        return self.exact(*np.broadcast_arrays(*np.ix_(self.operand_values(0), self.operand_values(1)))).astype(np.int32)
 
     @final
     @property
@@ -165,7 +164,7 @@ class Unit(ABC):
     @final
     def circuit(self) -> Circuit | None:
         """The gate-level netlist with inputs `a`, `b` and output `y`, cached; None while the unit has none."""
-        return _circuit(self)
+        return _netlists.plain(self)
 
     def golden(self) -> Golden | None:
         """Error metrics known from outside the code for these parameters, or None."""
@@ -199,6 +198,14 @@ class Multiplier(Unit):
         """Hook: the circuit that holds all modes, `code` the number of the mode in binary; None = no circuit, or one mode only."""
         return None
 
+    def stored_values(self) -> tuple[int, ...]:
+        """Hook: the b behind each code that weights are stored in, all different; empty for a unit that takes them as they are."""
+        return ()
+
+    def place_stored(self, b: Builder, x: Wires, code: Wires) -> Wires | None:
+        """Hook: the circuit that takes a weight's stored code; None = no circuit, or no such code."""
+        return None
+
     def serial(self) -> Serial | None:
         """Hook: the clocked circuit of a unit that takes many cycles for a product; None for the others."""
         return None
@@ -212,7 +219,12 @@ class Multiplier(Unit):
     @final
     def switched_circuit(self) -> Circuit | None:
         """The netlist that holds all modes, cached: inputs `a` and `b`, whose upper `mode_bits` bits are the control code; output `y`."""
-        return _circuit(self, self.mode_bits) if self.mode_bits else None
+        return _netlists.switched(self) if self.mode_bits else None
+
+    @final
+    def stored_circuit(self) -> Circuit | None:
+        """The netlist of an activation `a` and the stored code `b` of a weight, cached; output `y`. None where there is no such code."""
+        return _netlists.stored(self)
 
     @final
     def exact(self, a: Integers, b: Integers) -> Integers:
@@ -273,18 +285,6 @@ def _pair(width: object) -> tuple[int, int]:
     if isinstance(width, (tuple, list)) and len(width) == 2 and all(isinstance(w, int) and not isinstance(w, bool) for w in width):
         return (width[0], width[1])
     raise SpecError(f"width must be one number of bits or a pair (bits of a, bits of b), not {width!r}")
-
-
-@functools.lru_cache(maxsize=1024)
-def _circuit(unit: Unit, code_bits: int = 0) -> Circuit | None:
-    b = Builder(re.sub(r"\W+", "_", unit.spec + " switched" * bool(code_bits)).strip("_"))
-    wa, wb = unit.width
-    x, y = (b.input(name, bits, signed=unit.signed) for name, bits in (("a", wa), ("b", wb + code_bits)))
-    result = unit.place_switched(b, x, y[:wb], y[wb:]) if isinstance(unit, Multiplier) and code_bits else unit.place(b, x, y)
-    if result is None:
-        return None
-    b.output("y", result, signed=unit.signed)
-    return b.build()
 
 
 @functools.lru_cache(maxsize=256)

@@ -72,12 +72,13 @@ def images() -> Tensor:
 
 @torch.no_grad()
 def test_shifts_and_exact_products_give_the_same_network(model: nn.Module, images: Tensor) -> None:
-    rules = [Rule(precision="apot", coding="sign_magnitude", multiplier=unit) for unit in ("exact", "powers(terms=2,width=(8,6))")]
-    exact, shifts = (approximate(model, Plan({"default": rule}), calibrate=images) for rule in rules)
+    rules = [Rule(precision="apot", coding="sign_magnitude", multiplier=unit) for unit in ("exact", "powers(terms=2,width=(8,6))", "apot")]
+    exact, powers, shifts = (approximate(model, Plan({"default": rule}), calibrate=images) for rule in rules)
     for layer in exact.layers().values():
         assert isinstance(layer, ApproxLayer)
         codes = layer.b_quantiser().quantise(layer.weight)
         assert set(codes.abs().flatten().tolist()) <= set(AdditivePowersOfTwo().sizes)
+    assert torch.equal(exact(images), powers(images))
     assert torch.equal(exact(images), shifts(images))
     layer = shifts.layers()["0"]  # and with sums worked through in float64, of activations with a zero point
     assert isinstance(layer, ApproxLayer)
@@ -119,6 +120,19 @@ def test_memory_holds_the_stored_bits(model: nn.Module, images: Tensor) -> None:
     before, after = machine.evaluate(workload(plain)), machine.evaluate(asked)
     assert after.components["weight_buffer"][0] < before.components["weight_buffer"][0]
     assert after.components["multipliers"] == before.components["multipliers"]
+
+
+def test_shifters_are_charged_by_the_stored_exponents(model: nn.Module, images: Tensor) -> None:
+    """The netlist that is charged takes exponents; the one that takes binary codes looks them up first, and is larger."""
+    pytest.importorskip("pyosys")
+    asked = {}
+    for unit in ("exact", "powers(terms=2,width=(8,6))", "apot"):
+        net = approximate(model, Plan({"default": Rule(precision="apot", coding="sign_magnitude", multiplier=unit)}), calibrate=images)
+        asked[unit] = hardware.load("edge-16x16").evaluate(workload(net))
+    energies = {unit: cost.components["multipliers"] for unit, cost in asked.items()}
+    assert energies["apot"] < energies["exact"] < energies["powers(terms=2,width=(8,6))"]
+    areas = {unit: sum(triple[0] for triple in cost.area.values()) for unit, cost in asked.items()}
+    assert areas["apot"] < areas["exact"]
 
 
 @pytest.mark.parametrize(
