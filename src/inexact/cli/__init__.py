@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -32,6 +33,9 @@ COMMANDS = {
 }
 """command -> (module that defines it under the same name, one-line help)."""
 
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk says that takes no more; files of results say so themselves, as OutputError."""
 
 INTERRUPTED = "interrupted; nothing half-written was left behind, finished work is kept"
 
@@ -107,4 +111,9 @@ def run(argv: list[str]) -> int:
     except InexactError as error:
         click.echo(f"error: {error}", err=True)
         return error.exit_code
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        click.echo(f"error: standard output could not be written: {error.strerror}", err=True)
+        return 1
     return result if isinstance(result, int) else 0

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 from rich.table import Table
 from rich.text import Text
 
+from inexact.cli._options import file_option
 from inexact.core.files import write_text
 
 SUFFIXES = (".csv", ".tex", ".md")
@@ -22,18 +22,12 @@ _LATEX = str.maketrans({
 })  # fmt: skip
 
 
-def _known(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
-    if file is not None and file.suffix.lower() not in SUFFIXES:
-        raise click.BadParameter(f"must end with .csv, .tex or .md, which tables are written as, not {file.name!r}")
-    return file
-
-
-TABLE = click.option(
+TABLE = file_option(
     "--table",
-    type=click.Path(path_type=Path),
+    SUFFIXES,
+    "tables",
     metavar="FILE",
-    callback=_known,
-    help="Also write the table as shown: .csv, .tex (needs booktabs) or .md. All digits: --json.",
+    what="Also write the table as shown: .csv, .tex (needs booktabs) or .md. All digits: --json.",
 )
 
 

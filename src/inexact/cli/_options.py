@@ -42,15 +42,25 @@ def block(*options: Option) -> Option:
     return decorate
 
 
-def _svg(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
-    if file is not None and file.suffix.lower() != ".svg":
-        raise click.BadParameter(f"must end with .svg, which pictures are written as, not {file.name!r}")
-    return file
+def file_option(name: str, suffixes: tuple[str, ...], noun: str, *, metavar: str, what: str) -> Option:
+    """A file that is written at the end: its ending and its folder are checked before anything is computed."""
+
+    def checked(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
+        if file is None:
+            return None
+        if file.suffix.lower() not in suffixes:
+            endings = ", ".join(suffixes[:-1]) + " or " * (len(suffixes) > 1) + suffixes[-1]
+            raise click.BadParameter(f"must end with {endings}, which {noun} are written as, not {file.name!r}")
+        if not file.parent.is_dir():
+            raise click.BadParameter(f"must lie in a folder that exists; {str(file.parent)!r} does not")
+        return file
+
+    return click.option(name, type=click.Path(path_type=Path), metavar=metavar, callback=checked, help=what)
 
 
 def picture_option(what: str) -> Option:
     """--picture: an SVG file, and what of."""
-    return click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg", callback=_svg, help=what)
+    return file_option("--picture", (".svg",), "pictures", metavar="FILE.svg", what=what)
 
 
 PICTURE: Option = picture_option("Also draw the result.")

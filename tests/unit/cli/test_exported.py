@@ -79,6 +79,7 @@ def test_sources_stand_beside_figures_or_below(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["unit", "list", "--table", "none/x.csv"], "must lie in a folder that exists; 'none' does not"),
         (["unit", "list", "--table", "x.xlsx"], "must end with .csv, .tex or .md, which tables are written as, not 'x.xlsx'"),
         (["unit", "list", "--floats", "--table", "x.csv"], "--table is of multipliers and adders as shown; leave --functions"),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -28,6 +30,16 @@ from inexact.nn import Plan
 def test_misspelt_commands(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(_: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "write", full)
+        assert run(["data", "list"]) == 1
+    assert capsys.readouterr().err == "error: standard output could not be written: No space left on device\n"
 
 
 def test_lists_of_commands_are_not_cut(capsys: pytest.CaptureFixture[str]) -> None:
