@@ -32,13 +32,13 @@ def networks(
     from inexact import nn, recovery, zoo
     from inexact.cli import _exits
 
-    own = own_weights(weights) if plan is not None else None
+    chosen = None if plan is None else plan_of(plan)  # first, since a mistake in it is told soonest
+    own = own_weights(weights) if chosen is not None else None
     plain = [path for path in weights if path != own]
     original = zoo.network(network, data=data, weights=plain[-1] if plain else None)
     zoo.check_compatible(original, images)
-    if plan is None:
+    if plan is None or chosen is None:
         return original, None
-    chosen = plan_of(plan)
     planned = _exits.given(original, chosen, Path(plan).parent, trained=own is None)
     if own is not None:
         emulated = nn.approximate(planned, chosen)

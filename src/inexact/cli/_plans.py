@@ -14,9 +14,16 @@ if TYPE_CHECKING:
 def plan_of(given: str) -> Plan:
     """The plan of a file, or of a unit's spec. Raises PlanError for what is neither, and what files and specs raise."""
     from inexact import nn
+    from inexact.importers import SUFFIXES
 
     if given.endswith(".toml") or Path(given).is_file():
-        return nn.Plan.load(given)
+        try:
+            return nn.Plan.load(given)
+        except PlanError as error:
+            if Path(given).suffix.lower() not in SUFFIXES:
+                raise
+            advice = f"if it holds a unit, `inexact unit import {given}` makes a spec of it, which serves as a plan"
+            raise PlanError(f"{given} is no plan: {error}; {advice}") from error
     try:
         return unit_plan(given)
     except (SpecError, UnknownNameError) as error:

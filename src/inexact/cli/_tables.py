@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, final
@@ -14,6 +15,7 @@ from rich.table import Table
 
 WIDE = 200
 """Columns where no terminal says how many there are: rows stay on one line for `grep`."""
+_HASH = re.compile(r",content='[0-9a-f]{64}'|,content=[0-9a-f]{64}")
 WORDS = frozenset({"unit", "source", "style", "runs as", "tile", "loops"})
 """Heads of columns that hold words, which stand left; numbers stand right."""
 
@@ -27,6 +29,11 @@ def console() -> Console:
 def counted(count: int, noun: str) -> str:
     """`1 claim`, `12 claims`; for nouns whose plural ends in s."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def called(spec: str) -> str:
+    """A unit's spec as tables show it: the hash of a file is left out, for the path alone names the same unit."""
+    return _HASH.sub("", spec)
 
 
 def figures(first: str, *rest: str) -> Table:

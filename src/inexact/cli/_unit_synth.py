@@ -137,7 +137,7 @@ def table_of(rows: Sequence[dict[str, Any]]) -> Table:
         figures = row["silicon"].figures()
         ratio = {name: f" ({value:.2f})" for name, value in row["ratios"].items()}
         shown = [f"{figures[name].value:.4g}{ratio.get(name, '')}" for name in QUANTITIES]
-        table.add_row(escape(row["spec"]), *([row["silicon"].conditions.recipe] if several else []), *shown)
+        table.add_row(escape(_tables.called(row["spec"])), *([row["silicon"].conditions.recipe] if several else []), *shown)
     return table
 
 
@@ -152,7 +152,7 @@ def conditions_of(rows: Sequence[dict[str, Any]]) -> str:
     """What the figures hold under, a line each."""
     brackets = "In brackets: relative to the exact unit of the same width and sign, or number format."
     lines = [f"{brackets} Energy per operation, with glitches; settled: without."]
-    lines += [f"{row['spec']}: {row['form']}." for row in rows if row["form"]]
+    lines += [f"{_tables.called(row['spec'])}: {row['form']}." for row in rows if row["form"]]
     return "\n".join([*lines, *dict.fromkeys(_conditions(row["silicon"]) for row in rows)])
 
 

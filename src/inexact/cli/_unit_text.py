@@ -33,7 +33,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     m = row["metrics"]
     energy = row["relative_cost"]
     return [
-        row["spec"],
+        _tables.called(row["spec"]),
         f"{energy['energy']['value']:.3f}" if energy else "-",
         f"{m['mae']:.4g}",
         f"{m['mean_error']:.4g}",

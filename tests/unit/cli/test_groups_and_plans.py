@@ -48,6 +48,15 @@ def test_lists_of_commands_are_not_cut(capsys: pytest.CaptureFixture[str]) -> No
         assert "..." not in capsys.readouterr().out.partition("Commands:")[2]
 
 
+def test_a_unit_in_place_of_a_plan_is_told(tmp_path: Path) -> None:
+    for name, content in (("m.v", b"module m;"), ("m.npy", b"\x93NUMPY")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(
+            PlanError, match=rf"{name} is no plan: .*; if it holds a unit, `inexact unit import .*{name}` makes a spec of it"
+        ):
+            plan_of(str(tmp_path / name))
+
+
 def test_a_plan_is_a_file_or_a_unit(tmp_path: Path) -> None:
     file = tmp_path / "plan"
     Plan(multiplier="drum(k=4)", coding="sign_magnitude").save(file)

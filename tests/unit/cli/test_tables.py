@@ -72,3 +72,10 @@ def test_facets_of_claims_are_listed(capsys: pytest.CaptureFixture[str]) -> None
 @pytest.mark.parametrize(("count", "shown"), [(0, "0 claims"), (1, "1 claim"), (12, "12 claims")])
 def test_one_is_not_plural(count: int, shown: str) -> None:
     assert _tables.counted(count, "claim") == shown
+
+
+def test_units_are_called_without_hashes() -> None:
+    spec = f"table(path='mine.npy',content={'0f' * 32},width=(8,4))"
+    assert _tables.called(spec) == "table(path='mine.npy',width=(8,4))"
+    assert _tables.called(spec.replace("0f" * 32, f"'{'1e' * 32}'")) == "table(path='mine.npy',width=(8,4))"
+    assert _tables.called(f"table(content='{'0f' * 32}')") == f"table(content='{'0f' * 32}')"
