@@ -156,7 +156,10 @@ class LayerView:
     def image(self, values: Tensor) -> Tensor:
         """[N, O, H, W]; a layer without rows and columns is refused."""
         if len(self.shape) != 4:
-            raise FormatError(f"a reduction over neighbouring outputs needs a layer with rows and columns; {self.layer.name} has none")
+            raise FormatError(
+                f"{self.layer.rule.reduction} in layer {self.layer.name} goes by neighbouring outputs, which need rows and columns, and "
+                "the layer has none; leave the layer's reduction away"
+            )
         return values.reshape(self.shape[1], self.shape[0], *self.shape[2:]).transpose(0, 1)
 
     def flat(self, values: Tensor) -> Tensor:

@@ -327,7 +327,12 @@ def test_what_is_left_is_what_is_charged(model: nn.Module, images: Tensor) -> No
         ("msb_prediction", "first", {"coding": "signed", "precision": "w4a8"}, r"at least 5 bits, not 8 and 4"),
         ("msb_prediction", "first", {"precision": "int(requantisation=integer)"}, r"must have float requantisation"),
         ("spatial_prediction", "head", {"coding": "signed"}, r"must be followed by a ReLU alone"),
-        ("output_perforation", "head", {"coding": "signed"}, r"needs a layer with rows and columns; head has none"),
+        (
+            "output_perforation",
+            "head",
+            {"coding": "signed"},
+            r"output_perforation in layer head goes by neighbouring outputs, .* leave the layer's reduction away",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(
