@@ -76,5 +76,5 @@ def _sources(found: Iterable[str]) -> list[str]:
     taken: dict[str, dict[str, None]] = {}
     for source in found:
         origin, colon, how = source.rpartition(": ")
-        taken.setdefault(origin if colon else source, {})[how if colon else ""] = None
-    return [f"source: {origin}{': ' if any(how) else ''}{', '.join(filter(None, how))}" for origin, how in taken.items()]
+        taken.setdefault(origin if colon else source, {}).update(dict.fromkeys(how.split("; ") if colon else ()))
+    return [f"source: {': '.join(filter(None, (origin, '; '.join(how))))}" for origin, how in taken.items()]
