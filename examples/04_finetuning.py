@@ -31,7 +31,7 @@ OF_NETWORKS = {
 COLUMN, GAIN, RANGES = "shared_column", "bias_correction(gain=true)", "ranges"
 SHARED = "ranges + shared_column(gain=true,target=network)"
 CASES = {
-    "mul8u_JV3": ("unsigned", COLUMN),
+    "mul8u_JV3": ("unsigned", f"equalisation + {SHARED}"),
     "drum(k=3)": ("sign_magnitude", RANGES),
     "trunc(cut=9)": ("unsigned", COLUMN),
     "mul8u_1AGV": ("unsigned", COLUMN),
@@ -48,7 +48,6 @@ CASES = {
 
 # magnitudes: symmetric codes of both operands, whose magnitudes the unit multiplies, so that activations of both signs keep zero at code 0
 DEEPER = CASES | {
-    "mul8u_JV3": ("unsigned", f"equalisation + {SHARED}"),
     **dict.fromkeys(("mul8u_1AGV", "mul8u_17KS", "trunc(cut=9)", "trunc(cut=8)"), ("unsigned", SHARED)),
     **dict.fromkeys(("drum(k=3)", "drum(k=4)", "mul8u_L40", "mul8u_1CMB"), ("magnitudes", RANGES)),
 }
