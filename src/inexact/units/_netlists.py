@@ -6,7 +6,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from inexact.circuits import Builder, Circuit
+from inexact.circuits import Builder, Circuit, Wires
 
 if TYPE_CHECKING:
     from inexact.units._base import Multiplier, Unit
@@ -17,11 +17,7 @@ def plain(unit: Unit) -> Circuit | None:
     """Of operands as they are."""
     b = _named(unit.spec)
     x, y = (b.input(name, bits, signed=unit.signed) for name, bits in zip("ab", unit.width, strict=True))
-    result = unit.place(b, x, y)
-    if result is None:
-        return None
-    b.output("y", result, signed=unit.signed)
-    return b.build()
+    return _built(b, unit.place(b, x, y), signed=unit.signed)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -29,11 +25,7 @@ def switched(unit: Multiplier) -> Circuit | None:
     """Of all modes of a reconfigurable unit, whose code is the upper bits of b."""
     b, (wa, wb) = _named(f"{unit.spec} switched"), unit.width
     x, y = (b.input(name, bits, signed=unit.signed) for name, bits in (("a", wa), ("b", wb + unit.mode_bits)))
-    result = unit.place_switched(b, x, y[:wb], y[wb:])
-    if result is None:
-        return None
-    b.output("y", result, signed=unit.signed)
-    return b.build()
+    return _built(b, unit.place_switched(b, x, y[:wb], y[wb:]), signed=unit.signed)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -44,10 +36,13 @@ def stored(unit: Multiplier) -> Circuit | None:
         return None
     b = _named(f"{unit.spec} stored")
     x, y = b.input("a", unit.width[0], signed=unit.signed), b.input("b", (len(values) - 1).bit_length())
-    result = unit.place_stored(b, x, y)
+    return _built(b, unit.place_stored(b, x, y), signed=unit.signed)
+
+
+def _built(b: Builder, result: Wires | None, *, signed: bool) -> Circuit | None:
     if result is None:
         return None
-    b.output("y", result, signed=unit.signed)
+    b.output("y", result, signed=signed)
     return b.build()
 
 
